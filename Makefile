@@ -1,0 +1,59 @@
+# `make` or `make help` lists the targets. Needs git, make and Python 3.11, 3.12 or 3.13.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help repro gate test test-all lint lock clean
+MAKEFLAGS += --no-builtin-rules
+
+# The first Python of a version that TensorFlow has packages for; `make PYTHON=...` to choose.
+VERSIONS := 3.11, 3.12 or 3.13
+CHECK_VERSION := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c '$(CHECK_VERSION)' 2> /dev/null && echo $$python && break; done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --require-hashes
+
+help: ## List what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+repro: $(VENV)/installed ## Fetch, flatten, train and evaluate whatever is not up to date
+	@$(BIN)/dvc repro
+
+gate: $(VENV)/installed ## Check the accuracies against their thresholds
+	@$(BIN)/python -m stages.gate
+
+test: $(VENV)/installed-dev ## Run all tests but the slow ones
+	@$(BIN)/python -m pytest -m 'not slow'
+
+test-all: $(VENV)/installed-dev ## Run all tests, with the real pipeline on the real data
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-dev ## Check style, format and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+lock: $(VENV)/installed-dev ## Renew the lock files from pyproject.toml
+	@$(BIN)/uv pip compile $(UPGRADE) $(COMPILE) pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile $(UPGRADE) $(COMPILE) --group dev -c requirements.lock \
+		-o requirements-dev.lock
+UPGRADE ?= --upgrade
+COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
+
+clean: ## Delete what was made and installed, except DVC's cache
+	rm -rf $(VENV) data models costs plots .cache .mypy_cache .pytest_cache .ruff_cache
+
+# An installation that was interrupted has no stamp, so the next call does it again.
+$(VENV)/installed: requirements.lock
+	@test -n '$(PYTHON)' || { echo 'error: no Python $(VERSIONS) found; install one, or make PYTHON=...' >&2; exit 2; }
+	@$(PYTHON) -c '$(CHECK_VERSION)' || { echo 'error: $(PYTHON) is not Python $(VERSIONS)' >&2; exit 2; }
+	@echo 'Setting up $(VENV) with $(PYTHON): about two minutes, once'
+	@$(PYTHON) -m venv $(VENV)
+	@$(INSTALL) -r requirements.lock
+	@touch $@
+
+$(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed
+	@$(INSTALL) -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,106 @@
+"""How every command speaks: one line for an error, progress for what takes long."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+OUTPUT = Console(highlight=False, soft_wrap=True, markup=False)
+
+
+class StageError(Exception):
+    """What the world did: a source that fails, a check that is not met. Exit status 1."""
+
+    exit_status = 1
+
+
+class InputError(StageError):
+    """What the user gave is wrong: a setting, an argument, a file. Exit status 2."""
+
+    exit_status = 2
+
+
+def run(main: Callable[[], None]) -> NoReturn:
+    """Run a command and leave the process, with one line on stderr if it failed.
+
+    Parameters
+    ----------
+    main
+        The command. What a user can cause it raises as `StageError` or `OSError`;
+        anything else is a defect of this project and keeps its traceback.
+    """
+    try:
+        main()
+        sys.stdout.flush()
+    except StageError as error:
+        sys.exit(_fail(str(error), error.exit_status))
+    except BrokenPipeError:
+        # The reader has gone (`... | head`); what stdout still holds must not raise at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        sys.exit(_fail(f"{where}{error.strerror or error}", 1))
+    except KeyboardInterrupt:
+        sys.exit(_fail("interrupted", 130))
+    sys.exit(0)
+
+
+def _fail(message: str, status: int) -> int:
+    print("error: " + " ".join(message.split()), file=sys.stderr)
+    return status
+
+
+def command_line(stage: str, doc: str | None) -> ArgumentParser:
+    """Make the parser of a stage's arguments; its help is the stage's own docstring."""
+    return ArgumentParser(
+        prog=f"python -m stages.{stage}",
+        description=doc,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+
+
+def say(line: str) -> None:
+    """Print one line, above a progress bar if there is one."""
+    OUTPUT.print(line)
+    OUTPUT.file.flush()
+
+
+@contextmanager
+def progress(task: str, total: int | None, unit: str = "") -> Iterator[Callable[[int], None]]:
+    """Show how far a task has come; only on a terminal, for a log file has the lines of `say`.
+
+    Parameters
+    ----------
+    task
+        What is being done, shown before the bar.
+    total
+        The number of steps, or None where it is not known.
+    unit
+        ``"bytes"`` for a download; otherwise steps are counted.
+
+    Yields
+    ------
+    callable
+        Takes the number of steps done since the last call.
+    """
+    counter: ProgressColumn = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
+    columns = (TextColumn("{task.description}"), BarColumn(), counter, TimeRemainingColumn())
+    with Progress(*columns, console=OUTPUT, transient=True, disable=not OUTPUT.is_terminal) as bar:
+        identifier = bar.add_task(task, total=total)
+        yield lambda steps: bar.update(identifier, advance=steps)

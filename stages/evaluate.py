@@ -1,0 +1,120 @@
+"""Measure every run of params.yaml on all training, validation and test images.
+
+    python -m stages.evaluate data/flat models metrics plots/predictions
+
+About two seconds for two runs on 70,000 images. It writes accuracy.json, per_class.csv and
+confusion.csv into metrics, and a run's answer for each test image into plots/predictions.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stages import arrays, inference, results, settings
+from stages.arrays import Examples
+from stages.console import InputError, command_line, run, say
+from stages.files import replacing
+from stages.inference import Weights
+from stages.results import ACCURACY, Result
+
+
+def predictions(weights: Weights, examples: Examples) -> pd.DataFrame:
+    """Give the network's answers.
+
+    Returns
+    -------
+    DataFrame
+        ``label``, ``predicted`` and the ``probability`` of what is predicted, a row an image.
+
+    Raises
+    ------
+    InputError
+        If the weights are for images of another size.
+    """
+    pixels = examples.images.shape[1]
+    if len(weights["W1"]) != pixels:
+        raise InputError(f"the weights are for {len(weights['W1'])} pixels, the images have {pixels}")
+    odds = inference.probabilities(inference.logits(weights, examples.images))
+    return pd.DataFrame(
+        {
+            "label": examples.labels,
+            "predicted": odds.argmax(axis=1).astype(np.uint8),
+            "probability": odds.max(axis=1),
+        }
+    )
+
+
+def accuracy(answers: pd.DataFrame) -> float:
+    """Give the fraction of right answers: counted first, divided once."""
+    return int((answers["label"] == answers["predicted"]).sum()) / len(answers)
+
+
+def confusion(answers: pd.DataFrame, classes: int) -> pd.DataFrame:
+    """Count the answers; a row each true class, a column each predicted one."""
+    every = range(classes)
+    counts = pd.crosstab(answers["label"], answers["predicted"])
+    return counts.reindex(index=every, columns=every, fill_value=0)
+
+
+def per_class(counts: pd.DataFrame) -> pd.DataFrame:
+    """Derive precision, recall and support of each class from its confusion matrix.
+
+    Precision is empty for a class that is never predicted, recall for one without images.
+    """
+    matrix: NDArray[np.int64] = counts.to_numpy()
+    right, support, predicted = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        columns = {"precision": right / predicted, "recall": right / support, "support": support}
+    return pd.DataFrame(columns, index=counts.index)
+
+
+def _write(path: Path, content: str) -> None:
+    with replacing(path) as file:
+        file.write(content.encode())
+
+
+def main() -> None:
+    """Read the arguments, the settings, arrays and weights; write what was measured."""
+    parser = command_line("evaluate", __doc__)
+    parser.add_argument("flat", type=Path, help="where the arrays are: data/flat")
+    parser.add_argument("models", type=Path, help="where each run's weights are: models")
+    parser.add_argument("metrics", type=Path, help="where the results go: metrics")
+    parser.add_argument("predictions", type=Path, help="where answers go: plots/predictions")
+    arguments = parser.parse_args()
+    chosen = settings.load()
+    parts = {part: arrays.load_examples(arguments.flat / f"{part}.npz") for part in arrays.PARTS}
+    accuracies: dict[str, Result] = {}
+    matrices: dict[str, pd.DataFrame] = {}
+    for name, wanted in chosen.runs.items():
+        weights = arrays.load_weights(arguments.models / name / "weights.npz")
+        answers = {part: predictions(weights, examples) for part, examples in parts.items()}
+        measured = {part: accuracy(given) for part, given in answers.items()}
+        accuracies[name] = Result(
+            iterations=wanted.iterations, min_test_accuracy=wanted.min_test_accuracy, **measured
+        )
+        matrices[name] = confusion(answers["test"], len(chosen.dataset.classes))
+        shown = ", ".join(f"{part} {value:.2%}" for part, value in measured.items())
+        say(f"{name}: {shown}")
+        _write(
+            arguments.predictions / f"{name}.csv",
+            answers["test"].to_csv(index_label="image", float_format="%.6f"),
+        )
+    for name in sorted({path.name for path in arguments.models.iterdir()} - set(chosen.runs)):
+        say(f"note: {arguments.models / name} is of no run in {settings.PARAMS}; delete it")
+    results.save(arguments.metrics / ACCURACY.name, accuracies)
+    per_run = {name: per_class(matrix) for name, matrix in matrices.items()}
+    _write(
+        arguments.metrics / "per_class.csv",
+        pd.concat(per_run, names=["run", "class"]).to_csv(float_format="%.6f"),
+    )
+    _write(
+        arguments.metrics / "confusion.csv", pd.concat(matrices, names=["run", "label"]).to_csv()
+    )
+
+
+if __name__ == "__main__":
+    run(main)

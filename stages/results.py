@@ -1,0 +1,54 @@
+"""What was measured of each run: metrics/accuracy.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from stages.console import InputError
+from stages.files import replacing
+
+ACCURACY = Path("metrics/accuracy.json")
+
+
+class Result(BaseModel):
+    """A run's accuracies, in [0, 1], and what was asked of it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    iterations: int
+    train: float
+    validation: float
+    test: float
+    min_test_accuracy: float
+
+
+RESULTS = TypeAdapter(dict[str, Result])
+
+
+def save(path: Path, results: Mapping[str, Result]) -> None:
+    """Write the results of all runs, by the runs' names."""
+    content = {name: result.model_dump() for name, result in results.items()}
+    with replacing(path) as file:
+        file.write(json.dumps(content, indent=2).encode() + b"\n")
+
+
+def load(path: Path) -> dict[str, Result]:
+    """Read the results of all runs.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, or is not what `save` writes.
+    """
+    try:
+        return RESULTS.validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found; `dvc repro` makes it") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{path}: {place}: {first['msg']}; `dvc repro` makes it anew") from None

