@@ -64,7 +64,8 @@ def load_examples(path: Path) -> Examples:
     if (
         images is None
         or labels is None
-        or (images.dtype, labels.dtype) != (np.uint8, np.uint8)
+        or images.dtype != np.uint8
+        or labels.dtype != np.uint8
         or (images.ndim, labels.ndim) != (2, 1)
         or len(images) != len(labels)
     ):
@@ -99,7 +100,11 @@ def _fit_together(arrays: Mapping[str, NDArray[Any]], layers: int) -> bool:
     units: int | None = None
     for layer in range(1, layers + 1):
         weights, bias = arrays[f"W{layer}"], arrays[f"b{layer}"]
-        if weights.ndim != 2 or bias.shape != weights.shape[1:] or units not in (None, len(weights)):
+        if (
+            weights.ndim != 2
+            or bias.shape != weights.shape[1:]
+            or units not in (None, len(weights))
+        ):
             return False
         units = weights.shape[1]
     return True

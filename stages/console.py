@@ -62,7 +62,7 @@ def run(main: Callable[[], None]) -> NoReturn:
 
 
 def _fail(message: str, status: int) -> int:
-    print("error: " + " ".join(message.split()), file=sys.stderr)
+    sys.stderr.write("error: " + " ".join(message.split()) + "\n")
     return status
 
 

@@ -37,7 +37,9 @@ def predictions(weights: Weights, examples: Examples) -> pd.DataFrame:
     """
     pixels = examples.images.shape[1]
     if len(weights["W1"]) != pixels:
-        raise InputError(f"the weights are for {len(weights['W1'])} pixels, the images have {pixels}")
+        raise InputError(
+            f"the weights are for {len(weights['W1'])} pixels, the images have {pixels}"
+        )
     odds = inference.probabilities(inference.logits(weights, examples.images))
     return pd.DataFrame(
         {

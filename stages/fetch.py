@@ -30,7 +30,9 @@ def fetch(dataset: Dataset, folder: Path) -> None:
     StageError
         If no source has them all right; it lists what was wrong with each.
     """
-    wanted = [name for name, file in dataset.files.items() if not sources.matches(folder / name, file)]
+    wanted = [
+        name for name, file in dataset.files.items() if not sources.matches(folder / name, file)
+    ]
     faults: list[str] = []
     for source in dataset.sources:
         if not wanted:

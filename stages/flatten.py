@@ -18,13 +18,10 @@ from stages.console import InputError, command_line, run, say
 from stages.files import sha256
 from stages.settings import PARAMS, Dataset, FileName
 
-
 REMEDY = "delete it, and `python -m stages.fetch data/raw` gets it again"
 
 
-def examples(
-    images: NDArray[np.uint8], labels: NDArray[np.uint8], dataset: Dataset
-) -> Examples:
+def examples(images: NDArray[np.uint8], labels: NDArray[np.uint8], dataset: Dataset) -> Examples:
     """Put flattened images and their labels together.
 
     Parameters

@@ -27,7 +27,9 @@ import tensorflow as tf
 ITERATIONS_A_CALL = 100
 
 
-def initial_weights(sizes: list[int], random: np.random.Generator) -> dict[str, NDArray[np.float32]]:
+def initial_weights(
+    sizes: list[int], random: np.random.Generator
+) -> dict[str, NDArray[np.float32]]:
     weights = {}
     for layer, (inputs, units) in enumerate(zip(sizes, sizes[1:]), 1):
         limit = np.sqrt(6 / (inputs + units))
@@ -39,7 +41,9 @@ def initial_weights(sizes: list[int], random: np.random.Generator) -> dict[str, 
 class Training:
     def __init__(self, settings: Train, examples: Examples, classes: int) -> None:
         self.settings = settings
-        first, order = (np.random.default_rng(s) for s in np.random.SeedSequence(settings.seed).spawn(2))
+        first, order = (
+            np.random.default_rng(s) for s in np.random.SeedSequence(settings.seed).spawn(2)
+        )
         sizes = [examples.images.shape[1], *settings.hidden_units, classes]
         self.names = []
         weights = initial_weights(sizes, first)
@@ -73,7 +77,18 @@ class Training:
                 c = self._cost(x, y)
             g = t.gradient(c, self.v)
             for v, m, u, gg in zip(self.v, self.m, self.u, g):
-                tf.raw_ops.ResourceApplyAdam(var=v.handle, m=m.handle, v=u.handle, beta1_power=self.p1, beta2_power=self.p2, lr=s.learning_rate, beta1=s.beta_1, beta2=s.beta_2, epsilon=s.epsilon, grad=gg)
+                tf.raw_ops.ResourceApplyAdam(
+                    var=v.handle,
+                    m=m.handle,
+                    v=u.handle,
+                    beta1_power=self.p1,
+                    beta2_power=self.p2,
+                    lr=s.learning_rate,
+                    beta1=s.beta_1,
+                    beta2=s.beta_2,
+                    epsilon=s.epsilon,
+                    grad=gg,
+                )
             self.p1.assign(self.p1 * s.beta_1)
             self.p2.assign(self.p2 * s.beta_2)
             costs = tf.tensor_scatter_nd_update(costs, [[i]], [c])

@@ -24,7 +24,8 @@ from pydantic import (
     Tag,
     ValidationError,
 )
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from stages.console import InputError
 
