@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro gate test test-all lint lock clean
+.PHONY: help repro ui gate test test-all lint lock clean
 MAKEFLAGS += --no-builtin-rules
 
 # The first Python of a version that TensorFlow has packages for; `make PYTHON=...` to choose.
@@ -20,6 +20,11 @@ help: ## List what can be made
 
 repro: $(VENV)/installed ## Fetch, flatten, train and evaluate whatever is not up to date
 	@$(BIN)/dvc repro
+
+ui: $(VENV)/installed ## Compare the runs in MLflow's pages, on this machine alone; PORT=5000
+	@$(BIN)/python -m stages.track
+	@$(BIN)/python -m stages.ui --port $(PORT)
+PORT ?= 5000
 
 gate: $(VENV)/installed ## Check the accuracies against their thresholds
 	@$(BIN)/python -m stages.gate

@@ -45,9 +45,15 @@ def load(path: Path) -> dict[str, Result]:
         If the file is missing, or is not what `save` writes.
     """
     try:
-        return RESULTS.validate_json(path.read_bytes())
+        return parse(path.read_bytes(), path)
     except FileNotFoundError:
         raise InputError(f"{path}: not found; `dvc repro` makes it") from None
+
+
+def parse(content: bytes, path: Path) -> dict[str, Result]:
+    """Read the results of all runs from the content of a file; `path` is named in an error."""
+    try:
+        return RESULTS.validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

@@ -1,0 +1,207 @@
+"""What a finished run is, gathered from the files that DVC keeps.
+
+dvc.lock is the witness: it says with which parameters each file was made, and by its digest
+which file that was. So a run can be gathered from the working directory as well as from any
+commit or experiment whose files are still in DVC's cache.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from stages.console import InputError
+from stages.files import sha256
+from stages.results import ACCURACY, Result, parse
+
+LOCK = "dvc.lock"
+PER_CLASS = "metrics/per_class.csv"
+PARTS = ("train", "validation", "test")
+
+# Gives the content of a file of the repository; raises FileNotFoundError where there is none.
+Read = Callable[[str], bytes]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A finished run.
+
+    Attributes
+    ----------
+    run
+        Its name in params.yaml.
+    dataset
+        The name of the dataset.
+    parameters
+        Every setting that the result follows from, by its name.
+    data
+        The MD5 of the arrays of each part, as in dvc.lock.
+    result
+        The accuracies.
+    recall
+        For each class the fraction of its test images that is read right.
+    costs : ndarray of float32, shape (iterations,)
+    weights
+        The content of weights.npz.
+    lock
+        The SHA-256 of dvc.lock.
+    """
+
+    run: str
+    dataset: str
+    parameters: Mapping[str, Any]
+    data: Mapping[str, str]
+    result: Result
+    recall: Mapping[str, float]
+    costs: NDArray[np.float32] = field(repr=False)
+    weights: bytes = field(repr=False)
+    lock: str
+
+    @property
+    def layers(self) -> list[int]:
+        """Give the width of each layer, from the pixels to the classes."""
+        with np.load(BytesIO(self.weights), allow_pickle=False) as archive:
+            biases = sorted((name for name in archive if name[0] == "b"), key=lambda b: int(b[1:]))
+            return [len(archive["W1"]), *(len(archive[name]) for name in biases)]
+
+    @property
+    def digest(self) -> str:
+        """Give the SHA-256 over everything that the result is made of: its identity."""
+        made_of = {
+            "run": self.run,
+            "parameters": self.parameters,
+            "data": self.data,
+            "result": self.result.model_dump(),
+            "costs": sha256(self.costs.tobytes()),
+            "weights": sha256(self.weights),
+        }
+        return sha256(json.dumps(made_of, sort_keys=True).encode())
+
+
+def gather(read: Read) -> Iterator[Record]:
+    """Gather every run of the last evaluation.
+
+    Parameters
+    ----------
+    read
+        Gives the content of a file by its path in the repository.
+
+    Yields
+    ------
+    Record
+
+    Raises
+    ------
+    InputError
+        If a file is missing, or is not the one that dvc.lock speaks of.
+    """
+    content = _content(read, LOCK)
+    lock = _Lock(content)
+    results = parse(lock.verified(read, ACCURACY.as_posix()), ACCURACY)
+    recalls = _recalls(lock.verified(read, PER_CLASS))
+    for run, result in results.items():
+        stage = f"train@{run}"
+        settings = lock.parameters(stage)
+        costs = lock.verified(read, f"costs/{run}.csv")
+        yield Record(
+            run=run,
+            dataset=settings["dataset"],
+            parameters={
+                "dataset": settings["dataset"],
+                "validation_images": lock.parameters("flatten")["flatten"]["validation_images"],
+                "iterations": result.iterations,
+                "min_test_accuracy": result.min_test_accuracy,
+                **settings["train"],
+            },
+            data={part: lock.digest(f"data/flat/{part}.npz") for part in PARTS},
+            result=result,
+            recall=recalls[run],
+            costs=np.loadtxt(StringIO(costs.decode()), np.float32, delimiter=",", skiprows=1)[:, 1],
+            weights=lock.verified(read, f"models/{run}/weights.npz"),
+            lock=sha256(content),
+        )
+
+
+class _Lock:
+    """dvc.lock: the parameters of each stage, and the digest of each file that a stage made."""
+
+    def __init__(self, content: bytes) -> None:
+        try:
+            self._stages = YAML(typ="safe", pure=True).load(content.decode())["stages"]
+            self._digests = {
+                out["path"]: out["md5"]
+                for stage in self._stages.values()
+                for out in stage.get("outs", ())
+            }
+        except (YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
+            raise InputError(
+                f"{LOCK}: damaged; `git checkout {LOCK}` brings the committed one back"
+            ) from None
+
+    def parameters(self, stage: str) -> dict[str, Any]:
+        """Give the settings of params.yaml that a stage was last run with, as nested names."""
+        try:
+            flat: dict[str, Any] = self._stages[stage]["params"]["params.yaml"]
+        except KeyError:
+            raise InputError(f"{LOCK}: no stage {stage}; run `dvc repro`") from None
+        return flat
+
+    def digest(self, path: str) -> str:
+        """Give the MD5 of a file, as DVC found it after the stage that made it."""
+        try:
+            return str(self._digests[path])
+        except KeyError:
+            raise InputError(f"{LOCK}: no stage made {path}; run `dvc repro`") from None
+
+    def verified(self, read: Read, path: str) -> bytes:
+        """Read a file, and compare it with its digest."""
+        content = _content(read, path)
+        digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        if digest != self.digest(path):
+            raise InputError(f"{path}: not the file that {LOCK} speaks of; run `dvc repro`")
+        return content
+
+
+def _content(read: Read, path: str) -> bytes:
+    try:
+        return read(path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found; `dvc repro` makes it") from None
+
+
+def _recalls(content: bytes) -> dict[str, dict[str, float]]:
+    recalls: dict[str, dict[str, float]] = {}
+    for row in csv.DictReader(StringIO(content.decode())):
+        if row["recall"]:
+            recalls.setdefault(row["run"], {})[row["class"]] = float(row["recall"])
+    return recalls
+
+
+def smoothed(costs: NDArray[np.float32], points: int) -> Iterator[tuple[int, float]]:
+    """Average costs over windows of equal length, so that at most `points` remain.
+
+    Yields
+    ------
+    iteration, cost
+        The last iteration of a window, and the mean cost in it.
+    """
+    window = -(-len(costs) // points)
+    for start in range(0, len(costs), window):
+        some = costs[start : start + window]
+        yield start + len(some) - 1, float(some.mean(dtype=np.float64))
+
+
+def from_folder(folder: Path) -> Read:
+    """Read files of a working directory."""
+    return lambda path: (folder / path).read_bytes()

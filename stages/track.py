@@ -1,0 +1,72 @@
+"""Bring MLflow up to date with the files, however often it is run.
+
+    python -m stages.track          the runs of the last `dvc repro`
+    python -m stages.track --all    and those of every commit and DVC experiment in the cache
+
+A few seconds. The store is the one at MLFLOW_TRACKING_URI, or else mlflow.db in the repository; it
+is only a view: delete it, and this makes it again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from stages import provenance, records, settings, store
+from stages.console import InputError, command_line, run, say
+from stages.files import replacing
+from stages.provenance import Provenance
+from stages.records import Read, Record
+
+
+def _earlier(root: Path) -> Iterator[tuple[Record, Provenance]]:
+    """Gather the runs of all commits and experiments; say which cannot be, and why."""
+    from dvc.api import DVCFileSystem
+
+    for origin in provenance.commits():
+        files = DVCFileSystem(str(root), rev=origin.commit)
+        read: Read = files.read_bytes
+        try:
+            yield from ((record, origin) for record in list(records.gather(read)))
+        except InputError as error:
+            say(f"{(origin.commit or '')[:8]}: left out: {error}")
+
+
+def main() -> None:
+    """Read the arguments and the files, and write the MLflow store and the list of runs."""
+    parser = command_line("track", __doc__)
+    parser.add_argument("--all", action="store_true", help="also earlier commits and experiments")
+    parser.add_argument("--list", type=Path, help="where to write the digest of each run")
+    arguments = parser.parse_args()
+    settings.load()
+    root = Path(os.environ.get("DVC_ROOT", ".")).resolve()
+    current = list(records.gather(records.from_folder(Path())))
+    if arguments.all or not {record.digest for record in current} <= store.finished(root):
+        _add(root, current, earlier=arguments.all)
+    else:
+        say(f"{', '.join(record.run for record in current)}: in MLflow already")
+    if arguments.list:
+        with replacing(arguments.list) as file:
+            file.writelines(f"{record.run} {record.digest}\n".encode() for record in current)
+
+
+def _add(root: Path, current: list[Record], *, earlier: bool) -> None:
+    # Here, and not above: MLflow takes a second to start, and often there is nothing to do.
+    from stages.tracking import open_store
+
+    with open_store(root) as opened:
+        origin = provenance.here()
+        for record in current:
+            _report(record, opened.add(record, origin, Path("plots")))
+        for record, origin in _earlier(root) if earlier else ():
+            _report(record, opened.add(record, origin, None))
+
+
+def _report(record: Record, run_id: str | None) -> None:
+    shown = f"{record.run}: {record.result.iterations:,} iterations, test {record.result.test:.2%}"
+    say(f"{shown}: {'in MLflow already' if run_id is None else f'tracked as run {run_id}'}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,351 @@
+"""MLflow as a view of the files: one run a record, never two, and rebuilt at will.
+
+The only module that imports MLflow, but for serving.py, which MLflow itself runs.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from stages import store
+from stages.console import StageError, say
+from stages.provenance import Provenance, processor, versions
+from stages.records import Record, smoothed
+
+# MLflow reads these when it is imported. It would retry for four minutes.
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+
+import mlflow
+import requests
+import sqlalchemy.exc
+from mlflow import MlflowClient, pyfunc
+from mlflow.entities import (
+    Dataset,
+    DatasetInput,
+    InputTag,
+    LoggedModelOutput,
+    Metric,
+    Param,
+    Run,
+)
+from mlflow.exceptions import MlflowException
+from mlflow.models import Model, ModelSignature
+from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+
+CHAMPION = "champion"
+# MLflow's charts draw no more points than this of a curve.
+POINTS_A_CURVE = 320
+CONTEXTS = {"train": "training", "validation": "validation", "test": "testing"}
+HERE = Path(__file__).parent
+
+
+class Store:
+    """An MLflow store, held by this process alone among those of the same repository."""
+
+    def __init__(self, client: MlflowClient, artifacts: str | None) -> None:
+        self._client = client
+        self._artifacts = artifacts
+
+    def add(self, record: Record, origin: Provenance, pictures: Path | None) -> str | None:
+        """Make the run of a record complete, unless there is one.
+
+        Parameters
+        ----------
+        record
+            The finished run.
+        origin
+            Where it comes from.
+        pictures
+            A folder with the pictures of all runs, or None.
+
+        Returns
+        -------
+        str or None
+            The identifier of the new run; None if there was one.
+        """
+        experiment = self._experiment(record.dataset)
+        present = self._runs_of(experiment, record.digest)
+        for run in present:
+            if run.info.status != "FINISHED":
+                self._discard(run)
+        if any(run.info.status == "FINISHED" for run in present):
+            return None
+        run_id: str = self._client.create_run(
+            experiment, run_name=record.run, tags=_tags(record, origin)
+        ).info.run_id
+        # Until it is whole it counts as failed: whatever ends this process leaves none RUNNING.
+        self._client.set_terminated(run_id, "FAILED")
+        model_id = self._log_model(experiment, run_id, record)
+        self._client.log_inputs(run_id, list(_inputs(record)))
+        self._client.log_batch(
+            run_id, metrics=list(_metrics(record, model_id)), params=list(_params(record))
+        )
+        if origin.difference:
+            self._client.log_text(run_id, origin.difference, "uncommitted.patch")
+        for folder in (pictures, pictures / record.run) if pictures else ():
+            for picture in sorted(folder.glob("*.png")):
+                self._client.log_artifact(run_id, picture, "plots")
+        self._register(run_id, model_id, record)
+        self._crown(_model_name(record.dataset))
+        self._client.set_terminated(run_id, "FINISHED")
+        return self._only_one(experiment, record.digest, run_id)
+
+    def newest(self, dataset: str) -> tuple[str, dict[str, str]]:
+        """Find the newest finished run of each name.
+
+        Returns
+        -------
+        experiment, runs : str, dict
+            Identifiers, as in the addresses of MLflow's pages.
+        """
+        experiment = self._experiment(dataset)
+        runs = self._client.search_runs(
+            [experiment], "attributes.status = 'FINISHED'", order_by=["attributes.start_time ASC"]
+        )
+        return experiment, {run.info.run_name: run.info.run_id for run in runs}
+
+    def _experiment(self, name: str) -> str:
+        experiment = self._client.get_experiment_by_name(name)
+        if experiment is None:
+            return str(self._client.create_experiment(name, artifact_location=self._artifacts))
+        if self._artifacts and experiment.artifact_location != self._artifacts:
+            raise StageError(
+                f"the MLflow store was made for {experiment.artifact_location}, and the repository "
+                "has moved since; delete mlflow.db and mlartifacts, `python -m stages.track --all` "
+                "makes them again"
+            )
+        if experiment.lifecycle_stage == "deleted":
+            self._client.restore_experiment(experiment.experiment_id)
+        return str(experiment.experiment_id)
+
+    def _runs_of(self, experiment: str, digest: str) -> list[Run]:
+        return list(self._client.search_runs([experiment], f"tags.digest = '{digest}'"))
+
+    def _discard(self, run: Run) -> None:
+        """Delete what an interrupted process has left of a run, with its model."""
+        for output in run.outputs.model_outputs if run.outputs else ():
+            self._client.delete_logged_model(output.model_id)
+        self._client.delete_run(run.info.run_id)
+
+    def _only_one(self, experiment: str, digest: str, run_id: str) -> str | None:
+        """Settle it where another machine has made the same run meanwhile."""
+        finished = sorted(
+            (run for run in self._runs_of(experiment, digest) if run.info.status == "FINISHED"),
+            key=lambda run: str(run.info.run_id),
+        )
+        for run in finished[1:]:
+            self._discard(run)
+        return run_id if finished and finished[0].info.run_id == run_id else None
+
+    def _crown(self, name: str) -> None:
+        """Give the alias ``champion`` to the model of best validation accuracy that passes.
+
+        Among equals the oldest keeps it.
+        """
+        candidates = [
+            version
+            for version in self._client.search_model_versions(f"name = '{name}'")
+            if version.tags.get("passes") == "true"
+        ]
+        if not candidates:
+            return
+        best = max(
+            candidates, key=lambda one: (float(one.tags["validation_accuracy"]), -int(one.version))
+        )
+        if CHAMPION not in best.aliases:
+            self._client.set_registered_model_alias(name, CHAMPION, best.version)
+
+    def _log_model(self, experiment: str, run_id: str, record: Record) -> str:
+        model_id: str = self._client.create_logged_model(
+            experiment, name="model", source_run_id=run_id
+        ).model_id
+        # Linked before it is filled, so that what is left of it can be found and deleted.
+        self._client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
+        with tempfile.TemporaryDirectory() as folder:
+            _save_model(Path(folder), Model(run_id=run_id, model_id=model_id), record)
+            self._client.log_model_artifacts(model_id, str(Path(folder, "model")))
+        self._client.finalize_logged_model(model_id, "READY")
+        return model_id
+
+    def _register(self, run_id: str, model_id: str, record: Record) -> None:
+        name = _model_name(record.dataset)
+        if not self._client.search_registered_models(f"name = '{name}'"):
+            self._client.create_registered_model(name)
+        for version in self._client.search_model_versions(f"name = '{name}'"):
+            if version.tags.get("digest") == record.digest:
+                self._client.delete_model_version(name, version.version)
+        passes = record.result.test >= record.result.min_test_accuracy
+        self._client.create_model_version(
+            name,
+            f"models:/{model_id}",
+            run_id,
+            model_id=model_id,
+            tags={
+                "digest": record.digest,
+                "run": record.run,
+                "passes": str(passes).lower(),
+                "validation_accuracy": str(record.result.validation),
+            },
+        )
+
+
+@contextmanager
+def open_store(root: Path) -> Iterator[Store]:
+    """Open the store at `MLFLOW_TRACKING_URI`, or else in the repository, making it if need be.
+
+    Parameters
+    ----------
+    root
+        The repository; not the throw-away folder that DVC runs an experiment in.
+
+    Yields
+    ------
+    Store
+
+    Raises
+    ------
+    StageError
+        If the store cannot be reached, read or written.
+    """
+    address = store.address(root)
+    # A server chooses where artifacts go; a store in a file would choose the working directory.
+    artifacts = store.artifacts(root) if address.startswith("sqlite:") else None
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    logging.getLogger("alembic").setLevel(logging.ERROR)
+    lock = FileLock(root / ".dvc" / "tmp" / "mlflow.lock")
+    Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+    with _one_line(address):
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            say("waiting for another process that has the MLflow store open")
+            lock.acquire()
+        try:
+            mlflow.set_tracking_uri(address)
+            yield Store(MlflowClient(address, address), artifacts)
+        finally:
+            lock.release()
+
+
+@contextmanager
+def _one_line(address: str) -> Iterator[None]:
+    try:
+        yield
+    except (MlflowException, requests.RequestException, sqlalchemy.exc.SQLAlchemyError) as error:
+        text = str(error)
+        if "out-of-date database schema" in text or "Can't locate revision" in text:
+            raise StageError(
+                f"MLflow store {address}: its schema is of another version of MLflow; "
+                f"`mlflow db upgrade {address}`, or delete it: `python -m stages.track` rebuilds it"
+            ) from None
+        first_line = text.strip().splitlines()[0] if text.strip() else type(error).__name__
+        raise StageError(
+            f"MLflow store {address}: {first_line:.300}; the results themselves are safe, "
+            "`python -m stages.track` tries again"
+        ) from None
+
+
+def _save_model(folder: Path, model: Model, record: Record) -> None:
+    """Write the model that MLflow serves into the folder ``model`` of a temporary folder."""
+    pixels = record.layers[0]
+    weights = folder / "weights.npz"
+    weights.write_bytes(record.weights)
+    # What serving.py imports, under the name by which it does.
+    package = folder / "stages"
+    package.mkdir()
+    for module in ("__init__.py", "inference.py"):
+        shutil.copy(HERE / module, package)
+    pyfunc.save_model(
+        folder / "model",
+        mlflow_model=model,
+        python_model=str(HERE / "serving.py"),
+        code_paths=[str(package)],
+        artifacts={"weights": str(weights)},
+        signature=ModelSignature(
+            inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, pixels))]),
+            outputs=Schema(
+                [ColSpec(DataType.long, "label"), ColSpec(DataType.double, "probability")]
+            ),
+        ),
+        input_example=np.zeros((1, pixels), np.uint8),
+        pip_requirements=[f"numpy=={np.__version__}"],
+    )
+
+
+def _model_name(dataset: str) -> str:
+    return f"{dataset}-mlp"
+
+
+def _params(record: Record) -> Iterator[Param]:
+    for name, value in record.parameters.items():
+        yield Param(name, str(value))
+
+
+def _metrics(record: Record, model_id: str) -> Iterator[Metric]:
+    now = time.time_ns() // 1_000_000
+    last = record.result.iterations
+    for part in CONTEXTS:
+        value = getattr(record.result, part)
+        yield Metric(f"{part}_accuracy", value, now, last, model_id=model_id)
+    for label, value in record.recall.items():
+        yield Metric(f"recall_{label}", value, now, last)
+    for iteration, cost in smoothed(record.costs, POINTS_A_CURVE):
+        yield Metric("cost_smoothed", cost, now, iteration)
+    for iteration, cost in enumerate(record.costs.tolist()):
+        yield Metric("cost", cost, now, iteration)
+
+
+def _inputs(record: Record) -> Iterator[DatasetInput]:
+    for part, context in CONTEXTS.items():
+        dataset = Dataset(
+            name=f"{record.dataset}-{part}",
+            digest=record.data[part],
+            source_type="local",
+            source=f"data/flat/{part}.npz",
+        )
+        yield DatasetInput(dataset, [InputTag("mlflow.data.context", context)])
+
+
+def _tags(record: Record, origin: Provenance) -> dict[str, str]:
+    tags = {
+        "digest": record.digest,
+        "dvc.lock.sha256": record.lock,
+        "git.dirty": str(bool(origin.difference)).lower(),
+        "processor": processor(),
+        "mlflow.note.content": _description(record),
+        "mlflow.source.name": "dvc.yaml",
+        **{f"version.{name}": number for name, number in versions().items()},
+    }
+    if origin.commit:
+        tags["mlflow.source.git.commit"] = origin.commit
+    if origin.experiment:
+        tags["dvc.experiment"] = origin.experiment
+    return tags
+
+
+def _description(record: Record) -> str:
+    result = record.result
+    margin = (result.test - result.min_test_accuracy) * 100
+    verdict = f"{abs(margin):.2f} points {'above' if margin >= 0 else 'below'}"
+    network = "-".join(str(units) for units in record.layers)
+    return (
+        f"**{record.run}**: after {result.iterations:,} iterations the {network} network reads "
+        f"**{result.test:.2%}** of the test images right, {verdict} its threshold of "
+        f"{result.min_test_accuracy:.2%}, {result.validation:.2%} of the validation images and "
+        f"{result.train:.2%} of those it was trained on.\n\nThe batch cost began at "
+        f"{record.costs[0]:.2f} and was {record.costs[-100:].mean():.4f} on average over the last "
+        f"{min(100, len(record.costs))} iterations."
+    )
