@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator
@@ -44,6 +45,8 @@ def run(main: Callable[[], None]) -> NoReturn:
         The command. What a user can cause it raises as `StageError` or `OSError`;
         anything else is a defect of this project and keeps its traceback.
     """
+    # As an exception, so that what is half done is undone: partial files, servers.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         main()
         sys.stdout.flush()
