@@ -77,16 +77,17 @@ def main() -> None:
     from stages.network import Training
 
     training = Training(chosen.train, examples, len(chosen.dataset.classes))
-    costs = np.empty(iterations, np.float32)
+    costs: list[NDArray[np.float32]] = []
     with progress(f"training {arguments.run}", iterations) as advance:
-        for done, some in training.costs(iterations):
+        for some in training.costs(iterations):
+            done = sum(map(len, costs))
             check_finite(done, some)
             for line in lines(done, some, chosen.train.log_every_iterations):
                 say(line)
-            costs[done : done + len(some)] = some
+            costs.append(some)
             advance(len(some))
     arrays.save(arguments.weights, training.weights())
-    save_costs(arguments.costs, costs)
+    save_costs(arguments.costs, np.concatenate(costs))
 
 
 if __name__ == "__main__":
