@@ -10,7 +10,6 @@ import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 from urllib.parse import urlsplit
 
@@ -43,8 +42,9 @@ FileName = Literal[
 ]
 FILE_NAMES: tuple[FileName, ...] = get_args(FileName)
 
-# Where pydantic says in an error's place which kind of source it took an entry for.
-TAGS = ("package", "address", "[key]")
+# What pydantic puts into an error's place that is no name in the file: the kind of source that it
+# took an entry for, and that a name is wrong and not its value.
+TAGS = ("[package]", "[address]", "[key]")
 
 PositiveInteger = Annotated[int, Field(gt=0)]
 PositiveNumber = Annotated[float, Field(gt=0)]
@@ -126,10 +126,21 @@ class File(Section):
     sha256: Sha256
 
 
-def _is_fetchable(url: str) -> str:
+def is_safe(url: str) -> bool:
+    """Tell whether an address is of HTTPS, or of HTTP on loopback.
+
+    Raises
+    ------
+    ValueError
+        If it is no address.
+    """
     parts = urlsplit(url)
     loopback = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost")
-    if parts.scheme not in ("https", "file") and not loopback:
+    return parts.scheme == "https" or loopback
+
+
+def _is_fetchable(url: str) -> str:
+    if not url.startswith("file:") and not is_safe(url):
         raise ValueError("should start with https:// or file: (http: on loopback only)")
     return url
 
@@ -183,11 +194,11 @@ class Package(Source):
 
 
 def _kind_of_source(source: Any) -> str:
-    return "package" if isinstance(source, Mapping) and "package" in source else "address"
+    return "[package]" if isinstance(source, Mapping) and "package" in source else "[address]"
 
 
 AnySource = Annotated[
-    Annotated[Package, Tag("package")] | Annotated[Address, Tag("address")],
+    Annotated[Package, Tag("[package]")] | Annotated[Address, Tag("[address]")],
     Discriminator(_kind_of_source),
 ]
 
@@ -279,7 +290,8 @@ def _read(path: Path) -> dict[Any, Any]:
         raise InputError(f"{path}: not found in {Path.cwd()}; run from the root") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text: {error}") from None
-    except (YAMLError, ValueError, RecursionError) as error:
+    except (YAMLError, ValueError, LookupError, TypeError, RecursionError) as error:
+        # ruamel.yaml gives what Python raises where a tag does not fit, as in `!!int ""`.
         raise InputError(f"{path}: not readable as YAML: {_in_short(error)}") from None
     if not isinstance(document, dict):
         raise InputError(f"{path}: should be a mapping of names to values, is {document!r:.60}")
@@ -305,19 +317,19 @@ def _problems(errors: list[ErrorDetails], above: tuple[str, ...]) -> Iterator[st
     unused = {tuple(error["loc"]) for error in errors if error["type"] == "missing"}
     ordered = sorted(errors, key=lambda error: error["type"] != "extra_forbidden")
     for error in ordered:
-        *parents, last = error["loc"]
+        parents, last = error["loc"][:-1], error["loc"][-1:]
         if error["type"] == "missing" and tuple(error["loc"]) not in unused:
             continue
         name = ".".join([*above, *(str(part) for part in error["loc"] if part not in TAGS)])
-        value = shorten(repr(error["input"]), 60, placeholder=" ...")
+        value = f"{error['input']!r:.60}"
         if error["type"] == "extra_forbidden":
-            candidates = [str(loc[-1]) for loc in unused if list(loc[:-1]) == parents]
-            meant = difflib.get_close_matches(str(last), candidates, n=1)
+            candidates = [str(loc[-1]) for loc in unused if loc[:-1] == parents]
+            meant = difflib.get_close_matches(str(*last), candidates, n=1)
             unused -= {(*parents, name) for name in meant}
             yield f"{name}: unknown name" + "".join(f", did you mean {name}?" for name in meant)
         elif error["type"] == "missing":
             yield f"{name}: missing"
-        elif last == "[key]":
+        elif last == ("[key]",) and error["type"] == "string_pattern_mismatch":
             yield f"{name}: should be made of letters, digits, - and _ only"
         else:
             yield f"{name}: is {value}, {_what_is_right(error['msg'])}"
