@@ -6,6 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from stages.files import replacing
 from stages.inference import Weights
 
 PARTS = ("train", "validation", "test")
+
+# What NumPy and zipfile raise, depending on which byte is wrong.
+DAMAGES = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, KeyError, OSError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -112,14 +116,16 @@ def _fit_together(arrays: Mapping[str, NDArray[Any]], layers: int) -> bool:
 
 def _load(path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise InputError(f"{path}: not an npz file; `dvc repro` makes it anew")
-            return dict(archive)
+        content = path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"{path}: not found; `dvc repro` makes it") from None
-    except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, KeyError, NotImplementedError):
+    try:
+        archive = np.load(BytesIO(content), allow_pickle=False)
+        if isinstance(archive, np.lib.npyio.NpzFile):
+            return dict(archive)
+    except DAMAGES:
         raise InputError(f"{path}: damaged; `dvc repro` makes it anew") from None
+    raise InputError(f"{path}: not an npz file; `dvc repro` makes it anew")
 
 
 def _unexpected(path: Path, expected: str, arrays: Mapping[str, NDArray[Any]]) -> InputError:
