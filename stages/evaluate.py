@@ -32,14 +32,12 @@ def predictions(weights: Weights, examples: Examples) -> pd.DataFrame:
 
     Raises
     ------
-    InputError
+    ValueError
         If the weights are for images of another size.
     """
     pixels = examples.images.shape[1]
     if len(weights["W1"]) != pixels:
-        raise InputError(
-            f"the weights are for {len(weights['W1'])} pixels, the images have {pixels}"
-        )
+        raise ValueError(f"for images of {len(weights['W1'])} pixels, these have {pixels}")
     odds = inference.probabilities(inference.logits(weights, examples.images))
     return pd.DataFrame(
         {
@@ -92,8 +90,12 @@ def main() -> None:
     accuracies: dict[str, Result] = {}
     matrices: dict[str, pd.DataFrame] = {}
     for name, wanted in chosen.runs.items():
-        weights = arrays.load_weights(arguments.models / name / "weights.npz")
-        answers = {part: predictions(weights, examples) for part, examples in parts.items()}
+        path = arguments.models / name / "weights.npz"
+        weights = arrays.load_weights(path)
+        try:
+            answers = {part: predictions(weights, examples) for part, examples in parts.items()}
+        except ValueError as error:
+            raise InputError(f"{path}: {error}; `dvc repro` makes it anew") from None
         measured = {part: accuracy(given) for part, given in answers.items()}
         accuracies[name] = Result(
             iterations=wanted.iterations, min_test_accuracy=wanted.min_test_accuracy, **measured

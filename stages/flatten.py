@@ -34,13 +34,15 @@ def examples(images: NDArray[np.uint8], labels: NDArray[np.uint8], dataset: Data
     Raises
     ------
     ValueError
-        If they are not as many as each other, or not what `dataset` says.
+        If they are none, not as many as each other, or not what `dataset` says.
     """
+    if not len(images):
+        raise ValueError("should be at least one image, is none")
     if images.shape[1:] != dataset.image_shape:
         raise ValueError(f"images should be of {dataset.image_shape}, are of {images.shape[1:]}")
     if len(images) != len(labels):
         raise ValueError(f"should be a label an image, are {len(images)} and {len(labels)}")
-    if len(labels) and labels.max() >= len(dataset.classes):
+    if labels.max() >= len(dataset.classes):
         raise ValueError(f"labels should be below {len(dataset.classes)}, one is {labels.max()}")
     return Examples(images.reshape(len(images), -1), labels)
 
@@ -78,7 +80,7 @@ def _read(folder: Path, name: FileName, dataset: Dataset, axes: int) -> NDArray[
     try:
         values = idx.parse(content, axes)
     except ValueError as error:
-        raise InputError(f"{path}: not as IDX {error}; {REMEDY}") from None
+        raise InputError(f"{path}: {error}; {REMEDY}") from None
     # DVC takes a read-only file of its cache for right without looking: so look here.
     if (came := sha256(content)) != file.sha256:
         raise InputError(f"{path}: SHA-256 should be {file.sha256}, is {came}; {REMEDY}")

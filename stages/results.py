@@ -56,5 +56,5 @@ def parse(content: bytes, path: Path) -> dict[str, Result]:
         return RESULTS.validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{path}: {place}: {first['msg']}; `dvc repro` makes it anew") from None
+        place = "".join(f"{part}: " for part in first["loc"])
+        raise InputError(f"{path}: {place}{first['msg']}; `dvc repro` makes it anew") from None
