@@ -69,10 +69,10 @@ def _fail(message: str, status: int) -> int:
     return status
 
 
-def command_line(stage: str, doc: str | None) -> ArgumentParser:
+def command_line(stage: str, doc: str | None, package: str = "stages") -> ArgumentParser:
     """Make the parser of a stage's arguments; its help is the stage's own docstring."""
     return ArgumentParser(
-        prog=f"python -m stages.{stage}",
+        prog=f"python -m {package}.{stage}",
         description=doc,
         formatter_class=RawDescriptionHelpFormatter,
     )

@@ -1,12 +1,13 @@
 """The network in training: its weights, its cost, and Adam, compiled into one program.
 
 The only module that imports TensorFlow. What it computes has the same bytes on every x86-64
-processor with AVX2, for any number of threads. Two things see to that:
+processor with AVX2, for any number of threads. Three things see to that:
 
-1. XLA is told to use no arithmetic that depends on the processor (`ENVIRONMENT`). Its library for
-   matrix products, YNNPACK, then cuts and adds sums in the same order everywhere, not where the
-   size of a cache says.
-2. No product has a transposed left factor (`multiply`), for XLA hands such a one to oneDNN, whose
+1. XLA is told to use no arithmetic that depends on the processor. Its library for matrix products,
+   YNNPACK, then cuts and adds sums in the same order everywhere, not where the size of a cache or
+   the width of a register says.
+2. XLA's own code is made for AVX2, wherever it runs: wider registers would add in another order.
+3. No product has a transposed left factor (`multiply`), for XLA hands such a one to oneDNN, whose
    order follows the instruction set.
 """
 
@@ -27,7 +28,7 @@ from stages.inference import Weights
 from stages.settings import Train
 
 ENVIRONMENT = {
-    "XLA_FLAGS": "--xla_cpu_enable_platform_dependent_math=false",
+    "XLA_FLAGS": "--xla_cpu_enable_platform_dependent_math=false --xla_cpu_max_isa=AVX2",
     # At this size a GPU costs start-up and wins nothing, and its sums differ.
     "CUDA_VISIBLE_DEVICES": "-1",
     # Half of what TensorFlow imports is Keras; so it is left until it is used, which is never.
@@ -112,9 +113,7 @@ def cost(weights: list[tf.Tensor], images: tf.Tensor, labels: tf.Tensor) -> tf.T
     """Give the mean softmax cross entropy of a batch, in nats; labels are int32 (n,)."""
     scores = logits(weights, images)
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, scores)
-    # The order in which XLA adds up a vector follows the width of the processor's registers: in
-    # float64 no difference is left that float32 can show.
-    return tf.cast(tf.reduce_mean(tf.cast(losses, tf.float64)), tf.float32)
+    return tf.reduce_mean(losses)
 
 
 def initial_weights(widths: list[int], random: np.random.Generator) -> Weights:

@@ -1,0 +1,118 @@
+"""Train on several processors, real and emulated, and compare the bytes.
+
+    python -m studies.portability
+
+Needs data/flat/train.npz (`make repro`) and qemu-x86_64 (Debian's package qemu-user), which
+emulates processors. Five minutes on two cores. Exit status 1 if any byte differs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from stages import provenance
+from stages.console import InputError, StageError, command_line, run, say
+from stages.files import sha256
+from stages.settings import DATASETS, PARAMS
+
+EMULATOR = "qemu-x86_64"
+ITERATIONS = 250
+RUN = "portability"
+EXAMPLES = Path("data/flat/train.npz")
+# Two of Intel and two of AMD, with different caches; qemu has no AVX-512 that TensorFlow runs on.
+PROCESSORS = ("Haswell", "Broadwell", "EPYC-Rome", "EPYC-Milan")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where to train: a name, and the command that a program is run under there."""
+
+    name: str
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it: the SHA-256 of the weights and of the costs."""
+
+    weights: str
+    costs: str
+
+
+def machines(processors: tuple[str, ...]) -> Iterator[Machine]:
+    """Give this machine with all its threads and with one, and then the emulated ones."""
+    yield Machine(f"{provenance.processor()}, {len(os.sched_getaffinity(0))} threads", ())
+    yield Machine(f"{provenance.processor()}, 1 thread", ("taskset", "-c", "0"))
+    for name in processors:
+        yield Machine(f"{name}, emulated", (EMULATOR, "-cpu", name))
+
+
+def train(machine: Machine, root: Path) -> Outcome:
+    """Run the real stage, for a few hundred iterations of the real data.
+
+    Raises
+    ------
+    StageError
+        If it fails there.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _write_settings(root, folder)
+        weights, costs = folder / "weights.npz", folder / "costs.csv"
+        stage = [sys.executable, "-m", "stages.train", RUN]
+        done = subprocess.run(
+            [*machine.command, *stage, str(root / EXAMPLES), str(weights), str(costs)],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(root)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise StageError(f"{machine.name}: exit status {done.returncode}: {done.stderr[-500:]}")
+        return Outcome(sha256(weights.read_bytes()), sha256(costs.read_bytes()))
+
+
+def _write_settings(root: Path, folder: Path) -> None:
+    yaml = YAML(typ="safe", pure=True)
+    params = yaml.load((root / PARAMS).read_text(encoding="utf-8"))
+    params["runs"] = {RUN: {"iterations": ITERATIONS, "min_test_accuracy": 0.0}}
+    with (folder / PARAMS).open("w", encoding="utf-8") as file:
+        yaml.dump(params, file)
+    shutil.copy(root / DATASETS, folder)
+
+
+def main() -> None:
+    """Train everywhere, print a row each, and compare."""
+    command_line("portability", __doc__, "studies").parse_args()
+    if not EXAMPLES.exists():
+        raise InputError(f"{EXAMPLES}: not found; `make repro` makes it")
+    if not shutil.which(EMULATOR):
+        raise InputError(f"{EMULATOR}: not found; `apt-get install qemu-user` as root installs it")
+    chosen = list(machines(PROCESSORS))
+    root = Path.cwd()
+    say(f"{'weights':12}  {'costs':12}  after {ITERATIONS} iterations on")
+    outcomes = []
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for machine, outcome in zip(
+            chosen, pool.map(lambda one: train(one, root), chosen), strict=True
+        ):
+            outcomes.append(outcome)
+            say(f"{outcome.weights[:12]}  {outcome.costs[:12]}  {machine.name}")
+    if len(set(outcomes)) > 1:
+        raise StageError("the bytes differ between processors; see the rows above")
+    say(f"the same bytes {len(outcomes)} times")
+
+
+if __name__ == "__main__":
+    run(main)

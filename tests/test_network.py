@@ -1,0 +1,199 @@
+"""The network in training, against NumPy and against itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import islice
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from stages import inference
+from stages.arrays import Examples
+from stages.batches import batches
+from stages.network import Training, cost, initial_weights, logits, tf
+from stages.settings import Train
+
+PIXELS, CLASSES = 30, 4
+Arrays = Mapping[str, NDArray[np.float64]]
+
+
+@pytest.fixture(scope="module")
+def examples() -> Examples:
+    """Give 500 images of a bright bar whose place is the label, in noise."""
+    random = np.random.default_rng(0)
+    labels = random.integers(CLASSES, size=500).astype(np.uint8)
+    images = random.integers(90, size=(500, PIXELS)).astype(np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        image[label * 7 : label * 7 + 5] += 120
+    return Examples(images, labels)
+
+
+def settings(**changes: object) -> Train:
+    """Give the settings of a small network."""
+    usual = {
+        "hidden_units": [12, 7],
+        "batch_size": 16,
+        "learning_rate": 0.001,
+        "beta_1": 0.9,
+        "beta_2": 0.999,
+        "epsilon": 1e-8,
+        "seed": 3,
+        "log_every_iterations": 100,
+    }
+    return Train.model_validate(usual | changes)
+
+
+@pytest.fixture(scope="module")
+def compiled(examples: Examples) -> Training:
+    """Give a training whose program is compiled once for all tests that restart it."""
+    return Training(settings(), examples, CLASSES)
+
+
+def costs_of(training: Training, iterations: int) -> NDArray[np.float32]:
+    """Train on, and give all costs."""
+    return np.concatenate(list(training.costs(iterations)))
+
+
+def numpy_gradients(
+    weights: Arrays, images: NDArray[np.uint8], labels: NDArray[np.uint8]
+) -> Arrays:
+    """Go back through a ReLU network by the chain rule, in float64."""
+    layers = len(weights) // 2
+    values = [images / 255.0]
+    for layer in range(1, layers + 1):
+        sums = values[-1] @ weights[f"W{layer}"] + weights[f"b{layer}"]
+        values.append(np.maximum(sums, 0) if layer < layers else sums)
+    upstream = inference.probabilities(values[-1])
+    upstream[np.arange(len(labels)), labels] -= 1
+    upstream /= len(labels)
+    gradients = {}
+    for layer in range(layers, 0, -1):
+        gradients[f"W{layer}"] = values[layer - 1].T @ upstream
+        gradients[f"b{layer}"] = upstream.sum(axis=0)
+        upstream = (upstream @ weights[f"W{layer}"].T) * (values[layer - 1] > 0)
+    return gradients
+
+
+def numpy_adam(chosen: Train, examples: Examples, start: Arrays, iterations: int) -> Arrays:
+    """Train as Kingma and Ba (2015) say at the end of their section 2, in float64."""
+    order = np.random.default_rng(np.random.SeedSequence(chosen.seed).spawn(2)[1])
+    drawn = batches(len(examples), chosen.batch_size, order)
+    weights = {name: array.astype(np.float64) for name, array in start.items()}
+    mean = {name: np.zeros_like(array) for name, array in weights.items()}
+    square = {name: np.zeros_like(array) for name, array in weights.items()}
+    for step, batch in enumerate(islice(drawn, iterations), start=1):
+        gradients = numpy_gradients(weights, examples.images[batch], examples.labels[batch])
+        rate = chosen.learning_rate * np.sqrt(1 - chosen.beta_2**step) / (1 - chosen.beta_1**step)
+        for name, gradient in gradients.items():
+            mean[name] = chosen.beta_1 * mean[name] + (1 - chosen.beta_1) * gradient
+            square[name] = chosen.beta_2 * square[name] + (1 - chosen.beta_2) * gradient**2
+            weights[name] -= rate * mean[name] / (np.sqrt(square[name]) + chosen.epsilon)
+    return weights
+
+
+@pytest.mark.parametrize("hidden_units", [[12, 7], []])
+def test_adam_agrees_with_numpy(examples: Examples, hidden_units: list[int]) -> None:
+    """1, 2 and 10 steps of the compiled program are those of an independent Adam in float64."""
+    # A large epsilon: where a gradient is next to nothing, its sign is a matter of rounding.
+    chosen = settings(hidden_units=hidden_units, epsilon=1e-3, learning_rate=0.01)
+    training = Training(chosen, examples, CLASSES)
+    start = training.weights()
+    for further, steps, tolerance in ((1, 1, 1e-6), (1, 2, 2e-6), (8, 10, 1e-5)):
+        costs_of(training, further)
+        given = training.weights()
+        for name, expected in numpy_adam(chosen, examples, start, steps).items():
+            assert np.abs(expected - start[name]).max() > 10 * tolerance
+            np.testing.assert_allclose(given[name], expected, rtol=0, atol=tolerance)
+
+
+def test_gradient_agrees_with_finite_differences(examples: Examples) -> None:
+    """The gradient of the cost is the slope of the cost that NumPy computes in float64."""
+    start = initial_weights([PIXELS, 12, 7, CLASSES], np.random.default_rng(1))
+    images, labels = examples.images[:16], examples.labels[:16]
+    variables = [tf.Variable(array) for array in start.values()]
+    with tf.GradientTape() as tape:
+        value = cost(variables, tf.constant(images), tf.constant(labels, tf.int32))
+    gradients = tape.gradient(value, variables)
+
+    def numpy_cost(weights: Arrays) -> float:
+        odds = inference.probabilities(inference.logits(weights, images))  # type: ignore[arg-type]
+        return float(-np.log(odds[np.arange(len(labels)), labels]).mean())
+
+    step = 1e-5
+    random = np.random.default_rng(2)
+    for name, gradient in zip(start, gradients, strict=True):
+        place = tuple(random.integers(size) for size in start[name].shape)
+        slopes = []
+        for sign in (1, -1):
+            moved = {key: array.astype(np.float64) for key, array in start.items()}
+            moved[name][place] += sign * step
+            slopes.append(sign * numpy_cost(moved) / (2 * step))
+        assert gradient.numpy()[place] == pytest.approx(sum(slopes), abs=2e-6)
+
+
+def test_inference_agrees_with_the_network(examples: Examples, compiled: Training) -> None:
+    """NumPy gives the logits that TensorFlow gives."""
+    compiled.restart(settings())
+    costs_of(compiled, 50)
+    weights = compiled.weights()
+    expected = logits([tf.constant(array) for array in weights.values()], examples.images).numpy()
+    np.testing.assert_allclose(
+        inference.logits(weights, examples.images), expected, rtol=1e-4, atol=1e-5
+    )
+
+
+def test_same_settings_give_the_same_bytes(examples: Examples, compiled: Training) -> None:
+    """Weights and costs follow from the settings alone: another seed gives others, and after a
+    restart nothing is left of what was learned before.
+    """
+
+    def result(training: Training) -> list[bytes]:
+        costs = costs_of(training, 130)
+        return [costs.tobytes(), *(array.tobytes() for array in training.weights().values())]
+
+    compiled.restart(settings(seed=8, learning_rate=0.1))
+    other = result(compiled)
+    compiled.restart(settings())
+    expected = result(Training(settings(), examples, CLASSES))
+    assert expected == result(compiled)
+    assert not set(expected) & set(other)
+
+
+def test_number_of_iterations_does_not_matter(compiled: Training) -> None:
+    """Iterations N-1, N and N+1 of a call's length are the beginning of one and the same row."""
+    compiled.restart(settings())
+    long = costs_of(compiled, 205)
+    for iterations in (1, 99, 100, 101, 200, 201):
+        compiled.restart(settings())
+        costs = costs_of(compiled, iterations)
+        assert iterations == len(costs)
+        np.testing.assert_array_equal(long[:iterations], costs)
+
+
+def test_one_program_serves_every_call(compiled: Training) -> None:
+    """The loop is traced once, whatever the number of iterations, the seed and the rate."""
+    for changes in ({"seed": 1}, {"learning_rate": 0.1}, {"beta_1": 0.5, "epsilon": 1e-7}):
+        compiled.restart(settings(**changes))
+        costs_of(compiled, 150)
+    traces = compiled._iterate.experimental_get_tracing_count()
+    assert traces == 1
+
+
+def test_learns(compiled: Training) -> None:
+    """The cost begins at that of a guess and falls far, but not to nothing."""
+    compiled.restart(settings())
+    costs = costs_of(compiled, 400)
+    assert costs[0] == pytest.approx(np.log(CLASSES), abs=0.5)
+    assert 1e-4 < costs[-50:].mean() < 0.2
+
+
+def test_first_weights_are_xaviers() -> None:
+    """They fill their interval evenly, with the variance that it has; biases are zero."""
+    weights = initial_weights([784, 128, 10], np.random.default_rng(5))
+    assert ["W1", "b1", "W2", "b2"] == list(weights)
+    limit = np.sqrt(6 / (784 + 128))
+    assert 0.999 * limit < np.abs(weights["W1"]).max() <= limit
+    assert weights["W1"].var() == pytest.approx(2 / (784 + 128), rel=0.01)
+    assert not weights["b1"].any()
