@@ -8,6 +8,7 @@ index.
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -230,13 +231,13 @@ def _package_index() -> str:
     """Find the index that pip would use: its variable, its configuration, its default."""
     if url := os.environ.get("PIP_INDEX_URL"):
         return url
+    # `pip config get` would read one of its files, and not /etc/pip.conf.
     asked = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "get", "global.index-url"],
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
     )
-    return asked.stdout.strip() or PYPI_SIMPLE_ENDPOINT
+    listed = dict(line.split("=", 1) for line in asked.stdout.splitlines() if "=" in line)
+    shown = listed.get("install.index-url") or listed.get("global.index-url")
+    return str(ast.literal_eval(shown)) if shown else PYPI_SIMPLE_ENDPOINT
 
 
 def _member(archive: bytes, source: Package, name: FileName, file: File) -> bytes:
