@@ -33,6 +33,8 @@ ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "-1",
     # Half of what TensorFlow imports is Keras; so it is left until it is used, which is never.
     "TF_USE_LEGACY_KERAS": "1",
+    # What is left of it would read ~/.keras/keras.json, and make it.
+    "KERAS_HOME": os.devnull,
     "TF_CPP_MIN_LOG_LEVEL": "3",
 }
 
