@@ -1,0 +1,61 @@
+"""How commands end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from stages import console
+from stages.console import InputError, StageError
+
+
+def _raising(error: BaseException) -> Callable[[], None]:
+    def main() -> None:
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (StageError("no luck"), 1, "error: no luck\n"),
+        (InputError("a:\n  wrong\tb"), 2, "error: a: wrong b\n"),
+        (FileNotFoundError(2, "No such file", "a.npz"), 1, "error: a.npz: No such file\n"),
+        (OSError(28, "No space left on device"), 1, "error: No space left on device\n"),
+        (OSError("odd"), 1, "error: odd\n"),
+        (KeyboardInterrupt(), 130, "error: interrupted\n"),
+    ],
+)
+def test_a_failure_is_one_line_and_a_status(
+    error: BaseException, status: int, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a user can cause ends in one line on stderr, and a status that says whose fault."""
+    with pytest.raises(SystemExit) as left:
+        console.run(_raising(error))
+    assert status == left.value.code
+    assert ("", line) == capsys.readouterr()
+
+
+def test_success_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    """A command that returns ends with 0."""
+    with pytest.raises(SystemExit) as left:
+        console.run(lambda: None)
+    assert 0 == left.value.code
+    assert ("", "") == capsys.readouterr()
+
+
+def test_a_defect_keeps_its_traceback() -> None:
+    """What no user can cause is not hidden."""
+    with pytest.raises(ZeroDivisionError):
+        console.run(_raising(ZeroDivisionError()))
+
+
+def test_a_log_file_gets_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where there is no terminal, progress is silent, and a long line is one line as it is."""
+    line = "[bold] 12,345 " + "x" * 300
+    with console.progress("counting", 3) as advance:
+        advance(2)
+        console.say(line)
+    assert (line + "\n", "") == capsys.readouterr()

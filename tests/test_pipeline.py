@@ -1,0 +1,306 @@
+"""The pipeline as a whole: what dvc.yaml says, what imports what, and the way of the data."""
+
+from __future__ import annotations
+
+import ast
+import json
+import shutil
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import (
+    CLASSES,
+    CONTENTS,
+    ITERATIONS,
+    ROOT,
+    SHAPE,
+    TEST_IMAGES,
+    TRAIN_IMAGES,
+    VALIDATION_IMAGES,
+    Project,
+    Server,
+    make_project,
+    project_in,
+    yaml,
+)
+
+PIXELS = SHAPE[0] * SHAPE[1]
+DVC = yaml().load(ROOT / "dvc.yaml")
+TREES = {path.stem: ast.parse(path.read_text()) for path in (ROOT / "stages").glob("[!_]*.py")}
+VERBS = {
+    name
+    for name, tree in TREES.items()
+    if any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body)
+}
+
+
+def _imports(module: str) -> set[str]:
+    """List what a module imports, anywhere in it, with dots."""
+    found = set()
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module
+            assert not node.level
+            found |= {node.module, *(f"{node.module}.{name.name}" for name in node.names)}
+    return found
+
+
+def _project_imports(module: str) -> set[str]:
+    """List the modules of the project that a module imports."""
+    return {name for name in TREES if f"stages.{name}" in _imports(module)}
+
+
+def _closure(module: str) -> set[str]:
+    """List a module and all of the project that it needs."""
+    found: set[str] = set()
+    waiting = {module}
+    while waiting:
+        found |= waiting
+        waiting = {name for one in waiting for name in _project_imports(one)} - found
+    return found
+
+
+@pytest.mark.parametrize("stage", DVC["stages"])
+def test_a_stage_depends_on_all_code_that_it_imports(stage: str) -> None:
+    """DVC does not follow imports: the list in dvc.yaml is exactly them."""
+    described = DVC["stages"][stage]
+    described = described.get("do", described)
+    words = described["cmd"].split()
+    verb = words[words.index("-m") + 1].removeprefix("stages.")
+    code = [name for name in described["deps"] if name.startswith("stages/")]
+    assert sorted(f"stages/{name}.py" for name in _closure(verb)) == sorted(code)
+
+
+def test_the_package_itself_has_no_code() -> None:
+    """stages/__init__.py is imported by all and a dependency of none: it has a docstring alone."""
+    tree = ast.parse((ROOT / "stages/__init__.py").read_text())
+    assert [ast.Expr] == [type(node) for node in tree.body]
+
+
+@pytest.mark.parametrize("module", sorted(TREES))
+def test_nobody_imports_a_verb(module: str) -> None:
+    """A stage is run, never imported: data flows through files."""
+    assert set() == _project_imports(module) & VERBS
+
+
+@pytest.mark.parametrize(
+    ("library", "owner"),
+    [("tensorflow", "network"), ("mlflow", "tracking"), ("matplotlib", "plots")],
+)
+def test_a_heavy_library_has_one_owner(library: str, owner: str) -> None:
+    """What takes seconds to start is imported in one place."""
+    importers = {
+        module
+        for module in TREES
+        if any(name.split(".")[0] == library for name in _imports(module))
+    }
+    assert importers <= {owner}
+
+
+@pytest.fixture(scope="module")
+def done(running_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Give a project in which everything has run once; tests leave it as it is."""
+    running_server.reset()
+    source = f"{running_server.url}/data/{{file}}.gz"
+    project = make_project(tmp_path_factory.mktemp("done"), source)
+    project.do("dvc", "repro")
+    return project
+
+
+@pytest.fixture
+def copy(done: Project, server: Server, tmp_path: Path) -> Project:
+    """Give a copy of the finished project, to change it."""
+    assert server.url in (done.path / "datasets.yaml").read_text()
+    shutil.copytree(done.path, tmp_path / "project", symlinks=True)
+    return project_in(tmp_path)
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_help_comes_without_tensorflow(done: Project, verb: str) -> None:
+    """Every command explains itself, and does not take seconds to do so."""
+    outcome = done.run("python", "-X", "importtime", "-m", f"stages.{verb}", "--help")
+    assert 0 == outcome.status
+    assert outcome.out.startswith(f"usage: python -m stages.{verb} ")
+    _assert_light(outcome.err)
+
+
+def _assert_light(import_times: str) -> None:
+    imported = {line.rpartition("|")[2].strip() for line in import_times.splitlines()}
+    assert "stages.console" in imported
+    assert not {"tensorflow", "keras", "matplotlib"} & imported
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("fetch", "data/raw"),
+        ("flatten", "data/raw", "data/flat"),
+        ("evaluate", "data/flat", "models", "metrics", "plots/predictions"),
+        ("gate",),
+    ],
+)
+def test_most_stages_run_without_tensorflow(done: Project, command: tuple[str, ...]) -> None:
+    """They succeed on their own, start fast, and what they write is what was there."""
+    outcome = done.run("python", "-X", "importtime", "-m", f"stages.{command[0]}", *command[1:])
+    assert 0 == outcome.status, outcome.err
+    _assert_light(outcome.err)
+    assert "Data and pipelines are up to date.\n" == done.do("dvc", "status")
+
+
+def test_repro_fetches_the_files(done: Project) -> None:
+    """data/raw has the four uncompressed files, and nothing else."""
+    found = {path.name: path.read_bytes() for path in (done.path / "data/raw").iterdir()}
+    assert CONTENTS == found
+
+
+@pytest.mark.parametrize(
+    ("part", "images"),
+    [
+        ("train", TRAIN_IMAGES - VALIDATION_IMAGES),
+        ("validation", VALIDATION_IMAGES),
+        ("test", TEST_IMAGES),
+    ],
+)
+def test_repro_makes_the_arrays(done: Project, part: str, images: int) -> None:
+    """The three parts have their images and labels, as uint8."""
+    with np.load(done.path / f"data/flat/{part}.npz") as arrays:
+        assert {"images", "labels"} == set(arrays)
+        assert ((images, PIXELS), np.uint8) == (arrays["images"].shape, arrays["images"].dtype)
+        assert ((images,), np.uint8) == (arrays["labels"].shape, arrays["labels"].dtype)
+
+
+@pytest.mark.parametrize(("run", "iterations"), ITERATIONS.items())
+def test_repro_makes_a_model_and_its_costs(done: Project, run: str, iterations: int) -> None:
+    """Weights of three layers in float32, and a cost an iteration that falls."""
+    expected = {
+        "W1": (PIXELS, 128),
+        "b1": (128,),
+        "W2": (128, 64),
+        "b2": (64,),
+        "W3": (64, CLASSES),
+        "b3": (CLASSES,),
+    }
+    with np.load(done.path / f"models/{run}/weights.npz") as weights:
+        assert expected == {name: array.shape for name, array in weights.items()}
+        assert {np.dtype(np.float32)} == {array.dtype for array in weights.values()}
+    costs = pd.read_csv(done.path / f"costs/{run}.csv")
+    assert ["iteration", "cost"] == list(costs.columns)
+    assert list(range(iterations)) == list(costs["iteration"])
+    assert costs["cost"].iloc[-5:].mean() < costs["cost"].iloc[0]
+
+
+def test_repro_measures_every_run(done: Project) -> None:
+    """accuracy.json has what the interface says; the longer run has learned this dataset."""
+    measured = json.loads((done.path / "metrics/accuracy.json").read_text())
+    assert list(ITERATIONS) == list(measured)
+    names = ["iterations", "train", "validation", "test", "min_test_accuracy"]
+    for run, result in measured.items():
+        assert names == list(result)
+        assert ITERATIONS[run] == result["iterations"]
+        assert all(0 <= result[part] <= 1 for part in ("train", "validation", "test"))
+    assert measured["long"]["test"] > 0.9
+
+
+def test_repro_leaves_git_clean(done: Project) -> None:
+    """Only dvc.lock and what is kept in metrics/ are git's to notice."""
+    changed = {line[3:] for line in done.do("git", "status", "--short").splitlines()}
+    assert {name for name in changed if not name.startswith(("dvc.lock", "metrics/"))} == set()
+    assert "dvc.lock" in changed
+
+
+def test_nothing_is_written_outside(done: Project) -> None:
+    """The user's home folder stays as it was."""
+    assert [] == list(done.home.rglob("*"))
+
+
+def test_a_second_repro_runs_nothing(done: Project) -> None:
+    """What is up to date stays so."""
+    out = done.do("dvc", "repro")
+    assert "Running stage" not in out
+    assert "Data and pipelines are up to date." in out
+
+
+@pytest.mark.parametrize("command", [("metrics", "show"), ("plots", "show", "--json")])
+def test_dvc_shows_results(done: Project, command: tuple[str, ...]) -> None:
+    """DVC's own commands find both runs."""
+    out = done.do("dvc", *command)
+    assert "short" in out
+    assert "long" in out
+
+
+def _results(project: Project) -> dict[str, bytes]:
+    kept = [project.path / "dvc.lock", *(project.path / "metrics").iterdir()]
+    return {path.name: path.read_bytes() for path in kept}
+
+
+def test_training_anew_gives_the_same(copy: Project) -> None:
+    """Forced to run again, fetch, flatten and train give the same bytes."""
+    before = _results(copy)
+    out = copy.do("dvc", "repro", "--force", "train@long")
+    assert 3 == out.count("Running stage")
+    assert before == _results(copy)
+
+
+def test_an_experiment(copy: Project) -> None:
+    """A parameter changed for one experiment leads to another result, which DVC lists."""
+    copy.do("git", "add", "--all")
+    copy.do("git", "commit", "--quiet", "--message", "Results")
+    before = _results(copy)
+    copy.do("dvc", "exp", "run", "--name", "faster", "-S", "train.learning_rate=0.01")
+    assert before["accuracy.json"] != _results(copy)["accuracy.json"]
+    shown = pd.read_csv(StringIO(copy.do("dvc", "exp", "show", "--csv")), index_col="Experiment")
+    faster = shown.loc["faster"]
+    measured = json.loads(_results(copy)["accuracy.json"])
+    assert 0.01 == faster["train.learning_rate"]
+    assert measured["short"]["test"] == faster["short.test"]
+
+
+WRONG = (
+    (
+        "learning_rate:",
+        "learning_rat:",
+        "params.yaml: train.learning_rat: unknown name, did you",
+    ),
+    ("iterations: 120", "iteration: 120", "runs.long.iteration"),
+    ("dataset: synthetic", "dataset: synthetik", "synthetik"),
+)
+
+
+def test_a_wrong_parameter_stops_repro(copy: Project) -> None:
+    """It is named without a traceback and starts no training; put right, nothing was lost."""
+    before = _results(copy)
+    for right, wrong, said in WRONG:
+        copy.edit("params.yaml", right, wrong)
+        outcome = copy.run("dvc", "repro")
+        assert 0 != outcome.status
+        assert said in outcome.err
+        assert "Traceback" not in outcome.err
+        assert "iteration 0," not in outcome.out
+        copy.edit("params.yaml", wrong, right)
+    assert "iteration 0," not in copy.do("dvc", "repro")
+    assert before == _results(copy)
+
+
+def test_a_damaged_raw_file_is_fetched_again(copy: Project, server: Server) -> None:
+    """Only that file is, and nothing else has to run."""
+    path = copy.path / "data/raw/t10k-labels-idx1-ubyte"
+    path.chmod(0o644)
+    path.write_bytes(b"damaged")
+    out = copy.do("dvc", "repro")
+    assert CONTENTS[path.name] == path.read_bytes()
+    assert ["/data/t10k-labels-idx1-ubyte.gz"] == server.requests
+    assert "Running stage 'train" not in out
+
+
+def test_gate_fails_where_results_are_of_other_settings(copy: Project) -> None:
+    """A changed parameter or a missed threshold is one line and status 1."""
+    copy.edit("params.yaml", "seed: 1", "seed: 2")
+    outcome = copy.run("python", "-m", "stages.gate")
+    assert 1 == outcome.status
+    assert "modified params.yaml train" in outcome.error()
+    assert "run `dvc repro`" in outcome.error()

@@ -1,0 +1,86 @@
+"""Training, as far as it goes without TensorFlow."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Folder
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as st_numpy
+from numpy.typing import NDArray
+
+from stages import arrays, train
+from stages.console import StageError
+
+
+def test_lines() -> None:
+    """Every hundredth iteration is reported, wherever the costs begin."""
+    costs = np.linspace(2, 1, 201, dtype=np.float32)
+    expected = ["iteration 0, batch cost: 2.0000", "iteration 100, batch cost: 1.5000"]
+    assert expected == list(train.lines(0, costs[:200], 100))
+    assert ["iteration 200, batch cost: 1.0000"] == list(train.lines(150, costs[150:], 100))
+    assert [] == list(train.lines(1, costs[:99], 100))
+
+
+def test_costs_that_are_finite_pass() -> None:
+    """Nothing is said about the largest cost that there is."""
+    train.check_finite(0, np.array([0, np.finfo(np.float32).max], np.float32))
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_a_diverged_training_is_stopped(wrong: float) -> None:
+    """The first iteration that is not finite is named, and what to change."""
+    costs = np.array([1, wrong, 2, np.nan], np.float32)
+    said = f"^iteration 101: the batch cost is {wrong}; try a smaller train.learning_rate"
+    with pytest.raises(StageError, match=said):
+        train.check_finite(100, costs)
+
+
+@settings(max_examples=30, deadline=None)  # each example is synced to the disk
+@given(
+    costs=st_numpy.arrays(
+        np.float32,
+        st.integers(0, 20),
+        elements=st.floats(width=32, allow_nan=False, allow_infinity=False),
+    )
+)
+def test_costs_come_back(
+    costs: NDArray[np.float32], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A row an iteration, from 0; each cost is the same float32 when read."""
+    path = tmp_path_factory.getbasetemp() / "costs.csv"
+    train.save_costs(path, costs)
+    header, *rows = path.read_text().splitlines()
+    assert "iteration,cost" == header
+    assert list(range(len(costs))) == [int(row.split(",")[0]) for row in rows]
+    np.testing.assert_array_equal(costs, np.array([row.split(",")[1] for row in rows], np.float32))
+
+
+@pytest.mark.parametrize(
+    ("run", "content", "said"),
+    [
+        ("lang", None, "params.yaml: runs: no run 'lang', there are: short, long"),
+        ("long", None, "train.npz: not found; `dvc repro` makes it"),
+        ("long", b"", "train.npz: damaged; `dvc repro` makes it anew"),
+        ("long", {"W1": np.ones(3)}, "should hold uint8 images (n, pixels) and labels (n,), holds"),
+    ],
+)
+def test_what_is_wrong_is_said_before_tensorflow_starts(
+    folder: Folder, run: str, content: bytes | dict[str, NDArray[np.float64]] | None, said: str
+) -> None:
+    """A wrong run or file ends in one line at once, and nothing is written."""
+    if isinstance(content, dict):
+        arrays.save(Path("train.npz"), content)
+    elif content is not None:
+        Path("train.npz").write_bytes(content)
+    before = set(sys.modules)
+    outcome = folder.run("train", run, "train.npz", "models/weights.npz", "costs/long.csv")
+    assert 2 == outcome.status
+    assert said in outcome.error()
+    assert not {"tensorflow", "stages.network"} & (set(sys.modules) - before)
+    assert not Path("models").exists()
+    assert not Path("costs").exists()
