@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro ui gate test test-all lint lock clean
+.PHONY: help repro ui gate summary test test-all lint lock clean
 MAKEFLAGS += --no-builtin-rules
 
 # The first Python of a version that TensorFlow has packages for; `make PYTHON=...` to choose.
@@ -18,7 +18,7 @@ INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet -
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-repro: $(VENV)/installed ## Fetch, flatten, train and evaluate whatever is not up to date
+repro: $(VENV)/installed ## Fetch, flatten, train, evaluate and report whatever is not up to date
 	@$(BIN)/dvc repro
 
 ui: $(VENV)/installed ## Compare the runs in MLflow's pages, on this machine alone; PORT=5000
@@ -28,6 +28,10 @@ PORT ?= 5000
 
 gate: $(VENV)/installed ## Check the accuracies against their thresholds
 	@$(BIN)/python -m stages.gate
+
+summary: $(VENV)/installed ## Print the results, and what changed since REVISION, in Markdown
+	@$(BIN)/python -m stages.summary $(REVISION)
+REVISION ?= HEAD
 
 test: $(VENV)/installed-dev ## Run all tests but the slow ones
 	@$(BIN)/python -m pytest -m 'not slow'

@@ -40,6 +40,9 @@ FileName = Literal[
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 ]
+# A magic number and the number of labels; then a byte a label.
+LABELS_HEADER_BYTES = 8
+
 FILE_NAMES: tuple[FileName, ...] = get_args(FileName)
 
 # What pydantic puts into an error's place that is no name in the file: the kind of source that it
@@ -103,6 +106,24 @@ class Train(Section):
     log_every_iterations: PositiveInteger
 
 
+class Report(Section):
+    """The pictures of the report.
+
+    Attributes
+    ----------
+    grid_seed
+        Which test images are shown follows from it.
+    smoothing_iterations
+        The width of the running median that smooths the costs.
+    calibration_bins
+        Into how many bins of equal width the probabilities are cut.
+    """
+
+    grid_seed: Annotated[int, Field(ge=0)]
+    smoothing_iterations: PositiveInteger
+    calibration_bins: PositiveInteger
+
+
 class Run(Section):
     """One result: how long it is trained, and the test accuracy it must reach."""
 
@@ -116,6 +137,7 @@ class Params(Section):
     dataset: str
     flatten: Flatten
     train: Train
+    report: Report
     runs: Annotated[dict[RunName, Run], Field(min_length=1)]
 
 
@@ -208,7 +230,7 @@ class Dataset(Section):
 
     Attributes
     ----------
-    title, homepage, licence, citation
+    title, homepage, licence, citation, description
         For the pages that show results made from it.
     classes
         The name of each label, from 0 on.
@@ -224,10 +246,21 @@ class Dataset(Section):
     homepage: str
     licence: str
     citation: str
+    description: str = ""
     classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=256, strict=False)]
     image_shape: Annotated[tuple[PositiveInteger, PositiveInteger], Field(strict=False)]
     files: dict[FileName, File]
     sources: Annotated[tuple[AnySource, ...], Field(min_length=1, strict=False)]
+
+    @property
+    def training_images(self) -> int:
+        """How many images there are to train and to validate with."""
+        return self.files["train-labels-idx1-ubyte"].bytes - LABELS_HEADER_BYTES
+
+    @property
+    def test_images(self) -> int:
+        """How many test images there are."""
+        return self.files["t10k-labels-idx1-ubyte"].bytes - LABELS_HEADER_BYTES
 
 
 @dataclass(frozen=True)
@@ -238,6 +271,7 @@ class Settings:
     dataset_name: str
     flatten: Flatten
     train: Train
+    report: Report
     runs: Mapping[str, Run]
 
     def run(self, name: str) -> Run:
@@ -279,6 +313,7 @@ def load() -> Settings:
         dataset_name=params.dataset,
         flatten=params.flatten,
         train=params.train,
+        report=params.report,
         runs=params.runs,
     )
 

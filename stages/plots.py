@@ -1,0 +1,444 @@
+"""Pictures, each as the bytes of a PNG file that follow from what is shown alone.
+
+The only module that imports matplotlib. Colours are those of M. Okabe and K. Ito, or told by
+lightness, and never the only sign; the font is DejaVu Sans, which matplotlib brings along.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stages.uncertainty import wilson_interval
+
+# Where matplotlib keeps its list of fonts: in the project, and not in the user's home, whose
+# settings would change the pictures.
+os.environ["MPLCONFIGDIR"] = str(Path(".cache/matplotlib").resolve())
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter, PercentFormatter
+
+mpl.rcdefaults()
+mpl.rcParams.update(
+    {
+        "font.family": ["DejaVu Sans"],
+        "font.size": 10,
+        "axes.titlesize": 11,
+        "axes.titlelocation": "left",
+        "axes.titlepad": 10,
+        "axes.edgecolor": "#666666",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "grid.color": "#e4e4e4",
+        "legend.frameon": False,
+        "legend.fontsize": 9.5,
+    }
+)
+
+DOTS_AN_INCH = 160
+POINTS_AN_INCH = 72
+# A figure takes a column of the page, or all of its width; inches.
+COLUMN, PAGE = 6.0, 10.0
+# Of DejaVu Sans: the mean width of a character, and the distance of two lines, in font sizes.
+CHARACTER_WIDTH, LINE_HEIGHT = 0.6, 1.25
+
+INK, GREY = "#1a1a1a", "#6b6b6b"
+BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+ORANGE, SKY_BLUE = "#E69F00", "#56B4E9"
+# One a run; the mark at a curve's end tells runs apart without the colour.
+RUN_COLOURS, RUN_MARKS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE), "os^Dv"
+# The shorter a run the wider its curve, so that it is seen under one that goes on.
+NARROWEST_CURVE, WIDEST_CURVE = 1.5, 6.5
+# Odd, so that one is for 0; more cannot be told apart, and make the file larger.
+COLOURS_OF_WEIGHTS = 33
+
+
+def _png(figure: Figure) -> bytes:
+    # The name and version of the program would be the only thing in it that is not shown.
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=DOTS_AN_INCH, metadata={"Software": None})
+    return file.getvalue()
+
+
+def smoothed(costs: NDArray[np.float64], window_iterations: int) -> NDArray[np.float64]:
+    """Give the running median of the costs; shape (iterations,).
+
+    The window is centred. It is narrower at the beginning, where costs fall so fast that one which
+    reached farther to the right than to the left would begin too low; at the end it is cut off.
+
+    Parameters
+    ----------
+    costs : ndarray of float64, shape (iterations,)
+    window_iterations
+        The full width; an even one is made odd by one more.
+    """
+    half = window_iterations // 2
+    medians = pd.Series(costs).rolling(2 * half + 1, center=True, min_periods=1).median().to_numpy()
+    medians = medians.copy()
+    for iteration in range(min(half, len(costs))):
+        medians[iteration] = np.median(costs[: 2 * iteration + 1])
+    return medians
+
+
+def costs(
+    title: str,
+    curves: Mapping[str, NDArray[np.float64]],
+    window_iterations: int,
+    published: Mapping[int, float],
+) -> bytes:
+    """Draw the cost of each iteration, on a logarithmic axis.
+
+    A point each cost, and the running median as a line. Where there are several runs the axis of
+    the iterations is logarithmic, too, for one may be ten times as long as another.
+
+    Parameters
+    ----------
+    title
+        Above the picture.
+    curves
+        A run's costs by its name, in nats, from iteration 0 on.
+    window_iterations
+        Of the running median.
+    published
+        Costs that somebody else has printed, in nats, by iteration; may be empty.
+    """
+    several = len(curves) > 1
+    figure = Figure(figsize=(PAGE, 4.8) if several else (COLUMN, 4.6), layout="constrained")
+    axes = figure.add_subplot()
+    first = 1 if several else 0  # a logarithmic axis has no 0
+    styles = dict(zip(curves, cycle(zip(RUN_COLOURS, RUN_MARKS, strict=True)), strict=False))
+    shortest_first = sorted(curves.items(), key=lambda curve: len(curve[1]))
+    widths = np.linspace(WIDEST_CURVE, NARROWEST_CURVE, len(curves)) if several else [2]
+    for (run, values), width in zip(shortest_first, widths, strict=True):
+        colour, mark = styles[run]
+        iterations = np.arange(first, first + len(values))
+        median = smoothed(values, window_iterations)
+        axes.plot(
+            iterations, values, ".", color=colour, alpha=0.35, mew=0, zorder=1,
+            markersize=float(np.clip(100 / np.sqrt(len(values)), 2, 5)),
+        )  # fmt: skip
+        axes.plot(
+            iterations, median, color=colour, linewidth=width, zorder=3,
+            marker=mark, markevery=[-1], markersize=10, mec="white",
+            label=f"{run}: running median of {window_iterations} costs",
+        )  # fmt: skip
+    axes.plot([], [], ".", color=GREY, markersize=6, mew=0, label="cost of one batch")
+    if published:
+        axes.plot(
+            [iteration + first for iteration in published], list(published.values()), "X",
+            color="white", mec=INK, markersize=8, zorder=5, clip_on=False,
+            label="printed in the tutorial",
+        )  # fmt: skip
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.set_ylabel("batch cost (nats)")
+    longest = max(len(values) for values in curves.values())
+    if several:
+        axes.set_xscale("log")
+        axes.set_xlim(1, max(2, longest * 1.2))
+        axes.set_xlabel("iteration, counted from 1")
+    else:
+        axes.set_xlim(0, longest * 1.03)
+        axes.set_xlabel("iteration")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.set_title(title)
+    figure.legend(loc="outside lower left", ncols=2 if several else 1)
+    return _png(figure)
+
+
+def digits(
+    title: str,
+    images: NDArray[np.uint8],
+    answers: pd.DataFrame,
+    classes: Sequence[str],
+    *,
+    columns: int,
+    width: float,
+) -> bytes:
+    """Draw images with what the network takes each for; a wrong one is framed, with the truth.
+
+    Parameters
+    ----------
+    title
+        Above the picture.
+    images : ndarray of uint8, shape (n, rows, columns)
+        Brightness in [0, 255]; drawn dark on light.
+    answers
+        ``label`` and ``predicted`` of each image.
+    classes
+        The name of each label.
+    columns
+        Images in a row.
+    width
+        Inches.
+    """
+    above = [f"Predict: {classes[predicted]}" for predicted in answers["predicted"]]
+    wrong = (answers["label"] != answers["predicted"]).to_list()
+    below = [
+        f"truth: {classes[label]}" if is_wrong else ""
+        for label, is_wrong in zip(answers["label"], wrong, strict=True)
+    ]
+    return _captioned(title, images, above, below, wrong, columns=columns, width=width)
+
+
+def mistakes(
+    title: str,
+    images: NDArray[np.uint8],
+    answers: pd.DataFrame,
+    classes: Sequence[str],
+    columns: int,
+) -> bytes:
+    """Draw images that the network takes for something else, with how sure it is.
+
+    Parameters
+    ----------
+    title, images, classes, columns
+        As for `digits`.
+    answers
+        ``label``, ``predicted`` and ``probability`` of each image.
+    """
+    above = [
+        f"Predict: {classes[predicted]}\nat {_confidence(probability)}"
+        for predicted, probability in zip(answers["predicted"], answers["probability"], strict=True)
+    ]
+    below = [f"truth: {classes[label]}" for label in answers["label"]]
+    return _captioned(
+        title, images, above, below, [False] * len(below), columns=columns, width=COLUMN
+    )
+
+
+def _confidence(probability: float) -> str:
+    # Nothing is ever certain: 99.996% must not be shown as 100.00%.
+    return "> 99.99%" if probability > 0.9999 else f"{probability:.2%}"
+
+
+def _captioned(
+    title: str,
+    images: NDArray[np.uint8],
+    above: Sequence[str],
+    below: Sequence[str],
+    framed: Sequence[bool],
+    *,
+    columns: int,
+    width: float,
+) -> bytes:
+    """Draw images in rows, each with text above and below, a pixel as a whole number of dots."""
+    rows = -(-len(images) // columns) or 1
+    high, wide = images.shape[1:]
+    gap = wide / 6
+    dots = max(1, int(width * DOTS_AN_INCH / (columns * (wide + gap))))
+    unit = dots / DOTS_AN_INCH * POINTS_AN_INCH  # points a pixel of an image
+    longest = max((len(line) for text in [*above, *below] for line in text.splitlines()), default=1)
+    size = min(11, (wide + gap) * unit / (longest * CHARACTER_WIDTH))
+    line = size * LINE_HEIGHT / unit
+    head = (max((text.count("\n") for text in above), default=0) + 1.3) * line
+    foot = 1.3 * line if any(below) else 0
+    across, down = wide + gap, head + high + foot + gap / 3
+    heading = 28 / unit
+    figure = Figure(
+        figsize=(
+            columns * across * unit / POINTS_AN_INCH,
+            (rows * down + heading) * unit / POINTS_AN_INCH,
+        ),
+    )
+    axes = _plain_axes(figure)
+    axes.set_xlim(0, columns * across)
+    axes.set_ylim(rows * down, -heading)
+    axes.text(gap / 2, -heading / 2, title, size=11, va="center", color=INK)
+    if not len(images):
+        axes.text(gap / 2, down / 2, "none", size=11, va="center", color=INK)
+    for place, (image, over, under, is_framed) in enumerate(
+        zip(images, above, below, framed, strict=True)
+    ):
+        left = place % columns * across + gap / 2
+        top = place // columns * down + head
+        middle = left + wide / 2
+        colour = VERMILLION if is_framed else INK
+        weight = "bold" if is_framed else "normal"
+        axes.imshow(
+            image,
+            cmap="gray_r",
+            vmin=0,
+            vmax=255,
+            interpolation="nearest",
+            extent=(left, left + wide, top + high, top),
+            aspect="auto",
+        )
+        axes.add_patch(
+            Rectangle(
+                (left, top),
+                wide,
+                high,
+                fill=False,
+                edgecolor=VERMILLION if is_framed else "#d8d8d8",
+                linewidth=2.5 if is_framed else 0.5,
+            )
+        )
+        axes.text(
+            middle, top - 0.2 * line, over, size=size, color=colour, weight=weight,
+            ha="center", va="bottom", linespacing=1.1,
+        )  # fmt: skip
+        axes.text(
+            middle, top + high + 0.2 * line, under, size=size, color=colour, weight=weight,
+            ha="center", va="top",
+        )  # fmt: skip
+    return _png(figure)
+
+
+def _plain_axes(figure: Figure) -> Axes:
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.set_autoscale_on(False)
+    return axes
+
+
+def confusion(title: str, counts: NDArray[np.int64], classes: Sequence[str]) -> bytes:
+    """Draw how often each class is taken for each.
+
+    Parameters
+    ----------
+    title
+        Above the picture.
+    counts : ndarray of int64, shape (classes, classes)
+        Images, a row each true class, a column each predicted one.
+    classes
+        The name of each label.
+    """
+    figure = Figure(figsize=(COLUMN, 5.4), layout="constrained")
+    axes = figure.add_subplot()
+    norm = LogNorm(1, max(2, counts.max()))
+    colours = mpl.colormaps["Blues"].with_extremes(bad="white")
+    # One hue, told by its lightness alone, and logarithmic: a few mistakes beside 1,000 hits.
+    shown = axes.imshow(np.ma.masked_equal(counts, 0), cmap=colours, norm=norm)
+    size = min(9.5, 260 / len(classes) / (len(str(counts.max())) * CHARACTER_WIDTH))
+    for (row, column), count in np.ndenumerate(counts):
+        dark = count > counts.max() ** 0.6
+        axes.text(
+            column, row, str(count) if count else "·", size=size, ha="center", va="center",
+            color="white" if dark else INK, weight="bold" if row == column else "normal",
+        )  # fmt: skip
+    axes.grid(visible=False)
+    axes.tick_params(length=0)
+    long_names = max(len(name) for name in classes) > 2
+    axes.set_xticks(range(len(classes)), classes, rotation=90 if long_names else 0)
+    axes.set_yticks(range(len(classes)), classes)
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("true class")
+    axes.set_title(title)
+    bar = figure.colorbar(shown, shrink=0.8, pad=0.02, label="test images (logarithmic)")
+    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    bar.outline.set_visible(False)
+    return _png(figure)
+
+
+def calibration(title: str, bins: pd.DataFrame) -> bytes:
+    """Draw accuracy over confidence, and how many images each bin has.
+
+    A network that is as often right as it says lies on the diagonal. Each bin has a dot at
+    its mean confidence, with the 95 % Wilson interval of its accuracy.
+
+    Parameters
+    ----------
+    title
+        Above the picture.
+    bins
+        What `uncertainty.reliability` returns.
+    """
+    edges = np.linspace(0, 1, len(bins) + 1)
+    middles, width = (edges[:-1] + edges[1:]) / 2, 1 / len(bins)
+    filled = bins[bins["images"] > 0]
+    accuracy = (filled["right"] / filled["images"]).to_numpy()
+    intervals = np.array(
+        [wilson_interval(right, images) for right, images in filled[["right", "images"]].to_numpy()]
+    ).T
+    figure = Figure(figsize=(COLUMN, 5.4), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.25))
+    upper.bar(
+        middles[filled.index], accuracy, width * 0.92, color="#cfe8f7", edgecolor=BLUE,
+        label="accuracy",
+    )  # fmt: skip
+    upper.errorbar(
+        filled["confidence"], accuracy, yerr=np.abs(intervals - accuracy), fmt="o", color=INK,
+        markersize=4, capsize=3, linewidth=1, clip_on=False, label="its 95% interval",
+    )  # fmt: skip
+    upper.plot([0, 1], [0, 1], color=GREY, dashes=(4, 3), label="perfect calibration")
+    upper.set_xlim(0, 1)
+    upper.set_ylim(0, 1.04)
+    upper.set_ylabel("accuracy")
+    upper.yaxis.set_major_formatter(PercentFormatter(1, 0))
+    figure.legend(loc="outside lower left", ncols=3)
+    upper.set_title(title)
+    lower.bar(middles, bins["images"], width * 0.92, color="#c9c9c9", edgecolor=GREY)
+    size = min(9, width * 330 / (len(f"{bins['images'].max():,}") * CHARACTER_WIDTH))
+    for middle, images in zip(middles, bins["images"], strict=True):
+        lower.annotate(
+            f"{images:,}", (middle, max(images, 0.8)), (0, 2), textcoords="offset points",
+            ha="center", va="bottom", size=size, color=INK,
+        )  # fmt: skip
+    lower.set_yscale("log")
+    lower.set_ylim(0.8, 8 * max(1, bins["images"].max()))
+    lower.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    lower.set_ylabel("test images")
+    lower.set_xlabel("probability of the predicted class (confidence)")
+    lower.xaxis.set_major_formatter(PercentFormatter(1, 0))
+    lower.minorticks_off()
+    return _png(figure)
+
+
+def weights(title: str, first_layer: NDArray[np.float32], shape: tuple[int, int]) -> bytes:
+    """Draw what each unit of the first layer looks for, red for positive and blue for negative.
+
+    Parameters
+    ----------
+    title
+        Above the picture.
+    first_layer : ndarray of float32, shape (pixels, units)
+    shape
+        Rows and columns of an image.
+    """
+    units = first_layer.shape[1]
+    columns = min(units, max(1, round(np.sqrt(2 * units))))
+    rows = -(-units // columns)
+    high, wide = shape
+    gap = max(1, wide // 14)
+    mosaic = np.full((rows * (high + gap) - gap, columns * (wide + gap) - gap), np.nan)
+    for unit in range(units):
+        top, left = unit // columns * (high + gap), unit % columns * (wide + gap)
+        mosaic[top : top + high, left : left + wide] = first_layer[:, unit].reshape(shape)
+    # A few extreme weights would leave the others pale.
+    limit = float(np.percentile(np.abs(first_layer), 99.5)) or 1.0
+    margin = 0.1
+    # A weight is a whole number of dots, so that all are of one size and the file is small.
+    dots = max(1, int((PAGE - 2 * margin) * DOTS_AN_INCH / mosaic.shape[1]))
+    rows_inches, columns_inches = (size * dots / DOTS_AN_INCH for size in mosaic.shape)
+    above, below = 0.45, 0.85
+    height = above + rows_inches + below
+    width = columns_inches + 2 * margin
+    figure = Figure(figsize=(width, height))
+    axes = figure.add_axes(
+        (margin / width, below / height, columns_inches / width, rows_inches / height)
+    )
+    axes.set_axis_off()
+    colours = mpl.colormaps["RdBu_r"].resampled(COLOURS_OF_WEIGHTS)
+    shown = axes.imshow(
+        mosaic, cmap=colours, vmin=-limit, vmax=limit, interpolation="nearest", aspect="auto"
+    )
+    axes.set_title(title)
+    figure.colorbar(
+        shown, figure.add_axes((0.25, 0.6 / height, 0.5, 0.13 / height)), extend="both",
+        orientation="horizontal", label="weight of a pixel (per unit of brightness in [0, 1])",
+    )  # fmt: skip
+    return _png(figure)
