@@ -329,7 +329,7 @@ def main() -> None:
             drawn[name] = pictures(name, found, images, chosen)
             advance(1)
     cost = _cost(evidence, "Cost of each iteration of every run", chosen)
-    _write(arguments.pictures / "cost.png", cost.png)
+    _write(arguments.pictures / "costs.png", cost.png)
     for name, by_name in drawn.items():
         for file, picture in by_name.items():
             _write(arguments.pictures / name / f"{file}.png", picture.png)

@@ -32,7 +32,7 @@ def changes(revision: str) -> str:
     command = [sys.executable, "-m", "dvc", "metrics", "diff", "--md", revision]
     asked = subprocess.run(command, capture_output=True, text=True, check=False)
     if asked.returncode:
-        raise StageError(f"cannot compare with {revision}: {asked.stderr}")
+        raise StageError(f"cannot compare with {revision}: {asked.stderr.removeprefix('ERROR: ')}")
     heading_lines = 2
     table = asked.stdout.strip()
     if len(table.splitlines()) <= heading_lines:

@@ -37,7 +37,6 @@ def load(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
             dtype=dict(columns),
             keep_default_na=False,
             na_values=[""],
-            float_precision="round_trip",
         )
     except FileNotFoundError:
         raise InputError(f"{path}: not found; `dvc repro` makes it") from None

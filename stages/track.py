@@ -58,7 +58,7 @@ def _add(root: Path, current: list[Record], *, earlier: bool) -> None:
     with open_store(root) as opened:
         origin = provenance.here()
         for record in current:
-            _report(record, opened.add(record, origin, Path("plots")))
+            _report(record, opened.add(record, origin, Path("plots/pictures")))
         for record, origin in _earlier(root) if earlier else ():
             _report(record, opened.add(record, origin, None))
 
