@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro ui gate summary test test-all lint lock clean
+.PHONY: help repro ui demo gate summary portability test test-all lint lock clean
 MAKEFLAGS += --no-builtin-rules
 
 # The first Python of a version that TensorFlow has packages for; `make PYTHON=...` to choose.
@@ -26,12 +26,18 @@ ui: $(VENV)/installed ## Compare the runs in MLflow's pages, on this machine alo
 	@$(BIN)/python -m stages.ui --port $(PORT)
 PORT ?= 5000
 
+demo: repro ## Draw digits on a page that the runs answer on, on this machine alone
+	@$(BIN)/python -m stages.demo
+
 gate: $(VENV)/installed ## Check the accuracies against their thresholds
 	@$(BIN)/python -m stages.gate
 
 summary: $(VENV)/installed ## Print the results, and what changed since REVISION, in Markdown
 	@$(BIN)/python -m stages.summary $(REVISION)
 REVISION ?= HEAD
+
+portability: $(VENV)/installed ## Compare the bytes of a training between processors; needs qemu-user
+	@$(BIN)/python -m studies.portability
 
 test: $(VENV)/installed-dev ## Run all tests but the slow ones
 	@$(BIN)/python -m pytest -m 'not slow'
