@@ -31,6 +31,13 @@ TRAIN_IMAGES, VALIDATION_IMAGES, TEST_IMAGES = 600, 100, 200
 ITERATIONS = {"short": 30, "long": 120}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Take for slow what needs the real data, a browser or other processors."""
+    for item in items:
+        if {"slow", "browser"} & set(item.path.relative_to(ROOT).parts):
+            item.add_marker(pytest.mark.slow)
+
+
 def idx(values: NDArray[np.uint8]) -> bytes:
     """Write an IDX file, with the standard library alone."""
     header = bytes([0, 0, 8, values.ndim])

@@ -12,8 +12,6 @@ from conftest import ROOT, Project, project_in
 from stages import arrays, inference
 from stages.network import logits, tf
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Project:

@@ -9,8 +9,6 @@ from conftest import ROOT
 
 from studies.portability import EMULATOR, EXAMPLES, Machine, machines, train
 
-pytestmark = pytest.mark.slow
-
 # The rest of studies.portability.PROCESSORS takes another minute each: `make portability`.
 EMULATED = ("Haswell", "EPYC-Rome", "EPYC-Milan")
 

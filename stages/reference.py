@@ -1,0 +1,149 @@
+"""What runs with other seeds have reached: metrics/reference.json.
+
+Made once of many trainings (`make replicates`), it tells of a new one whether it is of the same
+kind: after the example of MLPerf's reference convergence points. A batch cost is far from normally
+distributed and its logarithm is close to it, so costs are compared by their logarithms.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from stages.console import InputError
+from stages.files import replacing, sha256
+from stages.results import Result
+from stages.settings import Settings
+
+REFERENCE = Path("metrics/reference.json")
+EVERY_ITERATIONS = 100
+TOLERATED_DEVIATIONS = 4.0
+ACCURACIES = ("train", "validation", "test")
+# A cost of zero has no logarithm; below this float32 has no full precision.
+SMALLEST_COST = 1e-38
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Spread(_Part):
+    """Mean and standard deviation over the seeds."""
+
+    mean: float
+    deviation: float
+
+    def distance(self, value: float) -> float:
+        """Give how many deviations a value is above the mean; infinitely many if none spread."""
+        if self.deviation == 0:
+            return 0.0 if value == self.mean else float(np.copysign(np.inf, value - self.mean))
+        return (value - self.mean) / self.deviation
+
+
+class RunReference(_Part):
+    """What a run has reached: accuracies, and the logarithm of the cost at each iteration."""
+
+    accuracies: dict[str, Spread]
+    log_costs: dict[int, Spread]
+
+
+class Reference(_Part):
+    """What all runs have reached.
+
+    Attributes
+    ----------
+    digest
+        Of the settings that it was made with.
+    seeds
+        How many trainings it is made of.
+    """
+
+    digest: str
+    seeds: int
+    runs: dict[str, RunReference]
+
+
+def digest(settings: Settings) -> str:
+    """Give the SHA-256 of all settings that a result follows from, but the seed."""
+    train = settings.train.model_dump(exclude={"seed", "log_every_iterations"})
+    followed = {
+        "files": {name: file.sha256 for name, file in settings.dataset.files.items()},
+        "flatten": settings.flatten.model_dump(),
+        "train": train,
+        "iterations": {name: run.iterations for name, run in settings.runs.items()},
+    }
+    return sha256(json.dumps(followed, sort_keys=True).encode())
+
+
+def spread(values: Sequence[float] | NDArray[np.float64]) -> Spread:
+    """Summarise values of several seeds; the deviation is that of the population they stand for.
+
+    Rounded, so that a file of it is the same on every processor.
+    """
+    return Spread(
+        mean=round(float(np.mean(values)), 7), deviation=round(float(np.std(values, ddof=1)), 7)
+    )
+
+
+def log_costs(costs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Take the logarithm of the costs at iterations 0, 100, 200 and so on."""
+    return np.log(np.maximum(costs[::EVERY_ITERATIONS].astype(np.float64), SMALLEST_COST))
+
+
+def outliers(
+    reference: RunReference, result: Result, costs: NDArray[np.float32] | None
+) -> Iterator[str]:
+    """Say what of a run is not of the kind of its reference: worse, or too good to be true.
+
+    Parameters
+    ----------
+    reference
+        What the run has reached with other seeds.
+    result
+        The accuracies of the run at hand.
+    costs : ndarray of float32, shape (iterations,), or None
+        Its costs; None where they are not at hand.
+    """
+    for part, known in reference.accuracies.items():
+        value = getattr(result, part)
+        if abs(known.distance(value)) > TOLERATED_DEVIATIONS:
+            yield (
+                f"{part} accuracy {value:.2%} is {known.distance(value):+.1f} deviations from "
+                f"{known.mean:.2%}"
+            )
+    logarithms = log_costs(costs) if costs is not None else ()
+    for (iteration, known), value in zip(reference.log_costs.items(), logarithms, strict=False):
+        if not abs(known.distance(value)) <= TOLERATED_DEVIATIONS:
+            yield (
+                f"cost {np.exp(value):.4g} of iteration {iteration} is "
+                f"{known.distance(value):+.1f} deviations from {np.exp(known.mean):.4g}"
+            )
+
+
+def save(path: Path, reference: Reference) -> None:
+    """Write the reference."""
+    with replacing(path) as file:
+        file.write(json.dumps(reference.model_dump(), indent=1).encode() + b"\n")
+
+
+def load(path: Path) -> Reference:
+    """Read the reference.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, or is not what `save` writes.
+    """
+    try:
+        return Reference.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found; `make replicates` makes it") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = "".join(f"{part}: " for part in first["loc"])
+        raise InputError(f"{path}: {place}{first['msg']}; `git checkout {path}`") from None
