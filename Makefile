@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro ui demo gate summary portability test test-all lint lock clean
+.PHONY: help repro ui demo gate summary replicates portability test test-all lint lock clean
 MAKEFLAGS += --no-builtin-rules
 
 # The first Python of a version that TensorFlow has packages for; `make PYTHON=...` to choose.
@@ -35,6 +35,9 @@ gate: $(VENV)/installed ## Check the accuracies against their thresholds
 summary: $(VENV)/installed ## Print the results, and what changed since REVISION, in Markdown
 	@$(BIN)/python -m stages.summary $(REVISION)
 REVISION ?= HEAD
+
+replicates: repro ## Train every run with 30 seeds, for the deviations and the gate's reference
+	@$(BIN)/dvc repro studies/dvc.yaml
 
 portability: $(VENV)/installed ## Compare the bytes of a training between processors; needs qemu-user
 	@$(BIN)/python -m studies.portability

@@ -1,8 +1,9 @@
-"""Pass if every run reaches its threshold and the results are those of the current settings.
+"""Pass if every run reaches its threshold, is of the kind of its reference, and is up to date.
 
     python -m stages.gate
 
-About a second. Exit status 0 if it passes, 1 if not, with one line for each reason.
+The reference is what trainings with other seeds have reached; a run that is far from it fails, also
+one that is too good. About a second. Exit status 0 if it passes, 1 if not, with the reasons.
 """
 
 from __future__ import annotations
@@ -11,12 +12,17 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from stages import results, settings
-from stages.console import StageError, command_line, run, say
+import numpy as np
+from numpy.typing import NDArray
+
+from stages import reference, results, settings
+from stages.console import InputError, StageError, command_line, run, say
+from stages.reference import REFERENCE, Reference
 from stages.results import ACCURACY, Result
-from stages.settings import PARAMS, Run
+from stages.settings import PARAMS, Run, Settings
 
 
 def misses(measured: Mapping[str, Result], runs: Mapping[str, Run]) -> Iterator[str]:
@@ -59,6 +65,15 @@ def differences(status: Mapping[str, list[Any]]) -> Iterator[str]:
                             yield f"{stage}: {what} {file} {name}".rstrip()
 
 
+def margin(name: str, measured: Result, wanted: Run, known: Reference | None) -> str:
+    """Say how far a run is above its threshold, in points and in deviations over the seeds."""
+    above = measured.test - wanted.min_test_accuracy
+    line = f"{name}: test accuracy {measured.test:.2%}, {above * 100:.2f} points to spare"
+    if known and (deviation := known.runs[name].accuracies["test"].deviation):
+        line += f", {above / deviation:.1f} deviations over {known.seeds} seeds"
+    return line
+
+
 def _dvc_status() -> Mapping[str, list[Any]]:
     command = [sys.executable, "-m", "dvc", "status", "--json", "--with-deps", "evaluate"]
     asked = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -68,8 +83,35 @@ def _dvc_status() -> Mapping[str, list[Any]]:
     return status
 
 
+def _costs(run: str) -> NDArray[np.float32] | None:
+    """Read a run's costs, if they are at hand."""
+    path = Path(f"costs/{run}.csv")
+    try:
+        return np.loadtxt(path, np.float32, delimiter=",", skiprows=1, ndmin=2)[:, 1]
+    except FileNotFoundError:
+        return None
+    except (ValueError, IndexError) as error:
+        raise StageError(f"{path}: damaged ({error}); `dvc repro` makes it anew") from None
+
+
+def _reference(chosen: Settings) -> Reference | None:
+    """Read the reference; say why where there is none for these settings."""
+    try:
+        known = reference.load(REFERENCE)
+    except InputError as error:
+        say(f"thresholds alone are checked: {error}")
+        return None
+    if known.digest != reference.digest(chosen):
+        say(
+            f"thresholds alone are checked: {REFERENCE} is of other settings; "
+            "`make replicates` makes one for these"
+        )
+        return None
+    return known
+
+
 def main() -> None:
-    """Read settings and results, compare them, and print each run's margin."""
+    """Read settings, results and reference, compare them, and print each run's margin."""
     command_line("gate", __doc__).parse_args()
     chosen = settings.load()
     measured = results.load(ACCURACY)
@@ -79,11 +121,16 @@ def main() -> None:
             f"{ACCURACY} is not of the current {PARAMS} and code: {', '.join(changes)}; "
             "run `dvc repro`"
         )
-    if missed := list(misses(measured, chosen.runs)):
-        raise StageError("; ".join(missed))
+    known = _reference(chosen)
+    faults = list(misses(measured, chosen.runs))
+    for name in chosen.runs if known else ():
+        if name in measured:
+            found = reference.outliers(known.runs[name], measured[name], _costs(name))
+            faults += [f"{name}: {fault}" for fault in found]
+    if faults:
+        raise StageError("; ".join(faults))
     for name, wanted in chosen.runs.items():
-        margin = (measured[name].test - wanted.min_test_accuracy) * 100
-        say(f"{name}: test accuracy {measured[name].test:.2%}, {margin:.2f} points to spare")
+        say(margin(name, measured[name], wanted, known))
 
 
 if __name__ == "__main__":

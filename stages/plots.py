@@ -442,3 +442,82 @@ def weights(title: str, first_layer: NDArray[np.float32], shape: tuple[int, int]
         orientation="horizontal", label="weight of a pixel (per unit of brightness in [0, 1])",
     )  # fmt: skip
     return _png(figure)
+
+
+def replicates(
+    results: pd.DataFrame,
+    thresholds: Mapping[str, float],
+    published_costs: Mapping[int, float],
+    published_accuracies: Mapping[str, float],
+) -> bytes:
+    """Draw the costs and the test accuracies of trainings that differ in their seed alone.
+
+    Parameters
+    ----------
+    results
+        ``run``, ``seed``, ``test``, and ``cost_0``, ``cost_100`` and so on: a row a training.
+    thresholds
+        The test accuracy that each run must reach, in [0, 1].
+    published_costs
+        Costs that somebody else has printed, in nats, by iteration; may be empty.
+    published_accuracies
+        Test accuracies that somebody else has printed, by the run's name; may be empty.
+    """
+    figure = Figure(figsize=(PAGE, 4.6), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+    _cost_cloud(left, results, published_costs)
+    for place, (run, threshold) in enumerate(thresholds.items()):
+        own = results.loc[results["run"] == run, "test"].sort_values().to_numpy()
+        colour, mark = RUN_COLOURS[place % len(RUN_COLOURS)], RUN_MARKS[place % len(RUN_MARKS)]
+        # Side by side in a fixed order, so that equal accuracies are all seen.
+        beside = place + (np.arange(len(own)) * 7 % 11 - 5) / 40
+        right.plot(beside, own, mark, color=colour, alpha=0.55, mew=0, markersize=6)
+        right.errorbar(
+            place + 0.27, own.mean(), own.std(ddof=1), fmt="_", color=INK, capsize=5, markersize=12
+        )
+        right.hlines(threshold, place - 0.35, place + 0.35, colors=GREY, linestyles="--")
+        if run in published_accuracies:
+            right.plot(
+                place - 0.27, published_accuracies[run], "X", color="white", mec=INK,
+                markersize=9,
+            )  # fmt: skip
+    right.plot([], [], "_", color=INK, markersize=12, label="mean and deviation")
+    right.plot([], [], "--", color=GREY, label="threshold")
+    if published_accuracies:
+        right.plot([], [], "X", color="white", mec=INK, markersize=9, label="the tutorial's")
+    right.set_xticks(range(len(thresholds)), list(thresholds))
+    right.set_xlim(-0.5, len(thresholds) - 0.5)
+    right.grid(visible=False, axis="x")
+    right.set_xlabel("run")
+    right.set_ylabel("accuracy on the test images")
+    right.yaxis.set_major_formatter(PercentFormatter(1, 1))
+    right.set_title(f"Test accuracy of {results['seed'].nunique()} seeds")
+    right.legend(loc="lower right")
+    return _png(figure)
+
+
+def _cost_cloud(axes: Axes, results: pd.DataFrame, published: Mapping[int, float]) -> None:
+    columns = [name for name in results.columns if name.startswith("cost_")]
+    iterations = np.array([int(name.removeprefix("cost_")) for name in columns])
+    # A run with fewer iterations is the beginning of one with more: the longest shows all.
+    whole = results[results[columns[-1]].notna()][columns].to_numpy()
+    first = 1  # a logarithmic axis has no 0
+    axes.plot(iterations + first, whole.T, color=BLUE, alpha=0.18, linewidth=0.7)
+    axes.plot(
+        iterations + first, np.median(whole, axis=0), color=BLUE, linewidth=2.2,
+        label="median of the seeds",
+    )  # fmt: skip
+    axes.plot([], [], color=BLUE, alpha=0.4, linewidth=0.7, label="one seed")
+    if published:
+        axes.plot(
+            [iteration + first for iteration in published], list(published.values()), "X",
+            color="white", mec=INK, markersize=9, label="printed in the tutorial",
+        )  # fmt: skip
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.set_xlabel("iteration, counted from 1 (every 100th)")
+    axes.set_ylabel("batch cost (nats)")
+    axes.set_title("Cost of one batch")
+    axes.legend(loc="lower left")

@@ -8,7 +8,7 @@ distributed and its logarithm is close to it, so costs are compared by their log
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np

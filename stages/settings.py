@@ -124,6 +124,18 @@ class Report(Section):
     calibration_bins: PositiveInteger
 
 
+class Replicates(Section):
+    """The study of how much a result varies.
+
+    Attributes
+    ----------
+    seeds
+        How many trainings; their seeds follow on that of `Train`.
+    """
+
+    seeds: Annotated[int, Field(ge=2)]
+
+
 class Run(Section):
     """One result: how long it is trained, and the test accuracy it must reach."""
 
@@ -138,6 +150,7 @@ class Params(Section):
     flatten: Flatten
     train: Train
     report: Report
+    replicates: Replicates
     runs: Annotated[dict[RunName, Run], Field(min_length=1)]
 
 
@@ -272,6 +285,7 @@ class Settings:
     flatten: Flatten
     train: Train
     report: Report
+    replicates: Replicates
     runs: Mapping[str, Run]
 
     def run(self, name: str) -> Run:
@@ -314,6 +328,7 @@ def load() -> Settings:
         flatten=params.flatten,
         train=params.train,
         report=params.report,
+        replicates=params.replicates,
         runs=params.runs,
     )
 

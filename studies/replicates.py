@@ -73,9 +73,11 @@ def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     def row(given: dict[str, Any]) -> dict[str, Any]:
         costs = given["costs"][::EVERY_ITERATIONS]
         named = {f"cost_{number * EVERY_ITERATIONS}": cost for number, cost in enumerate(costs)}
-        return {"run": given["run"], "seed": given["seed"]} | {
-            part: given[part] for part in ACCURACIES
-        } | named
+        return (
+            {"run": given["run"], "seed": given["seed"]}
+            | {part: given[part] for part in ACCURACIES}
+            | named
+        )
 
     return pd.DataFrame([row(given) for given in rows])
 
@@ -129,7 +131,7 @@ def describe(chosen: Settings, results: pd.DataFrame) -> dict[str, Any]:
 
     Runs are compared in the order of their iterations.
     """
-    tests = {name: rows["test"].to_numpy() for name, rows in results.groupby("run", sort=False)}
+    tests = {name: results.loc[results["run"] == name, "test"].to_numpy() for name in chosen.runs}
     longest = max(chosen.runs, key=lambda name: chosen.runs[name].iterations)
     return {
         "seeds": chosen.replicates.seeds,
@@ -145,6 +147,21 @@ def describe(chosen: Settings, results: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def picture(chosen: Settings, results: pd.DataFrame) -> bytes:
+    """Draw the results, with what the tutorial has printed among them."""
+    published = tutorial.FIGURES if chosen.dataset_name == tutorial.DATASET else {}
+    return plots.replicates(
+        results,
+        {name: wanted.min_test_accuracy for name, wanted in chosen.runs.items()},
+        {step: cost for figures in published.values() for step, cost in figures.costs.items()},
+        {
+            name: test
+            for name, wanted in chosen.runs.items()
+            if wanted.iterations in published and (test := published[wanted.iterations].test)
+        },
+    )
+
+
 def refer(chosen: Settings, rows: list[dict[str, Any]]) -> Reference:
     """Summarise what the gate compares a run with."""
     runs = {}
@@ -152,9 +169,7 @@ def refer(chosen: Settings, rows: list[dict[str, Any]]) -> Reference:
         own = [row for row in rows if row["run"] == name]
         logarithms = np.array([reference.log_costs(row["costs"]) for row in own])
         runs[name] = RunReference(
-            accuracies={
-                part: reference.spread([row[part] for row in own]) for part in ACCURACIES
-            },
+            accuracies={part: reference.spread([row[part] for row in own]) for part in ACCURACIES},
             log_costs={
                 number * EVERY_ITERATIONS: reference.spread(column)
                 for number, column in enumerate(logarithms.T)
@@ -184,9 +199,8 @@ def main() -> None:
         file.write(results.to_csv(index=False).encode())
     with replacing(arguments.folder / "replicates.json") as file:
         file.write(json.dumps(described, indent=2).encode() + b"\n")
-    figures = tutorial.FIGURES if chosen.dataset_name == tutorial.DATASET else {}
-    iterations = {name: wanted.iterations for name, wanted in chosen.runs.items()}
-    plots.replicates(arguments.folder / "replicates.png", results, iterations, figures)
+    with replacing(arguments.folder / "replicates.png") as file:
+        file.write(picture(chosen, results))
     reference.save(arguments.reference, refer(chosen, rows))
     for name, values in described["runs"].items():
         say(
