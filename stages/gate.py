@@ -123,9 +123,9 @@ def main() -> None:
         )
     known = _reference(chosen)
     faults = list(misses(measured, chosen.runs))
-    for name in chosen.runs if known else ():
+    for name, usual in known.runs.items() if known else ():
         if name in measured:
-            found = reference.outliers(known.runs[name], measured[name], _costs(name))
+            found = reference.outliers(usual, measured[name], _costs(name))
             faults += [f"{name}: {fault}" for fault in found]
     if faults:
         raise StageError("; ".join(faults))
