@@ -252,8 +252,9 @@ class Folder:
         return self.path / where
 
     def run(self, stage: str, *arguments: object) -> Outcome:
-        """Run a command as `python -m stages.STAGE` does."""
-        main: Callable[[], None] = importlib.import_module(f"stages.{stage}").main
+        """Run a command as `python -m stages.STAGE` does, or with a dot as `python -m` does."""
+        module = stage if "." in stage else f"stages.{stage}"
+        main: Callable[[], None] = importlib.import_module(module).main
         with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as left:
             patch.setattr(sys, "argv", [stage, *map(str, arguments)])
             console.run(main)

@@ -1,0 +1,46 @@
+"""The numbers in the README are those of the runs."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from conftest import ROOT
+
+from stages import results
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_table_is_that_of_the_results() -> None:
+    """Each run's row has its iterations, accuracies, deviation over the seeds and threshold."""
+    measured = results.load(ROOT / results.ACCURACY)
+    spread = json.loads((ROOT / "studies/replicates.json").read_text())["runs"]
+    for name, result in measured.items():
+        seeds = spread[name]
+        expected = [
+            f"`{name}`",
+            f"{result.iterations:,}",
+            f"{result.train:.2%}",
+            f"{result.validation:.2%}",
+            f"{result.test:.2%}",
+            f"{seeds['mean'] * 100:.2f} ± {seeds['deviation'] * 100:.2f}%",
+            f"≥ {result.min_test_accuracy:.0%}",
+        ]
+        (row,) = re.findall(rf"^\| (`{name}` \|.*) \|$", README, re.MULTILINE)
+        assert expected == row.split(" | ")[: len(expected)]
+
+
+def test_targets_of_make_exist() -> None:
+    """Every `make` target that the README names is one."""
+    named = set(re.findall(r"\bmake ([a-z][a-z-]*)", README))
+    assert named
+    assert named <= set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
+
+
+def test_linked_files_exist() -> None:
+    """Every file that the README links to is in the repository."""
+    links = set(re.findall(r"\]\(([^):#]+)\)", README))
+    assert links
+    assert set() == {link for link in links if not (ROOT / link).exists()}
