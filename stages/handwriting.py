@@ -131,8 +131,6 @@ def digits(picture: Gray) -> NDArray[np.uint8]:
     ink = _ink(picture)
     pieces, _ = ndimage.label(ink > FAINT, np.ones((3, 3)))
     groups = _group(ndimage.find_objects(pieces))
-    if len(groups) > MAX_DIGITS:
-        raise PictureError(f"{len(groups)} pieces of ink are not a line of digits")
     images = []
     for group in groups:
         boxes = ndimage.find_objects(np.isin(pieces, group).astype(np.int8))
@@ -161,7 +159,7 @@ def _ink(picture: Gray) -> Gray:
         strength = np.abs(smooth).max(axis=2)
         level = _threshold(strength)
         ink, paper = strength[strength > level], strength[strength <= level]
-        if not ink.size:
+        if not (ink.size and paper.size):
             break
         # The median of what is left of level, over that of a normal distribution.
         noise = float(np.median(paper)) / 0.6745
@@ -179,7 +177,7 @@ def _threshold(values: NDArray[np.floating[Any]]) -> float:
     level = float(values.max()) / 2
     for _ in range(32):
         above = values > level
-        if not above.any():
+        if above.all() or not above.any():
             break
         middle = (float(values[above].mean()) + float(values[~above].mean())) / 2
         if abs(middle - level) < 0.25:
@@ -221,7 +219,13 @@ def _paper(picture: Gray) -> Gray:
 
 
 def _group(boxes: Sequence[tuple[slice, slice]]) -> list[list[int]]:
-    """Put pieces of ink together to digits: the numbers of the pieces, digits left to right."""
+    """Put pieces of ink together to digits.
+
+    Returns
+    -------
+    list
+        For each digit, from left to right, the labels of its pieces.
+    """
     heights = [rows.stop - rows.start for rows, _ in boxes]
     widths = [columns.stop - columns.start for _, columns in boxes]
     line = max(heights)
@@ -232,11 +236,15 @@ def _group(boxes: Sequence[tuple[slice, slice]]) -> list[list[int]]:
             groups[-1].append(i)
         else:
             groups.append([i])
+    if len(groups) > MAX_DIGITS:
+        raise PictureError(f"{len(groups)} pieces of ink are not a line of digits")
     whole = [list(group) for group in groups]
-    for i in set(range(len(boxes))) - set(large):
+    for i in sorted(set(range(len(boxes))) - set(large)):
+        # Smaller is a speck, and wider is a line below the digits.
+        if not line / 12 < max(heights[i], widths[i]) <= line:
+            continue
         gaps = [min(_gap(boxes[i], boxes[j]) for j in group) for group in whole]
-        # Smaller is a speck, wider is a line below the digits, farther off is something else.
-        if line / 12 < max(heights[i], widths[i]) <= line and min(gaps) < line / 4:
+        if min(gaps) < line / 4:
             groups[gaps.index(min(gaps))].append(i)
     return [[i + 1 for i in group] for group in groups]
 
@@ -285,7 +293,8 @@ def _with_mnist_stroke(ink: Gray) -> Gray:
     least, usual, most = (width * long / BOX for width in STROKE)
     wanted = usual if stroke < least else min(stroke, most)
     # The digit grows with its stroke, and is scaled down to the same 20 pixels after that.
-    move = (wanted - stroke) / (2 * (1 - wanted / long))
+    # A blot is never thinned until nothing is left of it.
+    move = max((wanted - stroke) / (2 * (1 - wanted / long)), 1 - float(depth.max()))
     return np.asarray(np.clip(outline + move + 0.5, 0, 1), np.float32)
 
 

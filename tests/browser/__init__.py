@@ -1,0 +1,1 @@
+"""Tests in a browser; a package, because tests/ has modules of the same names."""
