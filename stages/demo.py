@@ -35,9 +35,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stages import arrays, handwriting, reading, results, settings
+from stages import arrays, handwriting, reading, settings
 from stages.arrays import Examples
-from stages.console import InputError, StageError, command_line, run, say
+from stages.console import StageError, command_line, run, say
 from stages.handwriting import PictureError
 from stages.reading import Reader
 from stages.settings import Settings
@@ -209,21 +209,25 @@ def _text(pixels: NDArray[np.uint8]) -> str:
     return base64.b64encode(pixels.tobytes()).decode()
 
 
-def about_runs(chosen: Settings, readers: Mapping[str, Reader]) -> list[dict[str, Any]]:
-    """Say what the page tells of each run: iterations, and test accuracy where it is known."""
-    try:
-        measured = results.load(results.ACCURACY)
-    except InputError:
-        measured = {}
+def about_runs(
+    chosen: Settings, readers: Mapping[str, Reader], test: Examples
+) -> list[dict[str, Any]]:
+    """Say what the page tells of each run: iterations, test accuracy, classes."""
     return [
         {
             "name": name,
             "iterations": chosen.runs[name].iterations,
-            "test": measured[name].test if name in measured else None,
-            "classes": readers[name].classes,
+            "test": _accuracy(reader, test),
+            "classes": reader.classes,
         }
-        for name in readers
+        for name, reader in readers.items()
     ]
+
+
+def _accuracy(reader: Reader, test: Examples) -> float:
+    # Measured here, because metrics/ may be of other weights than those that answer.
+    predicted = reader.read(test.images).probabilities.argmax(axis=1)
+    return int((predicted == test.labels).sum()) / len(test)
 
 
 def listen(port: int | None) -> socket.socket:
@@ -281,7 +285,7 @@ def main() -> None:
     readers = {name: reading.load(name, chosen) for name in chosen.runs}
     test = arrays.load_examples(TEST)
     page = PAGE.read_text(encoding="utf-8")
-    app = Demo(page, readers, about_runs(chosen, readers), test).application()
+    app = Demo(page, readers, about_runs(chosen, readers, test), test).application()
     with listen(arguments.port) as opened:
         say(f"http://{HOST}:{opened.getsockname()[1]}/ is the page; Ctrl+C ends it")
         serve(app, opened)

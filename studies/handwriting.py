@@ -108,7 +108,7 @@ def _on_paper(digit: Gray, random: np.random.Generator) -> Gray:
     light = 1 - fall * (1 + x * np.cos(angle) / 2 + y * np.sin(angle) / 2) / 2
     noise = random.normal(0, random.uniform(0, 10), (rows, columns, 1))
     picture = (paper + (ink - paper) * cover) * light[:, :, np.newaxis] + noise
-    return np.clip(picture, 0, 255).astype(np.uint8).astype(np.float32)
+    return np.asarray(np.clip(picture, 0, 255).astype(np.uint8), np.float32)
 
 
 def prepare(way: str, first: int, images: NDArray[np.uint8]) -> NDArray[np.uint8]:

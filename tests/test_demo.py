@@ -18,7 +18,7 @@ import pytest
 import requests
 from PIL import Image, ImageDraw
 
-from stages import arrays, demo
+from stages import arrays, demo, inference
 from stages.arrays import Examples
 
 ROOT = Path(__file__).parents[1]
@@ -98,13 +98,16 @@ def test_picture_is_read(address: str) -> None:
     assert least == answer["probability"]
 
 
-def test_runs_answer_each_for_itself(address: str) -> None:
+def test_runs_answer_each_for_itself(address: str, folder: Path) -> None:
     """The page can switch between all runs of params.yaml."""
     runs = requests.get(f"{address}/runs", timeout=TIMEOUT).json()["runs"]
     assert ["short", "long"] == [run["name"] for run in runs]
     assert [1000, 10000] == [run["iterations"] for run in runs]
-    # There is no metrics/accuracy.json here: nothing is made up.
-    assert [None, None] == [run["test"] for run in runs]
+    test = arrays.load_examples(folder / "data/flat/test.npz")
+    for run in runs:
+        weights = arrays.load_weights(folder / f"models/{run['name']}/weights.npz")
+        right = inference.logits(weights, test.images).argmax(axis=1) == test.labels
+        assert right.mean() == run["test"]
     short, long = (read(address, picture(), run["name"]).json() for run in runs)
     assert short["images"][0]["pixels"] == long["images"][0]["pixels"]
     assert short["images"][0]["probabilities"] != long["images"][0]["probabilities"]
