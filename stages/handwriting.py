@@ -26,7 +26,7 @@ from scipy import ndimage
 
 # Pillow reads many more, some by starting other programs. These are pictures, and it alone.
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP", "PPM")
-# Looked at before anything is decoded: 64 million pixels are 256 MB in memory.
+# Looked at before anything is decoded: 64 million pixels are 256 MB, and as much again at times.
 MAX_PIXELS = 64_000_000
 # A larger picture is made smaller than this first: a digit has 20 pixels at the end.
 MAX_SIDE = 1024
@@ -88,11 +88,11 @@ def _check_size(columns: int, rows: int) -> None:
 
 def _reduced(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith(("I", "F")):
-        picture = picture.convert("F")
-    elif picture.has_transparency_data:
-        picture = picture.convert("RGBA")
+        mode = "F"
     else:
-        picture = picture.convert("RGB")
+        mode = "RGBA" if picture.has_transparency_data else "RGB"
+    if picture.mode != mode:
+        picture = picture.convert(mode)
     factor = math.ceil(max(picture.size) / MAX_SIDE)
     return picture.reduce(factor) if factor > 1 else picture
 
