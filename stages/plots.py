@@ -502,12 +502,13 @@ def _cost_cloud(axes: Axes, results: pd.DataFrame, published: Mapping[int, float
     # A run with fewer iterations is the beginning of one with more: the longest shows all.
     whole = results[results[columns[-1]].notna()][columns].to_numpy()
     first = 1  # a logarithmic axis has no 0
-    axes.plot(iterations + first, whole.T, color=BLUE, alpha=0.18, linewidth=0.7)
+    axes.plot(iterations + first, whole.T, ".", color=BLUE, alpha=0.22, mew=0, markersize=5)
+    # From the second point on: between the first two the axis would make a straight line long.
     axes.plot(
-        iterations + first, np.median(whole, axis=0), color=BLUE, linewidth=2.2,
+        (iterations + first)[1:], np.median(whole, axis=0)[1:], color=INK, linewidth=1.6,
         label="median of the seeds",
     )  # fmt: skip
-    axes.plot([], [], color=BLUE, alpha=0.4, linewidth=0.7, label="one seed")
+    axes.plot([], [], ".", color=BLUE, alpha=0.6, mew=0, markersize=5, label="one seed")
     if published:
         axes.plot(
             [iteration + first for iteration in published], list(published.values()), "X",

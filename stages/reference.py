@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,9 +91,9 @@ def spread(values: Sequence[float] | NDArray[np.float64]) -> Spread:
     )
 
 
-def log_costs(costs: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Take the logarithm of the costs at iterations 0, 100, 200 and so on."""
-    return np.log(np.maximum(costs[::EVERY_ITERATIONS].astype(np.float64), SMALLEST_COST))
+def logarithms(costs: NDArray[Any]) -> NDArray[np.float64]:
+    """Take the logarithm of costs."""
+    return np.log(np.maximum(costs.astype(np.float64), SMALLEST_COST))
 
 
 def outliers(
@@ -116,8 +117,10 @@ def outliers(
                 f"{part} accuracy {value:.2%} is {known.distance(value):+.1f} deviations from "
                 f"{known.mean:.2%}"
             )
-    logarithms = log_costs(costs) if costs is not None else ()
-    for (iteration, known), value in zip(reference.log_costs.items(), logarithms, strict=False):
+    if costs is None:
+        return
+    for iteration, known in reference.log_costs.items():
+        value = float(logarithms(costs[iteration]))
         if not abs(known.distance(value)) <= TOLERATED_DEVIATIONS:
             yield (
                 f"cost {np.exp(value):.4g} of iteration {iteration} is "

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from conftest import CONTENTS, ITERATIONS, Folder
 
-from studies.replicates import comparison, summary
+from studies.spread import comparison, summary
 
 
 def test_summary_of_known_values() -> None:
@@ -41,7 +41,11 @@ def test_study_of_the_synthetic_dataset(folder: Folder) -> None:
     folder.write()
     raw = folder.put("raw", CONTENTS)
     assert 0 == folder.run("flatten", raw, "flat").status
-    outcome = folder.run("studies.replicates", "flat", "studies", "metrics/reference.json")
+    outcome = folder.run("studies.replicates", "flat", "studies/replicates.csv")
+    assert 0 == outcome.status, outcome.err
+    outcome = folder.run(
+        "studies.spread", "studies/replicates.csv", "studies", "metrics/reference.json"
+    )
     assert 0 == outcome.status, outcome.err
     table = pd.read_csv("studies/replicates.csv")
     assert [("short", 1), ("long", 1), ("short", 2), ("long", 2), ("short", 3), ("long", 3)] == [
