@@ -9,6 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+import psutil
+
+from stages.console import StageError
+
 
 def sha256(content: bytes) -> str:
     """Give the SHA-256 of some bytes, as 64 hexadecimal digits."""
@@ -21,6 +25,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
     Whoever reads `path` finds the old content or the new, never a part: not after an exception,
     not after SIGKILL, not after a power cut. What a killed writer left is removed by the next.
+    A stage whose DVC has been killed writes nothing more: another may be at work by now.
 
     Parameters
     ----------
@@ -36,6 +41,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     ------
     OSError
         If the disk is full or the folder cannot be written to; `path` is then unchanged.
+    StageError
+        If the DVC process that started this stage has ended; `path` is then unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(path)
@@ -45,11 +52,35 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        _check_starter(path)
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
     _sync(path.parent)
+
+
+def _starter() -> psutil.Process | None:
+    """Find the DVC process that runs this stage: the first above it that is not of the stage."""
+    for process in psutil.Process().parents() if "DVC_STAGE" in os.environ else ():
+        try:
+            if "DVC_STAGE" not in process.environ():
+                return process
+        except psutil.Error:
+            return process  # of another user, or gone meanwhile: DVC's shells are neither
+    return None
+
+
+# Found when the stage begins, while DVC is there: later its place would be taken by another.
+STARTER = _starter()
+
+
+def _check_starter(path: Path) -> None:
+    if STARTER and STARTER not in psutil.Process().parents():
+        raise StageError(
+            f"{path}: not written, for DVC (process {STARTER.pid}) was killed while its stage "
+            f"{os.environ['DVC_STAGE']} went on; run `dvc repro` again"
+        )
 
 
 def _remove_abandoned(path: Path) -> None:

@@ -289,25 +289,31 @@ class Project:
     home: Path
     temporary: Path
 
-    def run(self, *command: str, **environment: str) -> Outcome:
-        """Run a program of .venv, or git, and wait for it."""
+    def start(self, *command: str, **environment: str) -> subprocess.Popen[str]:
+        """Start a program of .venv, or git, as the first of a process group."""
         program = command[0] if command[0] == "git" else f"{self.path}/.venv/bin/{command[0]}"
         inherited = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("DVC_", "GIT_", "MLFLOW_", "PIP_", "PYTHON", "XDG_"))
         }
-        ended = subprocess.run(
+        return subprocess.Popen(
             [program, *command[1:]],
             cwd=self.path,
             env=inherited
             | {"HOME": str(self.home), "TMPDIR": str(self.temporary), "NO_PROXY": "127.0.0.1"}
             | environment,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
+            start_new_session=True,
         )
-        return Outcome(ended.returncode, ended.stdout, ended.stderr)
+
+    def run(self, *command: str, **environment: str) -> Outcome:
+        """Run a program of .venv, or git, and wait for it."""
+        with self.start(*command, **environment) as process:
+            out, err = process.communicate()
+        return Outcome(process.returncode, out, err)
 
     def do(self, *command: str) -> str:
         """Run what must succeed, and give what it printed."""

@@ -84,3 +84,52 @@ def test_a_read_only_file_is_replaced(tmp_path: Path) -> None:
     with replacing(path) as file:
         file.write(b"new")
     assert (b"old", b"new") == (cached.read_bytes(), path.read_bytes())
+
+
+STAGE = """
+import sys
+from pathlib import Path
+from stages import console
+from stages.files import replacing
+
+def main():
+    print("at work", flush=True)
+    input()
+    with replacing(Path(sys.argv[1])) as file:
+        file.write(b"new")
+
+console.run(main)
+"""
+# As DVC does: a shell, which may or may not make way for the command.
+STARTER = """
+import os, subprocess, sys
+shell = ["sh", "-c", sys.argv[1], "sh", sys.executable, "-c", *sys.argv[2:]]
+subprocess.run(shell, env=os.environ | {"DVC_STAGE": "train"})
+"""
+
+
+@pytest.mark.parametrize("line", ['exec "$@"', '"$@"; exit'])
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_stage_whose_dvc_was_killed_writes_nothing(
+    killed: bool, line: str, tmp_path: Path
+) -> None:
+    """Another DVC may be at work by now: the orphan says so, and leaves the file alone."""
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+    with subprocess.Popen(
+        [sys.executable, "-c", STARTER, line, STAGE, path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as starter:
+        assert starter.stdout
+        assert "at work\n" == starter.stdout.readline()
+        if killed:
+            starter.kill()
+            starter.wait()
+        _, said = starter.communicate("go\n")
+    assert (b"old" if killed else b"new") == path.read_bytes()
+    refused = f"error: {path}: not written, for DVC (process {starter.pid}) was killed while"
+    assert killed == said.startswith(refused), said
+    assert [path] == list(tmp_path.iterdir())
