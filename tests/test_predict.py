@@ -186,6 +186,7 @@ def test_neither_tensorflow_nor_mlflow_is_imported() -> None:
     assert "set()\n" == done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", ["short", "long"])
 def test_digits_of_the_test_set_are_read_from_pictures(tmp_path: Path, run: str) -> None:
     """The trained networks read a number made of enlarged test images, inverted."""

@@ -20,6 +20,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402 - as above
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = [ROOT / "models/long/weights.npz", ROOT / "data/flat/test.npz"]
 FLAGS = [
