@@ -135,7 +135,7 @@ def test_help_comes_without_tensorflow(done: Project, verb: str) -> None:
     outcome = done.run("python", "-X", "importtime", "-m", f"stages.{verb}", "--help")
     assert 0 == outcome.status
     assert outcome.out.startswith(f"usage: python -m stages.{verb} ")
-    assert not {"tensorflow", "keras"} & _imported(outcome)
+    assert not {"tensorflow", "keras", "matplotlib"} & _imported(outcome)
 
 
 def _imported(outcome: Outcome) -> set[str]:
