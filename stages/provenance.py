@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -22,37 +22,70 @@ class Provenance:
     commit
         The commit, or None outside of git.
     difference
-        What tracked files differ from it, as a patch; empty where none does.
+        What tracked files differ from it, as a patch for `git apply`; empty where none does.
     experiment
         DVC's name of the experiment, or None.
+    machine
+        The processor and the versions of what computes and keeps the results; empty where that
+        was another machine.
+    seconds
+        When it was committed, as Unix time; None for what has just been made.
     """
 
     commit: str | None
-    difference: str
+    difference: bytes
     experiment: str | None
+    machine: Mapping[str, str]
+    seconds: int | None
 
 
 def here() -> Provenance:
     """Describe the working directory, as it is now."""
     return Provenance(
-        commit=_git("rev-parse", "HEAD") or None,
-        difference=_git("diff", "--no-ext-diff", "HEAD"),
+        commit=_line("rev-parse", "HEAD") or None,
+        # Whatever the user's configuration says, a patch that can be applied anywhere.
+        difference=_git(
+            *("diff", "--binary", "--no-color", "--no-ext-diff", "--no-textconv"),
+            *("--no-relative", "--src-prefix=a/", "--dst-prefix=b/", "HEAD"),
+        ),
         experiment=os.environ.get("DVC_EXP_NAME") or None,
+        machine={
+            "processor": _processor(),
+            "version.python": platform.python_version(),
+            **{f"version.{name}": version(name) for name in PACKAGES},
+        },
+        seconds=None,
     )
 
 
-def commits() -> Iterator[Provenance]:
-    """Go through all commits of all branches, then through DVC's experiments."""
-    for commit in _git("rev-list", "--branches", "--tags", "HEAD").split():
-        yield Provenance(commit, "", None)
-    references = _git("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps/*/*/*")
-    for line in references.splitlines():
-        commit, name = line.split()
-        yield Provenance(commit, "", name.rpartition("/")[2])
+def commits(changing: str) -> Iterator[Provenance]:
+    """Go through the commits of all branches and tags, then through DVC's experiments.
+
+    Parameters
+    ----------
+    changing
+        A file. Where several commits have the same one, only the oldest is given.
+    """
+    places: list[tuple[str, str | None]] = [
+        (commit, None)
+        for commit in _line(
+            "rev-list", "--topo-order", "--reverse", "--branches", "--tags", "HEAD"
+        ).split()
+    ]
+    # As <objectname> refs/exps/<2 digits>/<38 digits>/<name>
+    references = _line("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps/*/*/*")
+    for commit, name in map(str.split, references.splitlines()):
+        places.append((commit, name.rpartition("/")[2]))
+    seen = set()
+    for commit, experiment in places:
+        content = _line("rev-parse", "--verify", "--quiet", f"{commit}:{changing}") or commit
+        if content not in seen:
+            seen.add(content)
+            seconds = int(_line("show", "--no-patch", "--format=%ct", commit))
+            yield Provenance(commit, b"", experiment, {}, seconds)
 
 
-def processor() -> str:
-    """Name the processor."""
+def _processor() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
@@ -62,14 +95,13 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def versions() -> dict[str, str]:
-    """Give the versions of Python and of what computes and keeps the results."""
-    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+def _line(*arguments: str) -> str:
+    return _git(*arguments).decode().strip()
 
 
-def _git(*arguments: str) -> str:
+def _git(*arguments: str) -> bytes:
     try:
-        asked = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+        asked = subprocess.run(["git", *arguments], capture_output=True, check=False)
     except FileNotFoundError:
-        return ""
-    return asked.stdout.strip() if asked.returncode == 0 else ""
+        return b""
+    return asked.stdout if asked.returncode == 0 else b""

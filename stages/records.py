@@ -54,8 +54,10 @@ class Record:
     costs : ndarray of float32, shape (iterations,)
     weights
         The content of weights.npz.
+    layers
+        The width of each layer, from the pixels to the classes.
     lock
-        The SHA-256 of dvc.lock.
+        The content of dvc.lock.
     """
 
     run: str
@@ -66,14 +68,8 @@ class Record:
     recall: Mapping[str, float]
     costs: NDArray[np.float32] = field(repr=False)
     weights: bytes = field(repr=False)
-    lock: str
-
-    @property
-    def layers(self) -> list[int]:
-        """Give the width of each layer, from the pixels to the classes."""
-        with np.load(BytesIO(self.weights), allow_pickle=False) as archive:
-            biases = sorted((name for name in archive if name[0] == "b"), key=lambda b: int(b[1:]))
-            return [len(archive["W1"]), *(len(archive[name]) for name in biases)]
+    layers: tuple[int, ...]
+    lock: bytes = field(repr=False)
 
     @property
     def digest(self) -> str:
@@ -104,33 +100,39 @@ def gather(read: Read) -> Iterator[Record]:
     Raises
     ------
     InputError
-        If a file is missing, or is not the one that dvc.lock speaks of.
+        If a file is missing, is not the one that dvc.lock speaks of, or does not hold what this
+        version of the project writes.
     """
     content = _content(read, LOCK)
     lock = _Lock(content)
     results = parse(lock.verified(read, ACCURACY.as_posix()), ACCURACY)
-    recalls = _recalls(lock.verified(read, PER_CLASS))
+    per_class = lock.verified(read, PER_CLASS)
     for run, result in results.items():
-        stage = f"train@{run}"
-        settings = lock.parameters(stage)
         costs = lock.verified(read, f"costs/{run}.csv")
-        yield Record(
-            run=run,
-            dataset=settings["dataset"],
-            parameters={
-                "dataset": settings["dataset"],
-                "validation_images": lock.parameters("flatten")["flatten"]["validation_images"],
-                "iterations": result.iterations,
-                "min_test_accuracy": result.min_test_accuracy,
-                **settings["train"],
-            },
-            data={part: lock.digest(f"data/flat/{part}.npz") for part in PARTS},
-            result=result,
-            recall=recalls[run],
-            costs=np.loadtxt(StringIO(costs.decode()), np.float32, delimiter=",", skiprows=1)[:, 1],
-            weights=lock.verified(read, f"models/{run}/weights.npz"),
-            lock=sha256(content),
-        )
+        weights = lock.verified(read, f"models/{run}/weights.npz")
+        try:
+            settings = lock.parameters(f"train@{run}")
+            yield Record(
+                run=run,
+                dataset=settings["dataset"],
+                parameters={
+                    "dataset": settings["dataset"],
+                    **lock.parameters("flatten")["flatten"],
+                    "iterations": result.iterations,
+                    "min_test_accuracy": result.min_test_accuracy,
+                    **settings["train"],
+                },
+                data={part: lock.digest(f"data/flat/{part}.npz") for part in PARTS},
+                result=result,
+                recall=_recall(per_class, run),
+                costs=_costs(costs),
+                weights=weights,
+                layers=_layers(weights),
+                lock=content,
+            )
+        except (KeyError, TypeError, ValueError, IndexError):
+            # They are what dvc.lock speaks of, so nothing has damaged them.
+            raise InputError(f"{LOCK}: {run} is of another version of this project") from None
 
 
 class _Lock:
@@ -180,12 +182,23 @@ def _content(read: Read, path: str) -> bytes:
         raise InputError(f"{path}: not found; `dvc repro` makes it") from None
 
 
-def _recalls(content: bytes) -> dict[str, dict[str, float]]:
-    recalls: dict[str, dict[str, float]] = {}
-    for row in csv.DictReader(StringIO(content.decode())):
-        if row["recall"]:
-            recalls.setdefault(row["run"], {})[row["class"]] = float(row["recall"])
-    return recalls
+def _recall(content: bytes, run: str) -> dict[str, float]:
+    rows = csv.DictReader(StringIO(content.decode()))
+    return {
+        row["class"]: float(row["recall"]) for row in rows if row["run"] == run and row["recall"]
+    }
+
+
+def _costs(content: bytes) -> NDArray[np.float32]:
+    return np.loadtxt(
+        StringIO(content.decode()), np.float32, delimiter=",", skiprows=1, usecols=1, ndmin=1
+    )
+
+
+def _layers(weights: bytes) -> tuple[int, ...]:
+    with np.load(BytesIO(weights), allow_pickle=False) as archive:
+        shapes = [archive[f"W{layer}"].shape for layer in range(1, len(archive.files) // 2 + 1)]
+    return tuple(int(width) for width in (shapes[0][0], *(units for _, units in shapes)))
 
 
 def smoothed(costs: NDArray[np.float32], points: int) -> Iterator[tuple[int, float]]:

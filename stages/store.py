@@ -1,22 +1,44 @@
-"""Where the MLflow store is, and a look into it without MLflow, which takes a second to start."""
+"""Where the MLflow store is, and a look into it without MLflow, which takes a second to start.
+
+The look knows MLflow's tables, so it is only trusted where the database has the very schema of
+the MLflow that is installed; in any doubt MLflow itself is asked.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
+from collections import Counter
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
+MIGRATIONS = "store/db_migrations/versions"
 
-FINISHED = """
-    SELECT tags.value FROM tags
-    JOIN runs ON runs.run_uuid = tags.run_uuid
+# Whole runs: finished, with a registered model, and a champion if one can be.
+WHOLE = """
+    SELECT digest.value, artifacts.value, runs.artifact_uri, logged_models.artifact_location
+    FROM runs
     JOIN experiments ON experiments.experiment_id = runs.experiment_id
-    WHERE tags.key = 'digest' AND runs.status = 'FINISHED'
-    AND runs.lifecycle_stage = 'active' AND experiments.lifecycle_stage = 'active'
-    AND experiments.artifact_location = ?
+    JOIN tags AS digest ON digest.run_uuid = runs.run_uuid AND digest.key = 'digest'
+    JOIN tags AS artifacts ON artifacts.run_uuid = runs.run_uuid AND artifacts.key = 'artifacts'
+    JOIN logged_models ON logged_models.source_run_id = runs.run_uuid
+    JOIN model_versions ON model_versions.run_id = runs.run_uuid
+    JOIN model_version_tags AS passes
+        ON passes.name = model_versions.name AND passes.version = model_versions.version
+        AND passes.key = 'passes'
+    WHERE runs.status = 'FINISHED' AND runs.lifecycle_stage = 'active'
+    AND experiments.lifecycle_stage = 'active' AND experiments.artifact_location = ?
+    AND logged_models.lifecycle_stage = 'active'
+    AND model_versions.current_stage != 'Deleted_Internal'
+    AND (passes.value = 'false' OR EXISTS (
+        SELECT 1 FROM registered_model_aliases AS aliases
+        WHERE aliases.name = model_versions.name AND aliases.alias = 'champion'))
 """
 
 
@@ -25,13 +47,18 @@ def address(root: Path) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / DATABASE}"
 
 
+def shown(address: str) -> str:
+    """Give an address as it can be shown to anyone: without a user's name and password."""
+    return re.sub("//[^/]*@", "//", address)
+
+
 def artifacts(root: Path) -> str:
     """Give the address of the folder that keeps models and pictures beside the database."""
     return (root / ARTIFACTS).as_uri()
 
 
-def finished(root: Path) -> set[str]:
-    """Give the digests of the finished runs in the repository's database.
+def whole(root: Path) -> set[str]:
+    """Give the digests of the runs that the repository's database has whole, and once.
 
     Returns
     -------
@@ -40,8 +67,37 @@ def finished(root: Path) -> set[str]:
     """
     if address(root) != f"sqlite:///{root / DATABASE}" or not (root / DATABASE).exists():
         return set()
+    read_only = (root / DATABASE).as_uri() + "?mode=ro"
     try:
-        with closing(sqlite3.connect(f"file:{root / DATABASE}?mode=ro", uri=True)) as database:
-            return {value for (value,) in database.execute(FINISHED, [artifacts(root)])}
-    except sqlite3.Error:
+        with closing(sqlite3.connect(read_only, uri=True)) as database:
+            (schema,) = database.execute("SELECT version_num FROM alembic_version").fetchone()
+            runs = database.execute(WHOLE, [artifacts(root)]).fetchall()
+    except (sqlite3.Error, TypeError):
         return set()
+    if not _is_current(schema):
+        return set()
+    times = Counter(digest for digest, *_ in runs)
+    return {
+        digest
+        for digest, files, *folders in runs
+        if times[digest] == 1 and str(sum(map(_files, folders))) == files
+    }
+
+
+def _is_current(schema: str) -> bool:
+    """Tell whether a schema is the newest that the MLflow installed knows.
+
+    A migration names its own revision and the one below it; so only the newest is named once.
+    """
+    package = find_spec("mlflow")
+    folder = Path(package.origin or "").parent / MIGRATIONS if package else Path()
+    named = sum(
+        path.read_text(encoding="utf-8").count(f'revision = "{schema}"')
+        for path in folder.glob("*.py")
+    )
+    return named == 1
+
+
+def _files(location: str) -> int:
+    folder = Path(url2pathname(urlsplit(location).path))
+    return sum(path.is_file() for path in folder.rglob("*"))

@@ -24,7 +24,7 @@ def _earlier(root: Path) -> Iterator[tuple[Record, Provenance]]:
     """Gather the runs of all commits and experiments; say which cannot be, and why."""
     from dvc.api import DVCFileSystem
 
-    for origin in provenance.commits():
+    for origin in provenance.commits(records.LOCK):
         files = DVCFileSystem(str(root), rev=origin.commit)
         read: Read = files.read_bytes
         try:
@@ -42,7 +42,7 @@ def main() -> None:
     settings.load()
     root = Path(os.environ.get("DVC_ROOT", ".")).resolve()
     current = list(records.gather(records.from_folder(Path())))
-    if arguments.all or not {record.digest for record in current} <= store.finished(root):
+    if arguments.all or not {record.digest for record in current} <= store.whole(root):
         _add(root, current, earlier=arguments.all)
     else:
         say(f"{', '.join(record.run for record in current)}: in MLflow already")

@@ -10,8 +10,9 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,9 @@ from filelock import FileLock, Timeout
 
 from stages import store
 from stages.console import StageError, say
-from stages.provenance import Provenance, processor, versions
-from stages.records import Record, smoothed
+from stages.files import sha256
+from stages.provenance import Provenance
+from stages.records import LOCK, Record, smoothed
 
 # MLflow reads these when it is imported. It would retry for four minutes.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -35,6 +37,7 @@ from mlflow import MlflowClient, pyfunc
 from mlflow.entities import (
     Dataset,
     DatasetInput,
+    FileInfo,
     InputTag,
     LoggedModelOutput,
     Metric,
@@ -46,6 +49,8 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
 CHAMPION = "champion"
+# A run's tag: how many files it keeps, its model's among them.
+FILES = "artifacts"
 # MLflow's charts draw no more points than this of a curve.
 POINTS_A_CURVE = 320
 CONTEXTS = {"train": "training", "validation": "validation", "test": "testing"}
@@ -77,45 +82,30 @@ class Store:
             The identifier of the new run; None if there was one.
         """
         experiment = self._experiment(record.dataset)
-        present = self._runs_of(experiment, record.digest)
-        for run in present:
-            if run.info.status != "FINISHED":
-                self._discard(run)
-        if any(run.info.status == "FINISHED" for run in present):
-            return None
-        run_id: str = self._client.create_run(
-            experiment, run_name=record.run, tags=_tags(record, origin)
-        ).info.run_id
-        # Until it is whole it counts as failed: whatever ends this process leaves none RUNNING.
-        self._client.set_terminated(run_id, "FAILED")
-        model_id = self._log_model(experiment, run_id, record)
-        self._client.log_inputs(run_id, list(_inputs(record)))
-        self._client.log_batch(
-            run_id, metrics=list(_metrics(record, model_id)), params=list(_params(record))
-        )
-        if origin.difference:
-            self._client.log_text(run_id, origin.difference, "uncommitted.patch")
-        for folder in (pictures, pictures / record.run) if pictures else ():
-            for picture in sorted(folder.glob("*.png")):
-                self._client.log_artifact(run_id, picture, "plots")
-        self._register(run_id, model_id, record)
+        before = self._settle(experiment, record.digest)
+        made = None if before else self._make(experiment, record, origin, pictures)
+        # Again, for another machine may have made the same run meanwhile.
+        run = before or self._settle(experiment, record.digest)
+        if run is None:
+            raise StageError(
+                f"MLflow run {made} of {record.run} was deleted while it was written; "
+                "`python -m stages.track` tries again"
+            )
+        self._register(run, record)
         self._crown(_model_name(record.dataset))
-        self._client.set_terminated(run_id, "FINISHED")
-        return self._only_one(experiment, record.digest, run_id)
+        return made if run.info.run_id == made else None
 
-    def newest(self, dataset: str) -> tuple[str, dict[str, str]]:
-        """Find the newest finished run of each name.
+    def find(self, record: Record) -> tuple[str, str] | None:
+        """Find the run of a record.
 
         Returns
         -------
-        experiment, runs : str, dict
-            Identifiers, as in the addresses of MLflow's pages.
+        experiment, run : str
+            Identifiers, as in the addresses of MLflow's pages; None if there is no such run.
         """
-        experiment = self._experiment(dataset)
-        runs = self._client.search_runs(
-            [experiment], "attributes.status = 'FINISHED'", order_by=["attributes.start_time ASC"]
-        )
-        return experiment, {run.info.run_name: run.info.run_id for run in runs}
+        experiment = self._experiment(record.dataset)
+        found = self._runs_of(experiment, record.digest)
+        return (experiment, found[0].info.run_id) if found else None
 
     def _experiment(self, name: str) -> str:
         experiment = self._client.get_experiment_by_name(name)
@@ -134,21 +124,58 @@ class Store:
     def _runs_of(self, experiment: str, digest: str) -> list[Run]:
         return list(self._client.search_runs([experiment], f"tags.digest = '{digest}'"))
 
+    def _settle(self, experiment: str, digest: str) -> Run | None:
+        """Leave one whole run of a digest, or none: delete parts of runs, and doubles."""
+        present = sorted(self._runs_of(experiment, digest), key=lambda run: str(run.info.run_id))
+        kept = next((run for run in present if self._is_whole(run)), None)
+        for run in present:
+            if run is not kept:
+                self._discard(run)
+        return kept
+
+    def _is_whole(self, run: Run) -> bool:
+        models = _models(run)
+        if run.info.status != "FINISHED" or len(models) != 1:
+            return False
+        kept = _count(partial(self._client.list_artifacts, run.info.run_id))
+        kept += _count(partial(self._client.list_logged_model_artifacts, models[0]))
+        return run.data.tags.get(FILES) == str(kept)
+
     def _discard(self, run: Run) -> None:
-        """Delete what an interrupted process has left of a run, with its model."""
-        for output in run.outputs.model_outputs if run.outputs else ():
-            self._client.delete_logged_model(output.model_id)
+        """Delete a run, with its model."""
+        for model_id in _models(run):
+            with suppress(MlflowException):  # deleted in the pages already
+                self._client.delete_logged_model(model_id)
+        if run.info.status == "RUNNING":
+            self._client.set_terminated(run.info.run_id, "KILLED")
         self._client.delete_run(run.info.run_id)
 
-    def _only_one(self, experiment: str, digest: str, run_id: str) -> str | None:
-        """Settle it where another machine has made the same run meanwhile."""
-        finished = sorted(
-            (run for run in self._runs_of(experiment, digest) if run.info.status == "FINISHED"),
-            key=lambda run: str(run.info.run_id),
+    def _make(
+        self, experiment: str, record: Record, origin: Provenance, pictures: Path | None
+    ) -> str:
+        start = origin.seconds * 1000 if origin.seconds else None
+        run_id: str = self._client.create_run(
+            experiment, start, run_name=record.run, tags=_tags(record, origin)
+        ).info.run_id
+        # Until it is whole it counts as failed: whatever ends this process leaves none RUNNING.
+        self._client.set_terminated(run_id, "FAILED", start)
+        with tempfile.TemporaryDirectory() as folder:
+            kept = Path(folder, "run")
+            _save_artifacts(kept, record, origin, pictures)
+            self._client.log_artifacts(run_id, str(kept))
+            model_id = self._log_model(experiment, run_id, record, Path(folder))
+            files = sum(
+                path.is_file()
+                for name in ("run", "model")
+                for path in Path(folder, name).rglob("*")
+            )
+        self._client.log_inputs(run_id, list(_inputs(record)))
+        self._client.log_batch(
+            run_id, metrics=list(_metrics(record, model_id)), params=list(_params(record))
         )
-        for run in finished[1:]:
-            self._discard(run)
-        return run_id if finished and finished[0].info.run_id == run_id else None
+        self._client.set_tag(run_id, FILES, str(files))
+        self._client.set_terminated(run_id, "FINISHED", start)
+        return run_id
 
     def _crown(self, name: str) -> None:
         """Give the alias ``champion`` to the model of best validation accuracy that passes.
@@ -168,30 +195,38 @@ class Store:
         if CHAMPION not in best.aliases:
             self._client.set_registered_model_alias(name, CHAMPION, best.version)
 
-    def _log_model(self, experiment: str, run_id: str, record: Record) -> str:
+    def _log_model(self, experiment: str, run_id: str, record: Record, folder: Path) -> str:
         model_id: str = self._client.create_logged_model(
             experiment, name="model", source_run_id=run_id
         ).model_id
         # Linked before it is filled, so that what is left of it can be found and deleted.
         self._client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
-        with tempfile.TemporaryDirectory() as folder:
-            _save_model(Path(folder), Model(run_id=run_id, model_id=model_id), record)
-            self._client.log_model_artifacts(model_id, str(Path(folder, "model")))
+        _save_model(folder, Model(run_id=run_id, model_id=model_id), record)
+        self._client.log_model_artifacts(model_id, str(folder / "model"))
         self._client.finalize_logged_model(model_id, "READY")
         return model_id
 
-    def _register(self, run_id: str, model_id: str, record: Record) -> None:
+    def _register(self, run: Run, record: Record) -> None:
+        """Make the one version of a run's model, unless there is one."""
         name = _model_name(record.dataset)
         if not self._client.search_registered_models(f"name = '{name}'"):
             self._client.create_registered_model(name)
+        present = False
         for version in self._client.search_model_versions(f"name = '{name}'"):
-            if version.tags.get("digest") == record.digest:
+            if version.tags.get("digest") != record.digest:
+                continue
+            if version.run_id == run.info.run_id and not present:
+                present = True
+            else:
                 self._client.delete_model_version(name, version.version)
+        if present:
+            return
+        (model_id,) = _models(run)
         passes = record.result.test >= record.result.min_test_accuracy
         self._client.create_model_version(
             name,
             f"models:/{model_id}",
-            run_id,
+            run.info.run_id,
             model_id=model_id,
             tags={
                 "digest": record.digest,
@@ -258,6 +293,33 @@ def _one_line(address: str) -> Iterator[None]:
         ) from None
 
 
+def _models(run: Run) -> list[str]:
+    outputs = run.outputs.model_outputs if run.outputs else ()
+    return [output.model_id for output in outputs]
+
+
+def _count(list_artifacts: Callable[..., list[FileInfo]]) -> int:
+    """Count the files that a run or a model keeps, in all folders."""
+
+    def files(path: str | None) -> int:
+        return sum(files(found.path) if found.is_dir else 1 for found in list_artifacts(path))
+
+    return files(None)
+
+
+def _save_artifacts(
+    folder: Path, record: Record, origin: Provenance, pictures: Path | None
+) -> None:
+    """Write what a run keeps beside its model."""
+    (folder / "plots").mkdir(parents=True)
+    (folder / LOCK).write_bytes(record.lock)
+    if origin.difference:
+        (folder / "uncommitted.patch").write_bytes(origin.difference)
+    for place in (pictures, pictures / record.run) if pictures else ():
+        for picture in place.glob("*.png"):
+            shutil.copy(picture, folder / "plots")
+
+
 def _save_model(folder: Path, model: Model, record: Record) -> None:
     """Write the model that MLflow serves into the folder ``model`` of a temporary folder."""
     pixels = record.layers[0]
@@ -296,12 +358,13 @@ def _params(record: Record) -> Iterator[Param]:
 
 def _metrics(record: Record, model_id: str) -> Iterator[Metric]:
     now = time.time_ns() // 1_000_000
-    last = record.result.iterations
+    # MLflow draws its charts in the order of these names: accuracy, cost, recall. What has no
+    # step but 0 is drawn as bars.
     for part in CONTEXTS:
         value = getattr(record.result, part)
-        yield Metric(f"{part}_accuracy", value, now, last, model_id=model_id)
+        yield Metric(f"accuracy_{part}", value, now, 0, model_id=model_id)
     for label, value in record.recall.items():
-        yield Metric(f"recall_{label}", value, now, last)
+        yield Metric(f"recall_{label}", value, now, 0)
     for iteration, cost in smoothed(record.costs, POINTS_A_CURVE):
         yield Metric("cost_smoothed", cost, now, iteration)
     for iteration, cost in enumerate(record.costs.tolist()):
@@ -322,12 +385,11 @@ def _inputs(record: Record) -> Iterator[DatasetInput]:
 def _tags(record: Record, origin: Provenance) -> dict[str, str]:
     tags = {
         "digest": record.digest,
-        "dvc.lock.sha256": record.lock,
+        "dvc.lock.sha256": sha256(record.lock),
         "git.dirty": str(bool(origin.difference)).lower(),
-        "processor": processor(),
         "mlflow.note.content": _description(record),
         "mlflow.source.name": "dvc.yaml",
-        **{f"version.{name}": number for name, number in versions().items()},
+        **origin.machine,
     }
     if origin.commit:
         tags["mlflow.source.git.commit"] = origin.commit
