@@ -2,7 +2,8 @@
 
     python -m stages.ui [--port 5000]
 
-It runs until it is interrupted.
+It runs until it is interrupted. Where `MLFLOW_TRACKING_URI` is a server's address, that server
+is there already, and this only says where its pages are.
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import quote
 
-from stages import settings, store
+from stages import records, store
 from stages.console import StageError, command_line, run, say
 
 HOST = "127.0.0.1"
 START_SECONDS = 60
+STOP_SECONDS = 10
 
 
 def pages(base: str, experiment: str, runs: list[str]) -> dict[str, str]:
@@ -38,20 +42,39 @@ def pages(base: str, experiment: str, runs: list[str]) -> dict[str, str]:
     identifiers = quote(json.dumps(runs, separators=(",", ":")))
     experiments = quote(json.dumps([experiment], separators=(",", ":")))
     return {
-        "charts": f"{base}/#/experiments/{experiment}/runs?compareRunsMode=CHART",
-        "table": f"{base}/#/compare-runs?runs={identifiers}&experiments={experiments}",
+        "charts": f"{base}/#/experiments/{experiment}/runs?workflowType=machine_learning"
+        "&compareRunsMode=CHART",
+        "table": f"{base}/#/compare-runs?workflowType=machine_learning"
+        f"&runs={identifiers}&experiments={experiments}",
     }
 
 
-def command(port: int, root: Path) -> list[str]:
-    """Give the command that serves the repository's store to this machine alone."""
-    return [
+@contextmanager
+def served(port: int, root: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Serve the store to this machine alone, as long as the context lasts."""
+    command = [
         *(sys.executable, "-m", "mlflow", "server"),
-        *("--backend-store-uri", store.address(root)),
         *("--default-artifact-root", store.artifacts(root)),
         *("--host", HOST, "--port", str(port), "--workers", "1"),
         *("--allowed-hosts", f"{HOST}:{port},localhost:{port}"),
+        *("--uvicorn-opts", "--log-level warning"),
     ]
+    environment = os.environ | {
+        # Not as an argument, for everyone on this machine sees those.
+        "MLFLOW_BACKEND_STORE_URI": store.address(root),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "PYTHONWARNINGS": "ignore",
+    }
+    server = subprocess.Popen(command, env=environment)
+    try:
+        yield server
+    finally:
+        server.terminate()
+        try:
+            server.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            server.kill()
 
 
 def _check_free(port: int) -> None:
@@ -81,28 +104,33 @@ def main() -> None:
     parser = command_line("ui", __doc__)
     parser.add_argument("--port", type=int, default=5000, help="5000 unless told otherwise")
     arguments = parser.parse_args()
-    chosen = settings.load()
     root = Path.cwd()
+    current = list(records.gather(records.from_folder(root)))
+    address = store.address(root)
+    elsewhere = address.startswith(("http:", "https:"))
+    if not elsewhere:
+        _check_free(arguments.port)
 
     # Here, and not above: MLflow takes a second to start.
     from stages.tracking import open_store
 
-    _check_free(arguments.port)
     with open_store(root) as opened:
-        experiment, newest = opened.newest(chosen.dataset_name)
-    runs = [newest[name] for name in chosen.runs if name in newest]
-    base = f"http://{HOST}:{arguments.port}"
-    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    server = subprocess.Popen(command(arguments.port, root), env=os.environ | quiet)
-    try:
+        found = [opened.find(record) for record in current]
+    if None in found:
+        raise StageError(
+            "a run of the last `dvc repro` is not in MLflow; `make ui` brings it there"
+        )
+    (experiment, *_), runs = zip(*filter(None, found), strict=True)
+    base = store.shown(address).rstrip("/") if elsewhere else f"http://{HOST}:{arguments.port}"
+    lines = [f"{name}: {page}" for name, page in pages(base, experiment, list(runs)).items()]
+    if elsewhere:
+        say("\n".join(lines))
+        return
+    with served(arguments.port, root) as server, suppress(KeyboardInterrupt):
         _wait_until_served(base, server)
-        for name, address in pages(base, experiment, runs).items():
-            say(f"{name}: {address}")
-        say("Ctrl-C ends it")
-        server.wait()
-    finally:
-        server.terminate()
-        server.wait()
+        say("\n".join([*lines, "Ctrl-C ends it"]))
+        status = server.wait()
+        raise StageError(f"mlflow server ended with status {status}; what it said stands above")
 
 
 if __name__ == "__main__":
