@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import importlib
 import os
 import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,7 +23,7 @@ import pytest
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
-from stages import console
+from stages import arrays, console, results
 from stages.files import sha256
 from stages.settings import FILE_NAMES, Dataset
 
@@ -370,3 +373,89 @@ def make_project(path: Path, source: str) -> Project:
 def project(tmp_path: Path, server: Server) -> Project:
     """Give a project in which nothing has run yet."""
     return make_project(tmp_path, f"{server.url}/data/{{file}}.gz")
+
+
+PARTS = ("train", "validation", "test")
+WIDTHS = (SHAPE[0] * SHAPE[1], 8, CLASSES)
+
+
+def fabricate(
+    path: Path,
+    *,
+    iterations: Mapping[str, int] = MappingProxyType(ITERATIONS),
+    seed: int = 1,
+    accuracy: Mapping[str, tuple[float, float]] = MappingProxyType({}),
+    data: str = "",
+    pictures: bool = True,
+) -> None:
+    """Write what `dvc repro` leaves, in no time: nothing is trained, but dvc.lock speaks of it.
+
+    Parameters
+    ----------
+    path
+        The repository.
+    iterations
+        The runs.
+    seed
+        Every weight and cost follows from it.
+    accuracy
+        The validation and the test accuracy of a run, where they matter.
+    data
+        What the arrays follow from.
+    pictures
+        Whether there are plots.
+    """
+    random = np.random.default_rng(seed)
+    stages: dict[str, Any] = {
+        "flatten": _locked(
+            {"dataset": "synthetic", "flatten": {"validation_images": VALIDATION_IMAGES}},
+            {f"data/flat/{part}.npz": f"{part}{data}".encode() for part in PARTS},
+        )
+    }
+    measured, per_class = {}, "run,class,precision,recall,support\n"
+    for run, count in iterations.items():
+        shapes = {
+            f"{kind}{layer}": shape
+            for layer, (inputs, units) in enumerate(pairwise(WIDTHS), 1)
+            for kind, shape in (("W", (inputs, units)), ("b", (units,)))
+        }
+        weights = {name: random.normal(size=size).astype("f4") for name, size in shapes.items()}
+        arrays.save(path / f"models/{run}/weights.npz", weights)
+        costs = (2.3 / np.sqrt(1 + np.arange(count)) + random.random(count) / 10).astype("f4")
+        rows = "".join(f"{row},{cost!s}\n" for row, cost in enumerate(costs))
+        (path / "costs").mkdir(exist_ok=True)
+        (path / f"costs/{run}.csv").write_text(f"iteration,cost\n{rows}")
+        validation, test = accuracy.get(run, (1 - 1 / count, 1 - 2 / count))
+        measured[run] = results.Result(
+            iterations=count, train=1.0, validation=validation, test=test, min_test_accuracy=0.5
+        )
+        for label in range(CLASSES):
+            per_class += f"{run},{label},,{'' if label == CLASSES - 1 else 1 - label / 10},50\n"
+        made = (f"models/{run}/weights.npz", f"costs/{run}.csv")
+        stages[f"train@{run}"] = _locked(
+            {"dataset": "synthetic", "train": {"learning_rate": 0.001, "seed": seed}},
+            {name: (path / name).read_bytes() for name in made},
+        )
+    results.save(path / "metrics/accuracy.json", measured)
+    (path / "metrics/per_class.csv").write_text(per_class)
+    made = ("metrics/accuracy.json", "metrics/per_class.csv")
+    stages["evaluate"] = _locked({}, {name: (path / name).read_bytes() for name in made})
+    with (path / "dvc.lock").open("w", encoding="utf-8") as file:
+        yaml().dump({"schema": "2.0", "stages": stages}, file)
+    for name in ("cost.png", *(f"{run}/confusion.png" for run in iterations)) if pictures else ():
+        (path / "plots" / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / "plots" / name).write_bytes(f"a picture: {name}".encode())
+
+
+def _locked(params: dict[str, Any], outs: dict[str, bytes]) -> dict[str, Any]:
+    digests = [{"path": name, "md5": hashlib.md5(made).hexdigest()} for name, made in outs.items()]
+    return {"cmd": "none", "params": {"params.yaml": params}, "outs": digests}
+
+
+@pytest.fixture
+def finished(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> Folder:
+    """Give a working directory with the fabricated result of both runs; MLflow's store is there."""
+    for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    fabricate(folder.path)
+    return folder
