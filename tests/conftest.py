@@ -452,10 +452,28 @@ def _locked(params: dict[str, Any], outs: dict[str, bytes]) -> dict[str, Any]:
     return {"cmd": "none", "params": {"params.yaml": params}, "outs": digests}
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the database of a new MLflow store, which takes seconds to make."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    made = subprocess.run(
+        [sys.executable, "-c", "import mlflow; mlflow.MlflowClient().search_experiments()"],
+        env=os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{path}"},
+        cwd=path.parent,
+        capture_output=True,
+        check=False,
+    )
+    assert 0 == made.returncode, made.stderr.decode()
+    return path
+
+
 @pytest.fixture
-def finished(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> Folder:
-    """Give a working directory with the fabricated result of both runs; MLflow's store is there."""
+def finished(folder: Folder, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
+    """Give a working directory with the fabricated result of both runs, and a new MLflow store."""
     for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME"):
-        monkeypatch.delenv(name, raising=False)
+        # Set and then deleted, so that what MLflow sets is undone as well.
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    shutil.copy(empty_store, folder.path)
     fabricate(folder.path)
     return folder
