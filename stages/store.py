@@ -19,6 +19,14 @@ from urllib.request import url2pathname
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
 MIGRATIONS = "store/db_migrations/versions"
+# What Python and MLflow write beside a model where it is loaded from this very folder.
+LOADED = {"__pycache__", "registered_model_meta"}
+
+# Runs that the pages show, whole or not.
+PRESENT = """
+    SELECT tags.value FROM tags JOIN runs ON runs.run_uuid = tags.run_uuid
+    WHERE tags.key = 'digest' AND runs.lifecycle_stage = 'active'
+"""
 
 # Whole runs: finished, with a registered model, and a champion if one can be.
 WHOLE = """
@@ -48,8 +56,8 @@ def address(root: Path) -> str:
 
 
 def shown(address: str) -> str:
-    """Give an address as it can be shown to anyone: without a user's name and password."""
-    return re.sub("//[^/]*@", "//", address)
+    """Give an address, or a text with some, as anyone may see it: without names and passwords."""
+    return re.sub(r"//[^/\s]*@", "//", address)
 
 
 def artifacts(root: Path) -> str:
@@ -71,16 +79,16 @@ def whole(root: Path) -> set[str]:
     try:
         with closing(sqlite3.connect(read_only, uri=True)) as database:
             (schema,) = database.execute("SELECT version_num FROM alembic_version").fetchone()
+            present = Counter(digest for (digest,) in database.execute(PRESENT))
             runs = database.execute(WHOLE, [artifacts(root)]).fetchall()
     except (sqlite3.Error, TypeError):
         return set()
     if not _is_current(schema):
         return set()
-    times = Counter(digest for digest, *_ in runs)
     return {
         digest
         for digest, files, *folders in runs
-        if times[digest] == 1 and str(sum(map(_files, folders))) == files
+        if present[digest] == 1 and str(sum(map(_files, folders))) == files
     }
 
 
@@ -100,4 +108,7 @@ def _is_current(schema: str) -> bool:
 
 def _files(location: str) -> int:
     folder = Path(url2pathname(urlsplit(location).path))
-    return sum(path.is_file() for path in folder.rglob("*"))
+    return sum(
+        path.is_file() and LOADED.isdisjoint(path.relative_to(folder).parts)
+        for path in folder.rglob("*")
+    )

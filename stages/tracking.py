@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -135,16 +135,25 @@ class Store:
 
     def _is_whole(self, run: Run) -> bool:
         models = _models(run)
-        if run.info.status != "FINISHED" or len(models) != 1:
+        if run.info.status != "FINISHED" or len(models) != 1 or not self._is_there(models[0]):
             return False
         kept = _count(partial(self._client.list_artifacts, run.info.run_id))
         kept += _count(partial(self._client.list_logged_model_artifacts, models[0]))
         return run.data.tags.get(FILES) == str(kept)
 
+    def _is_there(self, model_id: str) -> bool:
+        try:
+            self._client.get_logged_model(model_id)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return False  # deleted in the pages
+            raise
+        return True
+
     def _discard(self, run: Run) -> None:
         """Delete a run, with its model."""
         for model_id in _models(run):
-            with suppress(MlflowException):  # deleted in the pages already
+            if self._is_there(model_id):
                 self._client.delete_logged_model(model_id)
         if run.info.status == "RUNNING":
             self._client.set_terminated(run.info.run_id, "KILLED")
@@ -280,16 +289,18 @@ def _one_line(address: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, requests.RequestException, sqlalchemy.exc.SQLAlchemyError) as error:
-        text = str(error)
+        address = store.shown(address)
+        text = store.shown(str(error)).strip() or type(error).__name__
+        if isinstance(error.__context__, requests.RequestException):
+            text = "no answer from this server"
         if "out-of-date database schema" in text or "Can't locate revision" in text:
             raise StageError(
                 f"MLflow store {address}: its schema is of another version of MLflow; "
                 f"`mlflow db upgrade {address}`, or delete it: `python -m stages.track` rebuilds it"
             ) from None
-        first_line = text.strip().splitlines()[0] if text.strip() else type(error).__name__
         raise StageError(
-            f"MLflow store {address}: {first_line:.300}; the results themselves are safe, "
-            "`python -m stages.track` tries again"
+            f"MLflow store {address}: {text.splitlines()[0]:.300}; the results themselves are "
+            "safe, `python -m stages.track` tries again"
         ) from None
 
 
@@ -302,7 +313,11 @@ def _count(list_artifacts: Callable[..., list[FileInfo]]) -> int:
     """Count the files that a run or a model keeps, in all folders."""
 
     def files(path: str | None) -> int:
-        return sum(files(found.path) if found.is_dir else 1 for found in list_artifacts(path))
+        return sum(
+            files(found.path) if found.is_dir else 1
+            for found in list_artifacts(path)
+            if Path(found.path).name not in store.LOADED
+        )
 
     return files(None)
 

@@ -448,7 +448,10 @@ def fabricate(
 
 
 def _locked(params: dict[str, Any], outs: dict[str, bytes]) -> dict[str, Any]:
-    digests = [{"path": name, "md5": hashlib.md5(made).hexdigest()} for name, made in outs.items()]
+    digests = [
+        {"path": name, "md5": hashlib.md5(made, usedforsecurity=False).hexdigest()}
+        for name, made in outs.items()
+    ]
     return {"cmd": "none", "params": {"params.yaml": params}, "outs": digests}
 
 

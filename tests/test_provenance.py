@@ -31,12 +31,14 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def git(*arguments: str) -> str:
+    """Run git, and give what it printed."""
     return subprocess.run(
         ["git", *arguments], check=True, capture_output=True, text=True
     ).stdout.strip()
 
 
 def commit(message: str) -> str:
+    """Commit all files, and give the commit."""
     git("add", "--all")
     git("commit", "--quiet", "--message", message)
     return git("rev-parse", "HEAD")

@@ -18,6 +18,7 @@ MODEL = "models/long/weights.npz"
 
 
 def gathered(path: Path) -> dict[str, Record]:
+    """Gather the runs of a folder, by their names."""
     return {record.run: record for record in records.gather(records.from_folder(path))}
 
 
@@ -45,7 +46,7 @@ def test_every_run_is_gathered(tmp_path: Path) -> None:
         assert {str(label): 1 - label / 10 for label in range(CLASSES - 1)} == record.recall
         assert (tmp_path / "dvc.lock").read_bytes() == record.lock
     assert {"train", "validation", "test"} == set(found["long"].data)
-    assert hashlib.md5(b"test").hexdigest() == found["long"].data["test"]
+    assert hashlib.md5(b"test", usedforsecurity=False).hexdigest() == found["long"].data["test"]
 
 
 def test_a_result_has_one_identity(tmp_path: Path) -> None:
@@ -95,7 +96,7 @@ def test_a_damaged_lock_is_named(tmp_path: Path, content: bytes) -> None:
     """Any content that is no dvc.lock is one line."""
     fabricate(tmp_path)
     (tmp_path / "dvc.lock").write_bytes(content)
-    with pytest.raises(InputError, match="^dvc.lock: damaged"):
+    with pytest.raises(InputError, match=r"^dvc\.lock: damaged"):
         gathered(tmp_path)
 
 
@@ -115,7 +116,7 @@ def test_a_result_of_another_version_is_named(tmp_path: Path, params: dict[str, 
     """The parameters of an old commit may be other ones: one line, no traceback."""
     fabricate(tmp_path)
     _edit_lock(tmp_path, "train@long", "params", {"params.yaml": params})
-    with pytest.raises(InputError, match="^dvc.lock: long is of another version"):
+    with pytest.raises(InputError, match=r"^dvc\.lock: long is of another version"):
         gathered(tmp_path)
 
 
@@ -130,8 +131,14 @@ def _edit_lock(path: Path, stage: str, part: str, value: object) -> None:
 
 @pytest.mark.parametrize(
     ("costs", "points", "windows"),
-    [(1, 320, 1), (319, 320, 319), (320, 320, 320), (321, 320, 161), (1000, 320, 250)]
-    + [(10_000, 320, 313)],
+    [
+        (1, 320, 1),
+        (319, 320, 319),
+        (320, 320, 320),
+        (321, 320, 161),
+        (1000, 320, 250),
+        (10_000, 320, 313),
+    ],
 )
 def test_smoothed_costs_keep_mean_and_end(costs: int, points: int, windows: int) -> None:
     """At most so many means of windows as asked for; the last is at the last iteration."""
@@ -140,7 +147,5 @@ def test_smoothed_costs_keep_mean_and_end(costs: int, points: int, windows: int)
     assert windows == len(smoothed) <= points
     assert costs - 1 == smoothed[-1][0]
     ends = [-1, *(end for end, _ in smoothed)]
-    total = sum(
-        mean * (end - before) for before, (end, mean) in zip(ends, smoothed, strict=False)
-    )
+    total = sum(mean * (end - before) for before, (end, mean) in zip(ends, smoothed, strict=False))
     assert float(values.sum(dtype=np.float64)) == pytest.approx(total, rel=1e-12)
