@@ -50,7 +50,7 @@ def here() -> Provenance:
         ),
         experiment=os.environ.get("DVC_EXP_NAME") or None,
         machine={
-            "processor": _processor(),
+            "processor": processor(),
             "version.python": platform.python_version(),
             **{f"version.{name}": version(name) for name in PACKAGES},
         },
@@ -85,7 +85,7 @@ def commits(changing: str) -> Iterator[Provenance]:
             yield Provenance(commit, b"", experiment, {}, seconds)
 
 
-def _processor() -> str:
+def processor() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
