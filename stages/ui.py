@@ -41,11 +41,11 @@ def pages(base: str, experiment: str, runs: list[str]) -> dict[str, str]:
     """
     identifiers = quote(json.dumps(runs, separators=(",", ":")))
     experiments = quote(json.dumps([experiment], separators=(",", ":")))
+    # Without it the pages are about language models. Last, for the table wants its runs first.
+    workflow = "workflowType=machine_learning"
     return {
-        "charts": f"{base}/#/experiments/{experiment}/runs?workflowType=machine_learning"
-        "&compareRunsMode=CHART",
-        "table": f"{base}/#/compare-runs?workflowType=machine_learning"
-        f"&runs={identifiers}&experiments={experiments}",
+        "charts": f"{base}/#/experiments/{experiment}/runs?compareRunsMode=CHART&{workflow}",
+        "table": f"{base}/#/compare-runs?runs={identifiers}&experiments={experiments}&{workflow}",
     }
 
 
@@ -66,7 +66,8 @@ def served(port: int, root: Path) -> Iterator[subprocess.Popen[bytes]]:
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "PYTHONWARNINGS": "ignore",
     }
-    server = subprocess.Popen(command, env=environment)
+    # What it says is no answer of ours: stdout is for the addresses.
+    server = subprocess.Popen(command, env=environment, stdout=sys.stderr.fileno())
     try:
         yield server
     finally:
