@@ -162,12 +162,13 @@ class Store:
     def _make(
         self, experiment: str, record: Record, origin: Provenance, pictures: Path | None
     ) -> str:
-        start = origin.seconds * 1000 if origin.seconds else None
+        # One time: between two MLflow would show how long this took, as if it were the training.
+        now = origin.seconds * 1000 if origin.seconds else time.time_ns() // 1_000_000
         run_id: str = self._client.create_run(
-            experiment, start, run_name=record.run, tags=_tags(record, origin)
+            experiment, now, run_name=record.run, tags=_tags(record, origin)
         ).info.run_id
         # Until it is whole it counts as failed: whatever ends this process leaves none RUNNING.
-        self._client.set_terminated(run_id, "FAILED", start)
+        self._client.set_terminated(run_id, "FAILED", now)
         with tempfile.TemporaryDirectory() as folder:
             kept = Path(folder, "run")
             _save_artifacts(kept, record, origin, pictures)
@@ -180,10 +181,10 @@ class Store:
             )
         self._client.log_inputs(run_id, list(_inputs(record)))
         self._client.log_batch(
-            run_id, metrics=list(_metrics(record, model_id)), params=list(_params(record))
+            run_id, metrics=list(_metrics(record, model_id, now)), params=list(_params(record))
         )
         self._client.set_tag(run_id, FILES, str(files))
-        self._client.set_terminated(run_id, "FINISHED", start)
+        self._client.set_terminated(run_id, "FINISHED", now)
         return run_id
 
     def _crown(self, name: str) -> None:
@@ -371,8 +372,7 @@ def _params(record: Record) -> Iterator[Param]:
         yield Param(name, str(value))
 
 
-def _metrics(record: Record, model_id: str) -> Iterator[Metric]:
-    now = time.time_ns() // 1_000_000
+def _metrics(record: Record, model_id: str, now: int) -> Iterator[Metric]:
     # MLflow draws its charts in the order of these names: accuracy, cost, recall. What has no
     # step but 0 is drawn as bars.
     for part in CONTEXTS:
