@@ -150,7 +150,7 @@ def test_kills_at_random_moments(
         elif done := _ended_well(project, dvc):
             psutil.wait_procs(orphans)
             assert expected == (project.path / "dvc.lock").read_bytes()
-            assert "Data and pipelines are up to date.\n" == project.do("dvc", "status")
+            assert "Data and pipelines are up to date.\n" == project.do("dvc", "status", "dvc.yaml")
             if len(killed) < MOMENTS:
                 _fresh(project)
     for dvc in killed:
