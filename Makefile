@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro ui demo gate summary replicates portability test test-all lint lock clean
+.PHONY: help repro repair ui demo gate summary replicates portability test test-all lint lock clean
 MAKEFLAGS += --no-builtin-rules
 
 # The first Python of a version that TensorFlow has packages for; `make PYTHON=...` to choose.
@@ -19,6 +19,15 @@ help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 repro: $(VENV)/installed ## Fetch, flatten, train, evaluate and report whatever is not up to date
+	@$(BIN)/dvc repro
+
+# DVC takes what it has seen before, and what is read-only in its cache, for right unread. A kill
+# can leave its list of locks empty.
+repair: $(VENV)/installed ## Have DVC read every byte again, and make what is damaged anew
+	@rm -rf .dvc-state
+	@mkdir -p .dvc/cache .dvc/tmp
+	@chmod -R u+w .dvc/cache
+	@find .dvc/tmp -name rwlock -empty -delete
 	@$(BIN)/dvc repro
 
 ui: $(VENV)/installed ## Compare the runs in MLflow's pages, on this machine alone; PORT=5000

@@ -124,8 +124,8 @@ def _load(path: Path) -> dict[str, NDArray[Any]]:
         if isinstance(archive, np.lib.npyio.NpzFile):
             return dict(archive)
     except DAMAGES:
-        raise InputError(f"{path}: damaged; `dvc repro` makes it anew") from None
-    raise InputError(f"{path}: not an npz file; `dvc repro` makes it anew")
+        raise InputError(f"{path}: damaged; `make repair` makes it anew") from None
+    raise InputError(f"{path}: not an npz file; `make repair` makes it anew")
 
 
 def _unexpected(path: Path, expected: str, arrays: Mapping[str, NDArray[Any]]) -> InputError:

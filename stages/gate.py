@@ -8,9 +8,7 @@ one that is too good. About a second. Exit status 0 if it passes, 1 if not, with
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -75,11 +73,22 @@ def margin(name: str, measured: Result, wanted: Run, known: Reference | None) ->
 
 
 def _dvc_status() -> Mapping[str, list[Any]]:
-    command = [sys.executable, "-m", "dvc", "status", "--json", "--with-deps", "evaluate"]
-    asked = subprocess.run(command, capture_output=True, text=True, check=False)
-    if asked.returncode:
-        raise StageError(f"cannot compare with dvc.lock: {asked.stderr}")
-    status: Mapping[str, list[Any]] = json.loads(asked.stdout)
+    """Ask DVC without its memory, for it would take a file for the one that it has seen before.
+
+    So every file is read, and a byte that a disk has changed is found.
+    """
+    # Here, and not above: what is wrong with the settings is said before this second is spent.
+    from dvc.repo import Repo
+
+    with tempfile.TemporaryDirectory() as memory:
+        try:
+            with Repo(config={"core": {"site_cache_dir": memory}}) as repo:
+                status: Mapping[str, list[Any]] = repo.status(["evaluate"], with_deps=True)
+        except Exception as error:  # noqa: BLE001 - a damaged dvc.lock makes DVC raise anything
+            raise StageError(
+                f"cannot compare with dvc.lock: {error or type(error).__name__}; if it is "
+                "damaged, `git checkout dvc.lock` brings the committed one back"
+            ) from None
     return status
 
 
@@ -119,7 +128,7 @@ def main() -> None:
     if changes:
         raise StageError(
             f"{ACCURACY} is not of the current {PARAMS} and code: {', '.join(changes)}; "
-            "run `dvc repro`"
+            "run `dvc repro`, or `make repair` if that finds nothing to do"
         )
     known = _reference(chosen)
     faults = list(misses(measured, chosen.runs))

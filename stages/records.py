@@ -171,7 +171,10 @@ class _Lock:
         content = _content(read, path)
         digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
         if digest != self.digest(path):
-            raise InputError(f"{path}: not the file that {LOCK} speaks of; run `dvc repro`")
+            raise InputError(
+                f"{path}: not the file that {LOCK} speaks of; run `dvc repro`, or `make repair` if "
+                "that finds nothing to do"
+            )
         return content
 
 

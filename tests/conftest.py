@@ -480,3 +480,23 @@ def finished(folder: Folder, empty_store: Path, monkeypatch: pytest.MonkeyPatch)
     shutil.copy(empty_store, folder.path)
     fabricate(folder.path)
     return folder
+
+
+@pytest.fixture(scope="session")
+def done(running_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Give a project in which everything has run once; tests leave it as it is."""
+    running_server.reset()
+    source = f"{running_server.url}/data/{{file}}.gz"
+    project = make_project(tmp_path_factory.mktemp("done"), source)
+    project.do("dvc", "repro")
+    return project
+
+
+@pytest.fixture
+def copy(done: Project, server: Server, tmp_path: Path) -> Project:
+    """Give a copy of the finished project, to change it."""
+    assert server.url in (done.path / "datasets.yaml").read_text()
+    # The MLflow store knows where it is; it is a view, and not copied.
+    view = shutil.ignore_patterns("mlflow.db*", "mlartifacts")
+    shutil.copytree(done.path, tmp_path / "project", symlinks=True, ignore=view)
+    return project_in(tmp_path)

@@ -61,7 +61,9 @@ def test_a_file_that_is_no_archive_is_refused(load: Any, content: bytes, tmp_pat
     path = tmp_path / "a.npz"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(InputError, match=rf"^{path}: (not found|damaged); `dvc repro` makes it"):
+    with pytest.raises(
+        InputError, match=rf"^{path}: (not found; `dvc repro`|damaged; `make repair`) makes it"
+    ):
         load(path)
 
 
@@ -69,7 +71,7 @@ def test_a_bare_array_is_refused(tmp_path: Path) -> None:
     """A .npy file under the name of an .npz file is named."""
     with (tmp_path / "a.npz").open("wb") as file:
         np.save(file, np.zeros(3))
-    with pytest.raises(InputError, match=r"a\.npz: not an npz file; `dvc repro` makes it anew"):
+    with pytest.raises(InputError, match=r"a\.npz: not an npz file; `make repair` makes it anew"):
         arrays.load_weights(tmp_path / "a.npz")
 
 

@@ -110,9 +110,9 @@ def test_a_model_of_no_run_is_said(measurable: Folder) -> None:
     ("path", "content", "said"),
     [
         ("flat/test.npz", None, "not found; `dvc repro` makes it"),
-        ("flat/test.npz", b"PK", "damaged; `dvc repro` makes it anew"),
+        ("flat/test.npz", b"PK", "damaged; `make repair` makes it anew"),
         ("models/long/weights.npz", None, "not found; `dvc repro` makes it"),
-        ("models/long/weights.npz", b"", "damaged; `dvc repro` makes it anew"),
+        ("models/long/weights.npz", b"", "damaged; `make repair` makes it anew"),
     ],
 )
 def test_a_damaged_file_is_named(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-import shutil
 from io import StringIO
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,8 +21,6 @@ from conftest import (
     Outcome,
     Project,
     Server,
-    make_project,
-    project_in,
     yaml,
 )
 
@@ -107,26 +103,6 @@ def test_a_heavy_library_has_one_owner(library: str, owners: set[str]) -> None:
         if any(name.split(".")[0] == library for name in _imports(module))
     }
     assert importers <= owners
-
-
-@pytest.fixture(scope="module")
-def done(running_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Give a project in which everything has run once; tests leave it as it is."""
-    running_server.reset()
-    source = f"{running_server.url}/data/{{file}}.gz"
-    project = make_project(tmp_path_factory.mktemp("done"), source)
-    project.do("dvc", "repro")
-    return project
-
-
-@pytest.fixture
-def copy(done: Project, server: Server, tmp_path: Path) -> Project:
-    """Give a copy of the finished project, to change it."""
-    assert server.url in (done.path / "datasets.yaml").read_text()
-    # The MLflow store knows where it is; it is a view, and not copied.
-    view = shutil.ignore_patterns("mlflow.db*", "mlartifacts")
-    shutil.copytree(done.path, tmp_path / "project", symlinks=True, ignore=view)
-    return project_in(tmp_path)
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS))

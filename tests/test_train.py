@@ -65,7 +65,7 @@ def test_costs_come_back(
     [
         ("lang", None, "params.yaml: runs: no run 'lang', there are: short, long"),
         ("long", None, "train.npz: not found; `dvc repro` makes it"),
-        ("long", b"", "train.npz: damaged; `dvc repro` makes it anew"),
+        ("long", b"", "train.npz: damaged; `make repair` makes it anew"),
         ("long", {"W1": np.ones(3)}, "should hold uint8 images (n, pixels) and labels (n,), holds"),
     ],
 )
