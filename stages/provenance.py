@@ -86,6 +86,7 @@ def commits(changing: str) -> Iterator[Provenance]:
 
 
 def processor() -> str:
+    """Name the processor."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
