@@ -35,9 +35,9 @@ ITERATIONS = {"short": 30, "long": 120}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Take for slow what needs the real data, a browser or other processors."""
+    """Take for slow what needs the real data, a browser or other processors, or breaks things."""
     for item in items:
-        if {"slow", "browser"} & set(item.path.relative_to(ROOT).parts):
+        if {"slow", "browser", "faults"} & set(item.path.relative_to(ROOT).parts):
             item.add_marker(pytest.mark.slow)
 
 
