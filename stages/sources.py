@@ -43,6 +43,8 @@ TIMEOUT_SECONDS = (5.0, 20.0)
 # One file, however slowly a server sends it.
 DEADLINE_SECONDS = 900.0
 LONGEST_WAIT_SECONDS = 30
+# Before the third attempt at an answer; doubled for each one more.
+BACKOFF_SECONDS = 1.0
 PIECE_BYTES = 1 << 16
 # A file that cannot be compressed grows a little when it is.
 COMPRESSION_OVERHEAD_BYTES = 1 << 16
@@ -131,7 +133,7 @@ def _session() -> requests.Session:
         connect=1,
         read=1,
         status_forcelist=(429, 500, 502, 503, 504),
-        backoff_factor=0.5,
+        backoff_factor=BACKOFF_SECONDS / 2,
         retry_after_max=LONGEST_WAIT_SECONDS,
         raise_on_status=False,
     )

@@ -7,6 +7,8 @@ import hashlib
 import importlib
 import os
 import shutil
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -23,7 +25,7 @@ import pytest
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
-from stages import arrays, console, results
+from stages import arrays, console, results, sources
 from stages.files import sha256
 from stages.settings import FILE_NAMES, Dataset
 
@@ -118,6 +120,8 @@ class Answer:
         Send nothing more after so many bytes of the body, and keep the connection open.
     trickle
         Send one byte of the body at a time, without end.
+    reset
+        Break the connection off as a crash does, before anything is said.
     """
 
     status: int = 200
@@ -126,6 +130,7 @@ class Answer:
     cut: int | None = None
     stall: int | None = None
     trickle: bool = False
+    reset: bool = False
 
 
 class Server(ThreadingHTTPServer):
@@ -179,6 +184,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         answer = self.server.answer(self.path)
+        if answer.reset:
+            # With nothing to linger for, closing sends RST.
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+            self.connection.close()
+            return
         self.send_response(answer.status)
         for name, value in ({"Content-Length": str(len(answer.body))} | answer.headers).items():
             self.send_header(name, value)
@@ -215,6 +226,15 @@ def server(running_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     running_server.reset()
     yield running_server
     running_server.reset()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait a fraction of a second for what takes many in real life."""
+    monkeypatch.setattr(sources, "TIMEOUT_SECONDS", (0.3, 0.3))
+    monkeypatch.setattr(sources, "DEADLINE_SECONDS", 0.3)
+    monkeypatch.setattr(sources, "LONGEST_WAIT_SECONDS", 0)
+    monkeypatch.setattr(sources, "BACKOFF_SECONDS", 0)
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,7 @@ NAME = FILE_NAMES[0]
 CONTENT = CONTENTS[NAME]
 
 
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait a fraction of a second for what takes many in real life."""
-    monkeypatch.setattr(sources, "TIMEOUT_SECONDS", (0.3, 0.3))
-    monkeypatch.setattr(sources, "DEADLINE_SECONDS", 0.3)
-    monkeypatch.setattr(sources, "LONGEST_WAIT_SECONDS", 0)
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 def _fetch(source: dict[str, Any] | str) -> dict[str, bytes]:
