@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -520,3 +521,24 @@ def copy(done: Project, server: Server, tmp_path: Path) -> Project:
     view = shutil.ignore_patterns("mlflow.db*", "mlartifacts")
     shutil.copytree(done.path, tmp_path / "project", symlinks=True, ignore=view)
     return project_in(tmp_path)
+
+
+@pytest.fixture
+def stalling() -> Iterator[Server]:
+    """Give a server that sends a part of the second file, and waits until it is released."""
+    server = Server()
+    server.answers[f"/data/{FILE_NAMES[1]}"] = [Answer(body=CONTENTS[FILE_NAMES[1]], stall=9), None]
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
+    yield server
+    server.released.set()
+    server.shutdown()
+    server.server_close()
+
+
+def in_the_middle(project: Project, server: Server) -> subprocess.Popen[str]:
+    """Start `dvc repro`, and wait until its first stage waits for the rest of a file."""
+    dvc = project.start("dvc", "repro", "fetch")
+    while f"/data/{FILE_NAMES[1]}" not in server.requests:
+        assert dvc.poll() is None
+        time.sleep(0.02)
+    return dvc

@@ -7,15 +7,14 @@ import random
 import shutil
 import signal
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
-from conftest import CONTENTS, Answer, Project, Server, make_project
+from conftest import CONTENTS, Project, Server, in_the_middle, make_project
 
 from stages.settings import FILE_NAMES
 
@@ -50,36 +49,14 @@ VICTIMS = (_kill_all, _kill_dvc, _kill_stage)
 Kill = Callable[[subprocess.Popen[str]], None]
 
 
-@pytest.fixture
-def stalling() -> Iterator[Server]:
-    """Give a server that sends a part of the second file, and waits until it is released."""
-    server = Server()
-    server.answers[f"/data/{FILE_NAMES[1]}"] = [Answer(body=CONTENTS[FILE_NAMES[1]], stall=9), None]
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
-    yield server
-    server.released.set()
-    server.shutdown()
-    server.server_close()
-
-
-def _in_the_middle(
-    project: Project, server: Server
-) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
-    """Start `dvc repro`, and wait until a stage waits for the rest of a file."""
-    dvc = project.start("dvc", "repro", "fetch")
-    while f"/data/{FILE_NAMES[1]}" not in server.requests:
-        assert dvc.poll() is None
-        time.sleep(0.02)
-    return dvc, _stages(dvc.pid)
-
-
 @pytest.mark.parametrize("kill", VICTIMS)
 def test_a_killed_repro_is_made_good_by_the_next(
     stalling: Server, tmp_path: Path, kill: Kill
 ) -> None:
     """What was complete is kept, what was not is made again, and an orphan changes nothing."""
     project = make_project(tmp_path, f"{stalling.url}/data/{{file}}")
-    dvc, stages = _in_the_middle(project, stalling)
+    dvc = in_the_middle(project, stalling)
+    stages = _stages(dvc.pid)
     with dvc:
         kill(dvc)
         dvc.wait()
