@@ -77,6 +77,6 @@ def test_tracking_during_a_repro(copy: Project) -> None:
         out, err = repro.communicate()
     assert 0 == repro.returncode, out + err
     for outcome in said:
-        assert not outcome.status or "run `dvc repro`" in outcome.error()
+        assert not outcome.status or "`dvc repro`" in outcome.error()
     assert 2 * sorted(ITERATIONS) == sorted(name for name, _ in _runs(copy)), said
     assert {"FINISHED"} == {status for _, status in _runs(copy)}

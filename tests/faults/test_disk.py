@@ -120,7 +120,7 @@ def test_a_folder_without_permission(
 
 @pytest.mark.slow
 def test_repro_on_a_disk_that_fills_up(server: Server, tmp_path: Path) -> None:
-    """It fails with the system's reason; with more space the next one goes on from there."""
+    """It fails with the reason; with more space the next one goes on from there."""
     disk = tmp_path / "disk"
     disk.mkdir()
     _mount("-t", "tmpfs", "-o", "size=64m", "tmpfs", str(disk))
@@ -130,7 +130,9 @@ def test_repro_on_a_disk_that_fills_up(server: Server, tmp_path: Path) -> None:
         filler = _fill(disk)
         outcome = project.run("dvc", "repro")
         assert 0 != outcome.status
-        assert "No space left on device" in outcome.err
+        # Of a stage, or of the databases in which DVC and MLflow keep what they know.
+        reasons = ("No space left on device", "disk I/O error", "disk is full")
+        assert any(reason in outcome.err for reason in reasons), outcome.err
         assert "Traceback" not in outcome.err
         filler.unlink()
         out = project.do("dvc", "repro")

@@ -1,0 +1,124 @@
+"""Nobody in: what is listened to, what is loaded, what is started, and what is written down."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+from conftest import ROOT, Project
+
+SOURCES = sorted([*(ROOT / "stages").glob("*.py"), *(ROOT / "studies").glob("*.py")])
+# They run what they load.
+UNSAFE_MODULES = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
+# They run text, or unpack what an archive says where it says.
+UNSAFE_CALLS = {"eval", "exec", "compile", "system", "popen", "extract", "extractall", "mktemp"}
+# NumPy may unpickle unless it is told not to.
+NUMPY_LOADERS = {"np.load", "np.save", "np.savez", "np.savez_compressed", "numpy.load"}
+SECRET = "not-for-others-6f1d"  # noqa: S105 - of nothing
+
+
+def _calls(path: Path) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+
+
+def _keywords(call: ast.Call) -> dict[str | None, str]:
+    return {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_nothing_is_loaded_that_runs(path: Path) -> None:
+    """No pickle in any of its forms, and no text that is run."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            assert not UNSAFE_MODULES & {name.name.split(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module
+            assert node.module.split(".")[0] not in UNSAFE_MODULES
+    for call in _calls(path):
+        name = ast.unparse(call.func)
+        if not name.startswith("re."):
+            assert name.split(".")[-1] not in UNSAFE_CALLS, ast.unparse(call)
+        if name in NUMPY_LOADERS:
+            assert "False" == _keywords(call).get("allow_pickle"), ast.unparse(call)
+        if name == "YAML":
+            assert "'safe'" == _keywords(call).get("typ"), ast.unparse(call)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_no_shell_is_started(path: Path) -> None:
+    """A program is started with a list of arguments, which nothing reads once more."""
+    for call in _calls(path):
+        assert _keywords(call).get("shell", "False") == "False", ast.unparse(call)
+        if ast.unparse(call.func) in ("subprocess.run", "subprocess.Popen"):
+            assert not isinstance(call.args[0], ast.Constant | ast.JoinedStr), ast.unparse(call)
+
+
+def test_the_logged_model_has_no_pickle(done: Project) -> None:
+    """MLflow keeps the model as code and arrays."""
+    files = [path for path in (done.path / "mlartifacts").rglob("*") if path.is_file()]
+    assert "weights.npz" in {path.name for path in files}
+    for path in files:
+        assert path.suffix not in (".pkl", ".pickle", ".joblib"), path
+        assert not path.read_bytes().startswith(b"\x80"), path
+        if path.name == "MLmodel":
+            assert "python_model:" not in path.read_text()
+
+
+def test_dvc_keeps_its_memory_in_the_clone(done: Project) -> None:
+    """Not in a folder that other users of the machine can write to."""
+    assert "site_cache_dir = .dvc-state" in (done.path / ".dvc/config").read_text()
+    assert [] != list((done.path / ".dvc-state").rglob("*.db"))
+
+
+@pytest.mark.slow
+def test_no_secret_of_the_environment_is_written(copy: Project) -> None:
+    """Neither a run nor any other file has what stands in the environment."""
+    for path in copy.path.glob("mlflow.db*"):
+        path.unlink()
+    shutil.rmtree(copy.path / "mlartifacts")
+    secrets = {"AWS_SECRET_ACCESS_KEY": SECRET, "HF_TOKEN": SECRET, "SOMETHING": SECRET}
+    outcome = copy.run("dvc", "repro", "--force", "track", **secrets)
+    assert 0 == outcome.status, outcome.err
+    assert SECRET not in outcome.out + outcome.err
+    for folder in (copy.path, copy.home, copy.temporary):
+        for path in folder.rglob("*"):
+            if path.is_file() and ".venv" not in path.parts:
+                assert SECRET.encode() not in path.read_bytes(), path
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port: int = unused.getsockname()[1]
+    return port
+
+
+@pytest.mark.slow
+def test_the_pages_of_mlflow_are_for_this_machine(done: Project) -> None:
+    """Only loopback is listened to, and a page of another host's name, as a web page that a
+    browser shows could ask for it, is refused.
+    """
+    port = _free_port()
+    address = f"http://127.0.0.1:{port}/"
+    with done.start("python", "-m", "stages.ui", "--port", str(port)) as ui:
+        try:
+            assert ui.stdout
+            assert ui.stdout.readline().startswith(f"charts: {address}")
+            assert 200 == requests.get(address, timeout=30).status_code
+            for host in ("evil.example", f"evil.example:{port}", "10.0.0.1"):
+                answer = requests.get(address, headers={"Host": host}, timeout=30)
+                assert 403 == answer.status_code
+            listening = {
+                connection.laddr.ip
+                for process in psutil.Process(ui.pid).children(recursive=True)
+                for connection in process.net_connections()
+                if connection.status == psutil.CONN_LISTEN
+            }
+            assert {"127.0.0.1"} == listening
+        finally:
+            ui.terminate()
