@@ -54,9 +54,6 @@ def test_two_repros_from_the_start(copy: Project) -> None:
 @pytest.mark.slow
 def test_many_trackers(copy: Project) -> None:
     """They take turns with a store that is not there yet, and make each run once."""
-    for path in copy.path.glob("mlflow.db*"):
-        path.unlink()
-    shutil.rmtree(copy.path / "mlartifacts")
     trackers = [copy.start("python", "-m", "stages.track") for _ in range(TRACKERS)]
     outcomes = []
     for tracker in trackers:
