@@ -135,7 +135,7 @@ def test_most_stages_run_without_tensorflow(done: Project, command: tuple[str, .
     outcome = done.run("python", "-X", "importtime", "-m", f"stages.{command[0]}", *command[1:])
     assert 0 == outcome.status, outcome.err
     assert not {"tensorflow", "keras", "matplotlib", "mlflow"} & _imported(outcome)
-    assert "Data and pipelines are up to date.\n" == done.do("dvc", "status")
+    assert "Data and pipelines are up to date.\n" == done.do("dvc", "status", "dvc.yaml")
 
 
 def test_repro_fetches_the_files(done: Project) -> None:

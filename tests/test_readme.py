@@ -34,7 +34,7 @@ def test_table_is_that_of_the_results() -> None:
 
 def test_targets_of_make_exist() -> None:
     """Every `make` target that the README names is one."""
-    named = set(re.findall(r"\bmake ([a-z][a-z-]*)", README))
+    named = set(re.findall(r"(?:^    |`)make ([a-z][a-z-]*)", README, re.MULTILINE))
     assert named
     assert named <= set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 
