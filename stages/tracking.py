@@ -134,27 +134,24 @@ class Store:
         return kept
 
     def _is_whole(self, run: Run) -> bool:
-        models = _models(run)
-        if run.info.status != "FINISHED" or len(models) != 1 or not self._is_there(models[0]):
+        models = self._models(run)
+        if run.info.status != "FINISHED" or len(models) != 1:
             return False
         kept = _count(partial(self._client.list_artifacts, run.info.run_id))
         kept += _count(partial(self._client.list_logged_model_artifacts, models[0]))
         return run.data.tags.get(FILES) == str(kept)
 
-    def _is_there(self, model_id: str) -> bool:
-        try:
-            self._client.get_logged_model(model_id)
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                return False  # deleted in the pages
-            raise
-        return True
+    def _models(self, run: Run) -> list[str]:
+        """Find the models of a run that nobody has deleted, filled or not."""
+        found = self._client.search_logged_models(
+            [run.info.experiment_id], f"source_run_id = '{run.info.run_id}'"
+        )
+        return [model.model_id for model in found]
 
     def _discard(self, run: Run) -> None:
         """Delete a run, with its model."""
-        for model_id in _models(run):
-            if self._is_there(model_id):
-                self._client.delete_logged_model(model_id)
+        for model_id in self._models(run):
+            self._client.delete_logged_model(model_id)
         if run.info.status == "RUNNING":
             self._client.set_terminated(run.info.run_id, "KILLED")
         self._client.delete_run(run.info.run_id)
@@ -209,7 +206,6 @@ class Store:
         model_id: str = self._client.create_logged_model(
             experiment, name="model", source_run_id=run_id
         ).model_id
-        # Linked before it is filled, so that what is left of it can be found and deleted.
         self._client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
         _save_model(folder, Model(run_id=run_id, model_id=model_id), record)
         self._client.log_model_artifacts(model_id, str(folder / "model"))
@@ -231,7 +227,7 @@ class Store:
                 self._client.delete_model_version(name, version.version)
         if present:
             return
-        (model_id,) = _models(run)
+        (model_id,) = self._models(run)
         passes = record.result.test >= record.result.min_test_accuracy
         self._client.create_model_version(
             name,
@@ -268,8 +264,8 @@ def open_store(root: Path) -> Iterator[Store]:
     address = store.address(root)
     # A server chooses where artifacts go; a store in a file would choose the working directory.
     artifacts = store.artifacts(root) if address.startswith("sqlite:") else None
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
-    logging.getLogger("alembic").setLevel(logging.ERROR)
+    logging.getLogger("mlflow").setLevel(logging.CRITICAL)
+    logging.getLogger("alembic").setLevel(logging.CRITICAL)
     lock = FileLock(root / ".dvc" / "tmp" / "mlflow.lock")
     Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
     with _one_line(address):
@@ -303,11 +299,6 @@ def _one_line(address: str) -> Iterator[None]:
             f"MLflow store {address}: {text.splitlines()[0]:.300}; the results themselves are "
             "safe, `python -m stages.track` tries again"
         ) from None
-
-
-def _models(run: Run) -> list[str]:
-    outputs = run.outputs.model_outputs if run.outputs else ()
-    return [output.model_id for output in outputs]
 
 
 def _count(list_artifacts: Callable[..., list[FileInfo]]) -> int:
