@@ -464,8 +464,8 @@ def fabricate(
     with (path / "dvc.lock").open("w", encoding="utf-8") as file:
         yaml().dump({"schema": "2.0", "stages": stages}, file)
     for name in ("cost.png", *(f"{run}/confusion.png" for run in iterations)) if pictures else ():
-        (path / "plots" / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / "plots" / name).write_bytes(f"a picture: {name}".encode())
+        (path / "plots/pictures" / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / "plots/pictures" / name).write_bytes(f"a picture: {name}".encode())
 
 
 def _locked(params: dict[str, Any], outs: dict[str, bytes]) -> dict[str, Any]:
