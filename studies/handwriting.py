@@ -2,7 +2,7 @@
 
     python -m studies.handwriting
 
-A few minutes on two processors: all test images are redrawn in each of several ways, prepared by
+About ten minutes on two processors: every test image is redrawn in several ways, prepared by
 stages/handwriting.py and read by every run. Writes studies/handwriting.json, and the table in
 docs/handwriting.md. Fails if a run loses more than 2 points on paper.
 """
