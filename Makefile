@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro repair ui demo gate summary replicates portability test test-all lint lock clean
+.PHONY: help repro repair ui demo gate summary replicates portability test faults test-all lint audit lock clean
 MAKEFLAGS += --no-builtin-rules
 
 # The first Python of a version that TensorFlow has packages for; `make PYTHON=...` to choose.
@@ -54,6 +54,10 @@ portability: $(VENV)/installed ## Compare the bytes of a training between proces
 test: $(VENV)/installed-dev ## Run all tests but the slow ones
 	@$(BIN)/python -m pytest -m 'not slow'
 
+faults: $(VENV)/installed-dev ## Inject every fault that docs/reliability.md lists; half an hour
+	@$(BIN)/python -m pytest --verbose --faults \
+		$$(grep -oE 'tests/[a-z_/]+\.py::test_[a-z_0-9]+' docs/reliability.md | sort -u)
+
 test-all: $(VENV)/installed-dev ## Run all tests, with the real pipeline on the real data
 	@$(BIN)/python -m pytest
 
@@ -61,6 +65,13 @@ lint: $(VENV)/installed-dev ## Check style, format and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+# In an environment of its own, for it is not needed to make or to test a result.
+audit: $(VENV)/installed-dev ## Look for known weaknesses in the locked packages
+	@if $(BIN)/python -c 'import requests; requests.head("https://api.osv.dev", timeout=10)' 2> /dev/null; \
+	then $(BIN)/uv tool run --quiet pip-audit==2.10.1 --vulnerability-service osv \
+		--require-hashes --disable-pip --requirement requirements.lock; \
+	else echo 'https://api.osv.dev cannot be reached: the locked packages were not audited'; fi
 
 lock: $(VENV)/installed-dev ## Renew the lock files from pyproject.toml
 	@$(BIN)/uv pip compile $(UPGRADE) $(COMPILE) pyproject.toml -o requirements.lock

@@ -37,6 +37,29 @@ TRAIN_IMAGES, VALIDATION_IMAGES, TEST_IMAGES = 600, 100, 200
 ITERATIONS = {"short": 30, "long": 120}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what `make faults` asks for."""
+    parser.addoption("--faults", action="store_true", help="count the faults that were injected")
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Count the faults: those that a test says it has injected, or else one a test."""
+    if not config.getoption("faults"):
+        return
+    counts = {
+        outcome: sum(
+            sum(number for name, number in report.user_properties if name == "faults") or 1
+            for report in terminalreporter.getreports(outcome)
+        )
+        for outcome in ("passed", "failed", "error", "skipped")
+    }
+    injected = counts["passed"] + counts["failed"] + counts["error"]
+    left_out = f", {counts['skipped']} left out" if counts["skipped"] else ""
+    terminalreporter.write_line(f"{injected} injected, {counts['passed']} survived{left_out}")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Take for slow what needs the real data, a browser or other processors, or breaks things."""
     for item in items:

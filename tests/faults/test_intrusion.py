@@ -58,17 +58,6 @@ def test_no_shell_is_started(path: Path) -> None:
             assert not isinstance(call.args[0], ast.Constant | ast.JoinedStr), ast.unparse(call)
 
 
-def test_the_logged_model_has_no_pickle(done: Project) -> None:
-    """MLflow keeps the model as code and arrays."""
-    files = [path for path in (done.path / "mlartifacts").rglob("*") if path.is_file()]
-    assert "weights.npz" in {path.name for path in files}
-    for path in files:
-        assert path.suffix not in (".pkl", ".pickle", ".joblib"), path
-        assert not path.read_bytes().startswith(b"\x80"), path
-        if path.name == "MLmodel":
-            assert "python_model:" not in path.read_text()
-
-
 def test_dvc_keeps_its_memory_in_the_clone(done: Project) -> None:
     """Not in a folder that other users of the machine can write to."""
     assert "site_cache_dir = .dvc-state" in (done.path / ".dvc/config").read_text()
