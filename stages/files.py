@@ -69,7 +69,7 @@ def _starter() -> psutil.Process | None:
             if "DVC_STAGE" not in process.environ():
                 return process
         except psutil.Error:
-            return process  # of another user, or gone meanwhile: DVC's shells are neither
+            return process  # not to be looked into: then it stands for DVC, which is above it
     return None
 
 
