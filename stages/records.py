@@ -107,6 +107,8 @@ def gather(read: Read) -> Iterator[Record]:
     lock = _Lock(content)
     results = parse(lock.verified(read, ACCURACY.as_posix()), ACCURACY)
     per_class = lock.verified(read, PER_CLASS)
+    for stage in ("evaluate", *(f"train@{run}" for run in results)):
+        lock.check(stage)
     for run, result in results.items():
         costs = lock.verified(read, f"costs/{run}.csv")
         weights = lock.verified(read, f"models/{run}/weights.npz")
@@ -165,6 +167,32 @@ class _Lock:
             return str(self._digests[path])
         except KeyError:
             raise InputError(f"{LOCK}: no stage made {path}; run `dvc repro`") from None
+
+    def check(self, stage: str) -> None:
+        """See that a stage was run on the files that other stages have made since.
+
+        Raises
+        ------
+        InputError
+            If one was made anew, and the stage not yet: then its results are of another.
+        """
+        for dependency in self._stages.get(stage, {}).get("deps", ()):
+            path = dependency["path"]
+            made = self._digests.get(path) or self._folder(path, dependency.get("nfiles"))
+            if made and made != dependency.get("md5"):
+                raise InputError(f"{LOCK}: {stage} was run on an earlier {path}; run `dvc repro`")
+
+    def _folder(self, path: str, files: int | None) -> str | None:
+        """Give the digest of a folder as DVC does, of the list of its files, if all are known."""
+        inside = [
+            {"md5": digest, "relpath": name.removeprefix(f"{path}/")}
+            for name, digest in sorted(self._digests.items())
+            if name.startswith(f"{path}/")
+        ]
+        if len(inside) != files:
+            return None
+        listed = json.dumps(inside, sort_keys=True).encode()
+        return hashlib.md5(listed, usedforsecurity=False).hexdigest() + ".dir"
 
     def verified(self, read: Read, path: str) -> bytes:
         """Read a file, and compare it with its digest."""

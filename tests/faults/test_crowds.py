@@ -64,8 +64,20 @@ def test_many_trackers(copy: Project) -> None:
 
 
 @pytest.mark.slow
+def test_a_mixture_is_not_tracked(copy: Project) -> None:
+    """Weights that were trained since the accuracies were measured do not become a run."""
+    copy.edit("params.yaml", "  seed: 1\n", "  seed: 2\n")
+    copy.do("dvc", "repro", "train@short", "train@long")
+    outcome = copy.run("python", "-m", "stages.track")
+    assert 2 == outcome.status
+    said = "dvc.lock: evaluate was run on an earlier models; run `dvc repro`"
+    assert said == outcome.error()
+
+
+@pytest.mark.slow
 def test_tracking_during_a_repro(copy: Project) -> None:
     """It tracks what is whole, or says what is not; it never tracks a mixture."""
+    copy.do("python", "-m", "stages.track")
     copy.edit("params.yaml", "  seed: 1\n", "  seed: 2\n")
     said = []
     with copy.start("dvc", "repro") as repro:
@@ -75,5 +87,5 @@ def test_tracking_during_a_repro(copy: Project) -> None:
     assert 0 == repro.returncode, out + err
     for outcome in said:
         assert not outcome.status or "`dvc repro`" in outcome.error()
-    assert 2 * sorted(ITERATIONS) == sorted(name for name, _ in _runs(copy)), said
+    assert sorted(2 * list(ITERATIONS)) == sorted(name for name, _ in _runs(copy)), said
     assert {"FINISHED"} == {status for _, status in _runs(copy)}

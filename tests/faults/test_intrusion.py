@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import secrets
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,6 @@ UNSAFE_MODULES = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal
 UNSAFE_CALLS = {"eval", "exec", "compile", "system", "popen", "extract", "extractall", "mktemp"}
 # NumPy may unpickle unless it is told not to.
 NUMPY_LOADERS = {"np.load", "np.save", "np.savez", "np.savez_compressed", "numpy.load"}
-SECRET = "not-for-others-6f1d"  # noqa: S105 - of nothing
 
 
 def _calls(path: Path) -> Iterator[ast.Call]:
@@ -67,14 +67,15 @@ def test_dvc_keeps_its_memory_in_the_clone(done: Project) -> None:
 @pytest.mark.slow
 def test_no_secret_of_the_environment_is_written(copy: Project) -> None:
     """Neither a run nor any other file has what stands in the environment."""
-    secrets = {"AWS_SECRET_ACCESS_KEY": SECRET, "HF_TOKEN": SECRET, "SOMETHING": SECRET}
-    outcome = copy.run("dvc", "repro", "--force", "track", **secrets)
+    secret = secrets.token_hex()
+    environment = dict.fromkeys(("AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "SOMETHING"), secret)
+    outcome = copy.run("dvc", "repro", "--force", "track", **environment)
     assert 0 == outcome.status, outcome.err
-    assert SECRET not in outcome.out + outcome.err
+    assert secret not in outcome.out + outcome.err
     for folder in (copy.path, copy.home, copy.temporary):
         for path in folder.rglob("*"):
             if path.is_file() and ".venv" not in path.parts:
-                assert SECRET.encode() not in path.read_bytes(), path
+                assert secret.encode() not in path.read_bytes(), path
 
 
 def _free_port() -> int:
