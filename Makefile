@@ -52,14 +52,17 @@ portability: $(VENV)/installed ## Compare the bytes of a training between proces
 	@$(BIN)/python -m studies.portability
 
 test: $(VENV)/installed-dev ## Run all tests but the slow ones
-	@$(BIN)/python -m pytest -m 'not slow'
+	@$(TEST) -m 'not slow'
 
 faults: $(VENV)/installed-dev ## Inject every fault that docs/reliability.md lists; half an hour
 	@$(BIN)/python -m pytest --verbose --faults \
 		$$(grep -oE 'tests/[a-z_/]+\.py::test_[a-z_0-9]+' docs/reliability.md | sort -u)
 
 test-all: $(VENV)/installed-dev ## Run all tests, with the real pipeline on the real data
-	@$(BIN)/python -m pytest
+	@$(TEST) -m 'not marathon'
+
+# A test file a core: what a file sets up once is set up once.
+TEST = $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(VENV)/installed-dev ## Check style, format and types
 	@$(BIN)/ruff check .

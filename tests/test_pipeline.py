@@ -240,6 +240,7 @@ def test_training_anew_gives_the_same(copy: Project) -> None:
     assert before == _results(copy)
 
 
+@pytest.mark.slow
 def test_an_experiment(copy: Project) -> None:
     """A parameter changed for one experiment leads to another result, which DVC lists."""
     copy.do("git", "add", "--all")

@@ -25,7 +25,7 @@ from mlflow.entities import Run, ViewType
 from stages import arrays, inference, records
 
 # MLflow's libraries warn of one another.
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 MODEL = "synthetic-mlp"
 CHAMPION = f"models:/{MODEL}@champion"

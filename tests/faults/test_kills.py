@@ -95,7 +95,7 @@ def _ended_well(project: Project, dvc: subprocess.Popen[str]) -> bool:
     return not named
 
 
-@pytest.mark.slow
+@pytest.mark.marathon
 def test_kills_at_random_moments(
     project: Project, record_property: Callable[[str, object], None]
 ) -> None:
