@@ -279,6 +279,7 @@ def test_a_wrong_package_index_is_said(index: Server, path: str, answer: Answer,
         (ARCHIVE[:-2000], "data_of-1.0.tar.gz: not a readable tar archive"),
         (b"PK", "data_of-1.0.tar.gz: not a readable tar archive"),
     ],
+    ids=["empty", "link", "shorter", "longer", "cut off", "zip"],
 )
 def test_a_wrong_archive_is_said(index: Server, archive: bytes, said: str) -> None:
     """An archive that is as described, but has not the files, is a fault of the source."""
