@@ -2,7 +2,8 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro repair ui demo gate summary replicates portability test faults test-all lint audit lock clean
+.PHONY: help repro repair ui demo gate summary replicates portability bench bench-peers test faults \
+	test-all lint audit lock clean
 MAKEFLAGS += --no-builtin-rules
 
 # The first Python of a version that TensorFlow has packages for; `make PYTHON=...` to choose.
@@ -51,6 +52,11 @@ replicates: repro ## Train every run with 30 seeds, for the deviations and the g
 portability: $(VENV)/installed ## Compare the bytes of a training between processors; needs qemu-user
 	@$(BIN)/python -m studies.portability
 
+bench: $(VENV)/installed-dev repro ## Measure times and memory beside other ways; half an hour, BENCH=--quick
+	@$(BIN)/python -m benchmarks $(BENCH)
+
+bench-peers: .venv-bench/installed ## Install what the benchmarks compare with: PyTorch, JAX
+
 test: $(VENV)/installed-dev ## Run all tests but the slow ones
 	@$(TEST) -m 'not slow'
 
@@ -83,8 +89,18 @@ lock: $(VENV)/installed-dev ## Renew the lock files from pyproject.toml
 UPGRADE ?= --upgrade
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
+# The peers see the packages of $(VENV), so that all have the same NumPy, TensorFlow and MLflow.
+.venv-bench/installed: pyproject.toml $(VENV)/installed
+	@echo 'Setting up .venv-bench: about two minutes, once'
+	@$(BIN)/python -m venv --clear .venv-bench
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> $$(echo .venv-bench/lib/python*/site-packages)/pipeline.pth
+	@.venv-bench/bin/python -m pip install --quiet 'pip>=25.1'
+	@.venv-bench/bin/python -m pip install --quiet --group bench
+	@touch $@
+
 clean: ## Delete what was made and installed, except DVC's cache
-	rm -rf $(VENV) data models costs plots .cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-bench data models costs plots .cache .mypy_cache .pytest_cache .ruff_cache
 
 # An installation that was interrupted has no stamp, so the next call does it again.
 $(VENV)/installed: requirements.lock

@@ -1,0 +1,1 @@
+"""How long it takes, measured side by side: what `make bench` runs."""

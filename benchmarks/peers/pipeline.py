@@ -1,0 +1,48 @@
+"""The project's own training, among its peers.
+
+    python -m benchmarks.peers.pipeline data/flat 1000 10000
+
+It takes the settings of params.yaml, and the images as uint8, for that is how it keeps them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.peers import contest
+from stages import inference, settings
+from stages.arrays import Examples
+from stages.inference import Weights
+from stages.network import Training
+
+
+def train(
+    images: NDArray[Any], labels: NDArray[Any], stops: Sequence[int]
+) -> Iterator[contest.Predict]:
+    """Train with the compiled loop."""
+    examples = Examples(images, labels.astype(np.uint8))
+    training = Training(settings.load().train, examples, contest.CLASSES)
+    for iterations in contest.sections(stops):
+        deque(training.costs(iterations), maxlen=0)
+        weights = training.weights()
+        yield partial(_predict, weights)
+
+
+def _predict(weights: Weights, images: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(inference.logits(weights, images).argmax(axis=1))
+
+
+def main() -> None:
+    """Read the arguments and train."""
+    arguments = contest.command_line("pipeline", __doc__).parse_args()
+    contest.run(train, arguments.flat, arguments.stops, package="tensorflow", floats=False)
+
+
+if __name__ == "__main__":
+    main()
