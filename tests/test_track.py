@@ -264,6 +264,9 @@ def test_a_store_that_is_read_only_is_one_line(
 @pytest.mark.slow
 def test_every_kind_of_experiment_reaches_the_store(project: Project) -> None:
     """In the working directory, in a throw-away one and in the queue; `--all` finds all again."""
+    # DVC takes a relative one for one in the throw-away folder, and cannot open it there.
+    state = str(project.path / ".dvc-state")
+    project.do("dvc", "config", "--local", "core.site_cache_dir", state)
     project.do("dvc", "repro")
     address = f"sqlite:///{project.path}/mlflow.db"
     assert_whole(address)
@@ -272,7 +275,9 @@ def test_every_kind_of_experiment_reaches_the_store(project: Project) -> None:
     project.do("dvc", "exp", "run", "--name", "here", "-S", "train.seed=2")
     project.do("dvc", "exp", "run", "--temp", "--name", "temporary", "-S", "train.seed=3")
     project.do("dvc", "exp", "run", "--queue", "--name", "queued", "-S", "train.seed=4")
-    project.do("dvc", "queue", "start")
+    # The worker calls `dvc` by its name, as in an environment that is activated.
+    path = f"{project.path}/.venv/bin:{os.environ['PATH']}"
+    assert 0 == project.run("dvc", "queue", "start", PATH=path).status
     end = time.monotonic() + SECONDS
     while "Success" not in (status := project.do("dvc", "queue", "status")):
         assert "Failed" not in status
