@@ -109,6 +109,8 @@ $(VENV)/installed: requirements.lock
 	@echo 'Setting up $(VENV) with $(PYTHON): about two minutes, once'
 	@$(PYTHON) -m venv $(VENV)
 	@$(INSTALL) -r requirements.lock
+	@# Not below /var/tmp, where others could write; absolute, or `dvc exp run --temp` would not find it.
+	@$(BIN)/dvc config --local core.site_cache_dir '$(CURDIR)/.dvc-state'
 	@touch $@
 
 $(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed

@@ -368,6 +368,14 @@ class Project:
         assert outcome.status == 0, outcome.out + outcome.err
         return outcome.out
 
+    def set_up(self) -> None:
+        """Do what `make` does first, with the packages that are installed already."""
+        environment = self.path / ".venv"
+        if not environment.is_symlink():
+            environment.symlink_to(ROOT / ".venv")
+        state = self.path / ".dvc-state"
+        self.do("dvc", "config", "--local", "core.site_cache_dir", str(state))
+
     def edit(self, name: str, old: str, new: str) -> None:
         """Change a file as in an editor; `old` must stand in it once."""
         content = (self.path / name).read_text("utf-8")
@@ -402,7 +410,6 @@ def make_project(path: Path, source: str) -> Project:
             target = project.path / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target)
-    (project.path / ".venv").symlink_to(ROOT / ".venv")
     yaml().dump(synthetic_params(), project.path / "params.yaml")
     yaml().dump({"synthetic": entry(source)}, project.path / "datasets.yaml")
     project.do("git", "init", "--quiet")
@@ -410,6 +417,7 @@ def make_project(path: Path, source: str) -> Project:
     project.do("git", "config", "user.email", "test@example.org")
     project.do("git", "add", "--all")
     project.do("git", "commit", "--quiet", "--message", "The project, for a synthetic dataset")
+    project.set_up()
     return project
 
 
@@ -543,7 +551,9 @@ def copy(done: Project, server: Server, tmp_path: Path) -> Project:
     # The MLflow store knows where it is; it is a view, and not copied.
     view = shutil.ignore_patterns("mlflow.db*", "mlartifacts")
     shutil.copytree(done.path, tmp_path / "project", symlinks=True, ignore=view)
-    return project_in(tmp_path)
+    project = project_in(tmp_path)
+    project.set_up()
+    return project
 
 
 @pytest.fixture

@@ -264,9 +264,6 @@ def test_a_store_that_is_read_only_is_one_line(
 @pytest.mark.slow
 def test_every_kind_of_experiment_reaches_the_store(project: Project) -> None:
     """In the working directory, in a throw-away one and in the queue; `--all` finds all again."""
-    # DVC takes a relative one for one in the throw-away folder, and cannot open it there.
-    state = str(project.path / ".dvc-state")
-    project.do("dvc", "config", "--local", "core.site_cache_dir", state)
     project.do("dvc", "repro")
     address = f"sqlite:///{project.path}/mlflow.db"
     assert_whole(address)
