@@ -17,7 +17,8 @@ from stages.network import logits, tf
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Clone the last commit into a path with a space, and run all of it."""
     project = project_in(tmp_path_factory.mktemp("a new"))
-    project.do("git", "clone", "--quiet", str(ROOT), str(project.path))
+    project.path.mkdir()
+    project.do("git", "clone", "--quiet", str(ROOT), ".")
     project.set_up()
     project.do("dvc", "repro")
     return project
