@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, fabricate, synthetic_params, yaml
+from conftest import ROOT, entry, fabricate, synthetic_params, yaml
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
@@ -46,7 +46,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("result")
     fabricate(path, iterations=RUNS)
     yaml().dump(synthetic_params(), path / "params.yaml")
-    yaml().dump({}, path / "datasets.yaml")
+    yaml().dump({"synthetic": entry("https://example.org/{file}")}, path / "datasets.yaml")
     return path
 
 
@@ -58,7 +58,7 @@ def addresses(result: Path) -> Iterator[dict[str, str]]:
         port = str(probe.getsockname()[1])
     inherited = {name: value for name, value in os.environ.items() if "MLFLOW" not in name}
     environment = inherited | {"PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1"}
-    track = [sys.executable, "-c", "from stages import track; track.main()"]
+    track = [sys.executable, "-m", "stages.track"]
     subprocess.run(track, cwd=result, env=environment, check=True)
     server = subprocess.Popen(
         [sys.executable, "-m", "stages.ui", "--port", port],
