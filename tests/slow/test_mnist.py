@@ -93,9 +93,7 @@ def test_experiment_is_compared(clone: Project) -> None:
 
 
 def test_moved_elsewhere_it_writes_nothing_outside(clone: Project) -> None:
-    """The user's home holds nothing afterwards. (TensorFlow's AutoGraph leaves compiled code in the
-    folder for temporary files.)
-    """
+    """The user's home holds nothing afterwards; the temporary folder does, AutoGraph's code."""
     assert [] == [path for path in _files(clone.home) if ".cache/pip" not in path.as_posix()]
 
 
