@@ -1,7 +1,7 @@
 """The network in training: its weights, its cost, and Adam, compiled into one program.
 
 The only module that imports TensorFlow. What it computes has the same bytes on every x86-64
-processor with AVX2, for any number of threads. Three things see to that:
+processor with AVX2, however many threads it has. Four things see to that:
 
 1. XLA is told to use no arithmetic that depends on the processor. Its library for matrix products,
    YNNPACK, then cuts and adds sums in the same order everywhere, not where the size of a cache or
@@ -9,6 +9,8 @@ processor with AVX2, for any number of threads. Three things see to that:
 2. XLA's own code is made for AVX2, wherever it runs: wider registers would add in another order.
 3. No product has a transposed left factor (`multiply`), for XLA hands such a one to oneDNN, whose
    order follows the instruction set.
+4. There are always two threads. With one, YNNPACK cuts the sums of some shapes otherwise, those of
+   batches of 32 among them; and more than two have too little to do at this size.
 """
 
 from __future__ import annotations
@@ -62,6 +64,7 @@ os.environ.update(ENVIRONMENT)
 with _silence():
     import tensorflow as tf
     from tensorflow.compiler.tf2xla.python import xla
+tf.config.threading.set_intra_op_parallelism_threads(2)
 
 # Long enough that a call's own cost is nothing, short enough that progress is seen.
 ITERATIONS_A_CALL = 100

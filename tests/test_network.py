@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from itertools import islice
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from numpy.typing import NDArray
 
 from stages import inference
@@ -197,3 +201,42 @@ def test_first_weights_are_xaviers() -> None:
     assert 0.999 * limit < np.abs(weights["W1"]).max() <= limit
     assert weights["W1"].var() == pytest.approx(2 / (784 + 128), rel=0.01)
     assert not weights["b1"].any()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two processors")
+@pytest.mark.parametrize("batch_size", [32, 48, 64])
+def test_the_number_of_processors_does_not_matter(batch_size: int) -> None:
+    """One processor gives the bytes that all of them give; these batches have differed."""
+    program = f"""
+import os
+os.sched_setaffinity(0, {{processors}})
+import hashlib
+import numpy as np
+from stages.arrays import Examples
+from stages.network import Training
+from stages.settings import Train
+settings = Train(
+    hidden_units=[128, 64], batch_size={batch_size}, learning_rate=0.001, beta_1=0.9, beta_2=0.999,
+    epsilon=1e-8, seed=1, log_every_iterations=100,
+)
+random = np.random.default_rng(0)
+images = random.integers(256, size=(1000, 784)).astype(np.uint8)
+training = Training(settings, Examples(images, random.integers(10, size=1000).astype(np.uint8)), 10)
+costs = list(training.costs(100))
+arrays = [*costs, *training.weights().values()]
+print(hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest())
+"""
+    every = os.sched_getaffinity(0)
+    one, all_of_them = (
+        subprocess.run(
+            [sys.executable, "-c", program.replace("{processors}", str(processors))],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout
+        for processors in ({min(every)}, every)
+    )
+    assert 64 == len(all_of_them.strip())
+    assert one == all_of_them
