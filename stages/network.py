@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from stages.arrays import Examples
 from stages.batches import batches
+from stages.console import importing
 from stages.inference import Weights
 from stages.settings import Train
 
@@ -61,7 +62,7 @@ def _silence() -> Iterator[None]:
 # Set here, not left to the user's shell, for the result depends on it; and TensorFlow reads it
 # when it is imported.
 os.environ.update(ENVIRONMENT)
-with _silence():
+with _silence(), importing():
     import tensorflow as tf
     from tensorflow.compiler.tf2xla.python import xla
 tf.config.threading.set_intra_op_parallelism_threads(2)

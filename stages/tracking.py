@@ -19,7 +19,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from stages import store
-from stages.console import StageError, say
+from stages.console import StageError, importing, say
 from stages.files import sha256
 from stages.provenance import Provenance
 from stages.records import LOCK, Record, smoothed
@@ -30,23 +30,24 @@ os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
-import mlflow
-import requests
-import sqlalchemy.exc
-from mlflow import MlflowClient, pyfunc
-from mlflow.entities import (
-    Dataset,
-    DatasetInput,
-    FileInfo,
-    InputTag,
-    LoggedModelOutput,
-    Metric,
-    Param,
-    Run,
-)
-from mlflow.exceptions import MlflowException
-from mlflow.models import Model, ModelSignature
-from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+with importing():
+    import mlflow
+    import requests
+    import sqlalchemy.exc
+    from mlflow import MlflowClient, pyfunc
+    from mlflow.entities import (
+        Dataset,
+        DatasetInput,
+        FileInfo,
+        InputTag,
+        LoggedModelOutput,
+        Metric,
+        Param,
+        Run,
+    )
+    from mlflow.exceptions import MlflowException
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
 CHAMPION = "champion"
 # A run's tag: how many files it keeps, its model's among them.

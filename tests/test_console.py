@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 
 import pytest
@@ -59,3 +60,11 @@ def test_a_log_file_gets_plain_lines(capsys: pytest.CaptureFixture[str]) -> None
         advance(2)
         console.say(line)
     assert (line + "\n", "") == capsys.readouterr()
+
+
+def test_garbage_is_collected_after_an_import_that_fails() -> None:
+    """The collector rests during an import alone."""
+    with pytest.raises(ImportError), console.importing():
+        assert not gc.isenabled()
+        raise ImportError
+    assert gc.isenabled()
