@@ -32,7 +32,7 @@ from stages.files import replacing
 ROUNDS, QUICK_ROUNDS = 5, 1
 FOLDER = ROOT / "benchmarks"
 KEPT = ROOT / ".cache/benchmarks"
-WRITTEN = ("benchmarks/results.md", "benchmarks/results.png")
+WRITTEN = ("benchmarks/profile.md", "benchmarks/results.md", "benchmarks/results.png")
 # What the times follow from.
 SOURCES = ("benchmarks", "stages", "dvc.yaml", "params.yaml", "datasets.yaml", "requirements.lock")
 PACKAGES = ("tensorflow", "keras", "dvc", "mlflow", "numpy", "scikit-learn", "torch", "jax")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from benchmarks import cases, comparison, picture, processes, steady
+from benchmarks import cases, comparison, picture, processes, profile, steady
 from benchmarks.cases import LONG, PEERS, Peer, python_with
 from benchmarks.comparison import TARGETS
 from benchmarks.measurements import Measurements
@@ -161,3 +161,10 @@ def test_the_picture_is_drawn(tmp_path: Path) -> None:
     assert picture.draw(_measurements(tmp_path), "A processor").startswith(b"\x89PNG")
     empty = Measurements(tmp_path / "empty.json")
     assert picture.draw(empty, "A processor").startswith(b"\x89PNG")
+
+
+def test_a_profile_has_what_every_iteration_runs() -> None:
+    """The longest kernel stands first; what runs more or less often than once is no kernel."""
+    durations = {"add": [2, 1, 3], "MatMul": [9, 7, 8], "once": [50], profile.WHOLE: [90, 90, 90]}
+    found = profile.kernels(durations, 3)
+    assert [profile.Kernel("MatMul", 8, 7), profile.Kernel("add", 2, 1)] == found

@@ -1,0 +1,109 @@
+"""Say where the time of an iteration goes, kernel by kernel.
+
+    python -m benchmarks.profile data/flat
+
+With TensorFlow's own profiler, over a few hundred iterations after the first. It writes
+benchmarks/profile.md. A kernel's name is XLA's: MatMul is a matrix product, `divide_subtract`,
+`multiply_add` and the like are parts of Adam or of the layers, fused.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from stages import arrays, pages, provenance, settings
+from stages.console import run, say
+from stages.files import replacing
+from stages.network import Training
+
+ITERATIONS = 500
+SHOWN = 12
+WRITTEN = Path(__file__).parent / "profile.md"
+# The event around all kernels; where a product has two threads it is cut into several.
+WHOLE = "ThunkExecutor::Execute"
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel, and how long one call of it takes: the median and the quickest, microseconds."""
+
+    name: str
+    median: float
+    least: float
+
+
+def kernels(durations: Mapping[str, list[float]], iterations: int) -> list[Kernel]:
+    """Choose the kernels that every iteration runs once; the longest first.
+
+    Parameters
+    ----------
+    durations
+        Of each call, by the kernel's name, in microseconds.
+    iterations
+        How many there were.
+    """
+    found = [
+        Kernel(name, median(calls), min(calls))
+        for name, calls in durations.items()
+        if name != WHOLE and 0.95 < len(calls) / iterations < 1.05
+    ]
+    return sorted(found, key=lambda kernel: -kernel.median)
+
+
+def measure(flat: Path) -> dict[str, list[float]]:
+    """Train under TensorFlow's profiler, and give the duration of each event in microseconds."""
+    import tensorflow as tf
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    chosen = settings.load()
+    examples = arrays.load_examples(flat / "train.npz")
+    training = Training(chosen.train, examples, len(chosen.dataset.classes))
+    list(training.costs(ITERATIONS))
+    durations: dict[str, list[float]] = defaultdict(list)
+    with tempfile.TemporaryDirectory() as folder:
+        with tf.profiler.experimental.Profile(folder):
+            list(training.costs(ITERATIONS))
+        for path in Path(folder).rglob("*.xplane.pb"):
+            space = xplane_pb2.XSpace.FromString(path.read_bytes())
+            for plane in space.planes:
+                for line in plane.lines:
+                    for event in line.events:
+                        name = plane.event_metadata[event.metadata_id].name.split("#")[0]
+                        durations[name].append(event.duration_ps / 1e6)
+    return durations
+
+
+def main() -> None:
+    """Read the argument, measure, and write the page."""
+    parser = ArgumentParser(
+        prog="python -m benchmarks.profile",
+        description=__doc__,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("flat", type=Path, help="where the arrays are: data/flat")
+    found = kernels(measure(parser.parse_args().flat), ITERATIONS)
+    shown, rest = found[:SHOWN], found[SHOWN:]
+    products = [kernel for kernel in found if kernel.name.startswith("MatMul")]
+    context = {
+        "processor": provenance.processor(),
+        "iterations": ITERATIONS,
+        "kernels": shown,
+        "others": len(rest),
+        "others_median": sum(kernel.median for kernel in rest),
+        "products": len(products),
+        "products_median": sum(kernel.median for kernel in products),
+        "all_median": sum(kernel.median for kernel in found),
+    }
+    with replacing(WRITTEN) as file:
+        file.write(pages.render("profile.md", context).encode())
+    say(f"{WRITTEN}: {len(found)} kernels")
+
+
+if __name__ == "__main__":
+    run(main)
