@@ -22,6 +22,9 @@ from contextlib import contextmanager
 from itertools import islice, pairwise
 
 import numpy as np
+from numpy._core._multiarray_umath import (  # type: ignore[import-not-found]  # no public name
+    __cpu_features__ as cpu_features,
+)
 from numpy.typing import NDArray
 
 from stages.arrays import Examples
@@ -67,6 +70,8 @@ with _silence(), importing():
     from tensorflow.compiler.tf2xla.python import xla
 tf.config.threading.set_intra_op_parallelism_threads(2)
 
+# What XLA's code for AVX2 consists of; a processor without it, or one that is not x86-64, is told.
+SAME_BYTES = all(cpu_features.get(feature) for feature in ("AVX2", "FMA3"))
 # Long enough that a call's own cost is nothing, short enough that progress is seen.
 ITERATIONS_A_CALL = 100
 

@@ -74,8 +74,13 @@ def main() -> None:
     examples = arrays.load_examples(arguments.examples)
 
     # Here, and not above: TensorFlow takes seconds to start, and what is wrong is said before.
-    from stages.network import Training
+    from stages.network import SAME_BYTES, Training
 
+    if not SAME_BYTES:
+        say(
+            "this processor has no AVX2: the weights and costs may differ in their last digits "
+            "from those in dvc.lock; `make gate` says whether the accuracy is as it should be"
+        )
     training = Training(chosen.train, examples, len(chosen.dataset.classes))
     costs: list[NDArray[np.float32]] = []
     with progress(f"training {arguments.run}", iterations) as advance:

@@ -29,6 +29,7 @@ EMULATOR = "qemu-x86_64"
 ITERATIONS = 250
 RUN = "portability"
 EXAMPLES = Path("data/flat/train.npz")
+FILES = ("weights.npz", "costs.csv")
 # Two of Intel and two of AMD, with different caches; qemu has no AVX-512 that TensorFlow runs on.
 PROCESSORS = ("Haswell", "Broadwell", "EPYC-Rome", "EPYC-Milan")
 
@@ -67,29 +68,31 @@ def train(machine: Machine, root: Path) -> Outcome:
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _write_settings(root, folder)
-        weights, costs = folder / "weights.npz", folder / "costs.csv"
-        stage = [sys.executable, "-m", "stages.train", RUN]
-        done = subprocess.run(
-            [*machine.command, *stage, str(root / EXAMPLES), str(weights), str(costs)],
-            cwd=folder,
-            env=os.environ | {"PYTHONPATH": str(root)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = stage(machine, root, folder)
         if done.returncode:
             raise StageError(f"{machine.name}: exit status {done.returncode}: {done.stderr[-500:]}")
-        return Outcome(sha256(weights.read_bytes()), sha256(costs.read_bytes()))
+        return Outcome(*(sha256((folder / file).read_bytes()) for file in FILES))
 
 
-def _write_settings(root: Path, folder: Path) -> None:
+def stage(
+    machine: Machine, root: Path, folder: Path, iterations: int = ITERATIONS
+) -> subprocess.CompletedProcess[str]:
+    """Run `stages.train` on a machine; it writes `FILES` into the folder."""
     yaml = YAML(typ="safe", pure=True)
     params = yaml.load((root / PARAMS).read_text(encoding="utf-8"))
-    params["runs"] = {RUN: {"iterations": ITERATIONS, "min_test_accuracy": 0.0}}
+    params["runs"] = {RUN: {"iterations": iterations, "min_test_accuracy": 0.0}}
     with (folder / PARAMS).open("w", encoding="utf-8") as file:
         yaml.dump(params, file)
     shutil.copy(root / DATASETS, folder)
+    command = [*machine.command, sys.executable, "-m", "stages.train", RUN, str(root / EXAMPLES)]
+    return subprocess.run(
+        [*command, *FILES],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def main() -> None:
