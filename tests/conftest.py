@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -29,6 +30,9 @@ from ruamel.yaml import YAML
 from stages import arrays, console, results, sources
 from stages.files import sha256
 from stages.settings import FILE_NAMES, Dataset
+
+# A shell has its background jobs ignore Ctrl+C, and what they start as well; tests send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
 CLASSES = 4

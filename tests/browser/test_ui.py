@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,7 +19,6 @@ from conftest import ROOT, entry, fabricate, synthetic_params, yaml
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 IMAGES = ROOT / "docs" / "images"
 UPDATE = bool(os.environ.get("UPDATE_SCREENSHOTS"))
 SIZE = {"width": 1280, "height": 960}
@@ -31,11 +29,6 @@ DISMISSED = {
     "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
     "mlflow.assistant.panelOpen_v1": "false",
 }
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium: apt-get install chromium"),
-]
 
 
 @pytest.fixture(scope="module")
@@ -77,34 +70,19 @@ def addresses(result: Path) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def page(tmp_path: Path) -> Iterator[playwright.Page]:
-    """Give an empty tab of a browser without a past, which reaches this machine alone."""
-    with playwright.sync_playwright() as driver:
-        context = driver.chromium.launch_persistent_context(
-            tmp_path,
-            executable_path=CHROMIUM,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-            ],
-            viewport=SIZE,
-            locale="en-GB",
-            timezone_id="UTC",
-        )
-        context.route(
-            lambda address: not address.startswith("http://127.0.0.1:"),
-            lambda route: route.abort(),
-        )
-        script = f"Object.entries({json.dumps(DISMISSED)}).forEach(e => localStorage.setItem(...e))"
-        context.add_init_script(script)
-        page = context.pages[0]
-        page.set_default_timeout(SECONDS * 1000)
-        yield page
-        context.close()
+def page(browser: playwright.Browser) -> Iterator[playwright.Page]:
+    """Give an empty tab, which reaches this machine alone."""
+    context = browser.new_context(viewport=SIZE, locale="en-GB", timezone_id="UTC")
+    context.route(
+        lambda address: not address.startswith("http://127.0.0.1:"),
+        lambda route: route.abort(),
+    )
+    script = f"Object.entries({json.dumps(DISMISSED)}).forEach(e => localStorage.setItem(...e))"
+    context.add_init_script(script)
+    page = context.new_page()
+    page.set_default_timeout(SECONDS * 1000)
+    yield page
+    context.close()
 
 
 def test_the_charts_show_both_cost_curves(addresses: dict[str, str], page: playwright.Page) -> None:
