@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help repro repair ui demo gate summary replicates portability bench bench-peers test faults \
+.PHONY: help repro repair ui demo gate summary replicates sweep portability bench bench-peers test faults \
 	test-all lint audit lock clean
 MAKEFLAGS += --no-builtin-rules
 
@@ -46,8 +46,12 @@ summary: $(VENV)/installed ## Print the results, and what changed since REVISION
 	@$(BIN)/python -m stages.summary $(REVISION)
 REVISION ?= HEAD
 
-replicates: repro ## Train every run with 30 seeds, for the deviations and the gate's reference
-	@$(BIN)/dvc repro studies/dvc.yaml
+replicates: repro $(if $(RAY),$(VENV)/installed-sweep) ## Train every run with 30 seeds, for the deviations and the gate's reference; RAY=1
+	@REPLICATES=$(if $(RAY),--ray) $(BIN)/dvc repro studies/dvc.yaml
+
+sweep: repro $(VENV)/installed-sweep ## Search for the best settings on all processors; SWEEP=sweeps/learning_rate.yaml
+	@$(BIN)/python -m stages.sweep $(SWEEP)
+SWEEP ?= sweeps/learning_rate.yaml
 
 portability: $(VENV)/installed ## Compare the bytes of a training between processors; needs qemu-user
 	@$(BIN)/python -m studies.portability
@@ -64,7 +68,7 @@ faults: $(VENV)/installed-dev ## Inject every fault that docs/reliability.md lis
 	@$(BIN)/python -m pytest --verbose --faults \
 		$$(grep -oE 'tests/[a-z_/]+\.py::test_[a-z_0-9]+' docs/reliability.md | sort -u)
 
-test-all: $(VENV)/installed-dev ## Run all tests, with the real pipeline on the real data
+test-all: $(VENV)/installed-dev $(VENV)/installed-sweep ## Run all tests, with the real pipeline on the real data
 	@$(TEST) -m 'not marathon'
 
 # A test file a core: what a file sets up once is set up once.
@@ -86,6 +90,8 @@ lock: $(VENV)/installed-dev ## Renew the lock files from pyproject.toml
 	@$(BIN)/uv pip compile $(UPGRADE) $(COMPILE) pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile $(UPGRADE) $(COMPILE) --group dev -c requirements.lock \
 		-o requirements-dev.lock
+	@$(BIN)/uv pip compile $(UPGRADE) $(COMPILE) --group sweep -c requirements.lock \
+		-o requirements-sweep.lock
 UPGRADE ?= --upgrade
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
@@ -115,4 +121,8 @@ $(VENV)/installed: requirements.lock
 
 $(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed
 	@$(INSTALL) -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/installed-sweep: requirements-sweep.lock $(VENV)/installed
+	@$(INSTALL) -r requirements-sweep.lock
 	@touch $@

@@ -27,7 +27,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
 
 mpl.rcdefaults()
 mpl.rcParams.update(
@@ -64,6 +64,10 @@ RUN_COLOURS, RUN_MARKS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE), "os^Dv"
 NARROWEST_CURVE, WIDEST_CURVE = 1.5, 6.5
 # Odd, so that one is for 0; more cannot be told apart, and make the file larger.
 COLOURS_OF_WEIGHTS = 33
+# Of a sweep: panels in a row, and on an axis that has neither 0 nor 1.
+PANELS_A_ROW = 3
+ACCURACIES_SHOWN = (0.001, 0.9999)
+ACCURACY_TICKS = (0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 
 
 def _png(figure: Figure) -> bytes:
@@ -522,3 +526,103 @@ def _cost_cloud(axes: Axes, results: pd.DataFrame, published: Mapping[int, float
     axes.set_ylabel("batch cost (nats)")
     axes.set_title("Cost of one batch")
     axes.legend(loc="lower left")
+
+
+def sweep(title: str, ranking: pd.DataFrame, scales: Mapping[str, str]) -> bytes:
+    """Draw validation accuracy over each parameter of a sweep, and all parameters side by side.
+
+    Parameters
+    ----------
+    title
+        Above the picture.
+    ranking
+        A column a parameter, ``validation`` and its ``deviation`` over the seeds (NaN for
+        one seed alone); a row a setting, the best first.
+    scales
+        The parameters in order, each ``linear``, ``log``, or ``category`` for values side by side.
+    """
+    columns = min(len(scales), PANELS_A_ROW)
+    rows = -(-len(scales) // columns)
+    figure = Figure(figsize=(PAGE, 3.3 * rows + 3.8), layout="constrained")
+    grid = figure.add_gridspec(2, 1, height_ratios=(3.3 * rows, 3.8))
+    upper, lower = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
+    panels = upper.subplots(rows, columns, sharey=True, squeeze=False).flat
+    accuracies = ranking["validation"].clip(*ACCURACIES_SHOWN)
+    deviations = ranking["deviation"].fillna(0)
+    lowest = max(ACCURACIES_SHOWN[0], float((accuracies - deviations).min()))
+    for name, axes in zip(scales, panels, strict=False):
+        places, labels = _places(ranking[name], scales[name])
+        axes.errorbar(
+            places, accuracies, yerr=deviations, fmt="o", color=BLUE,
+            alpha=0.7, markersize=5, mew=0, capsize=2, linewidth=1,
+        )  # fmt: skip
+        axes.plot(
+            places[:1], accuracies[:1], "*", color=VERMILLION, markersize=14, mec="white", zorder=4
+        )
+        if labels:
+            axes.set_xticks(range(len(labels)), labels)
+            axes.set_xlim(-0.5, len(labels) - 0.5)
+        else:
+            axes.set_xscale(scales[name])
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.set_xlabel(name)
+        axes.set_yscale("logit")
+        axes.yaxis.set_major_locator(FixedLocator(ACCURACY_TICKS))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:g}%"))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.set_ylim(lowest / 1.02, 1 - (1 - accuracies.max()) / 1.6)
+    for axes in list(panels):
+        axes.set_visible(False)
+    upper.supylabel("validation accuracy", size=10)
+    upper.suptitle(title, size=11, x=0.01, ha="left")
+    _parallel(lower.add_subplot(), ranking, scales)
+    return _png(figure)
+
+
+def _places(values: pd.Series, scale: str) -> tuple[NDArray[np.float64], list[str]]:
+    """Give the place of each value on its axis, and the labels of an axis without numbers."""
+    if scale == "category":
+        known = sorted(set(values))
+        return np.array([known.index(value) for value in values], float), [*map(str, known)]
+    return values.to_numpy(float), []
+
+
+def _parallel(axes: Axes, ranking: pd.DataFrame, scales: Mapping[str, str]) -> None:
+    """Draw each setting as a line from one parameter's axis to the next, and to its accuracy."""
+    every = {**scales, "validation": "logit"}
+    heights = np.empty((len(ranking), len(every)))
+    for column, (name, scale) in enumerate(every.items()):
+        places, labels = _places(ranking[name], scale)
+        marks = np.arange(len(labels)) if labels else np.array([places.min(), places.max()])
+        if scale == "log":
+            scaled, ticks = np.log(places), np.log(marks)
+        elif scale == "logit":
+            clipped = np.clip(places, *ACCURACIES_SHOWN)
+            scaled = np.log(clipped / (1 - clipped))
+            ticks = np.array([scaled.min(), scaled.max()])
+        else:
+            scaled, ticks = places, marks
+        low, span = ticks.min(), np.ptp(ticks) or 1.0
+        heights[:, column] = (scaled - low) / span
+        axes.axvline(column, color=GREY, linewidth=1)
+        shown = labels or [f"{mark:.2%}" if scale == "logit" else f"{mark:g}" for mark in marks]
+        for tick, text in zip((ticks - low) / span, shown, strict=True):
+            axes.text(
+                column + 0.02, tick, text, size=9, va="center", color=INK, zorder=4,
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+            )  # fmt: skip
+    shades = mpl.colormaps["viridis_r"](np.linspace(0, 0.9, len(ranking))[::-1])
+    for row in reversed(range(len(ranking))):  # the best last, above the others
+        axes.plot(
+            heights[row], color=shades[row] if row else VERMILLION, alpha=1 if not row else 0.8,
+            linewidth=1.2 if row else 3, zorder=2 if row else 3,
+        )  # fmt: skip
+    axes.plot([], [], color=VERMILLION, linewidth=3, label="the best setting")
+    axes.plot([], [], color=shades[len(shades) // 2], label="the others: the darker, the better")
+    axes.set_xticks(range(len(every)), [*scales, "validation accuracy"])
+    axes.set_xlim(-0.1, len(every) - 0.75)
+    axes.set_yticks([])
+    axes.grid(visible=False)
+    axes.spines[["left", "bottom"]].set_visible(False)
+    axes.tick_params(length=0)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=2)

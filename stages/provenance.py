@@ -49,13 +49,18 @@ def here() -> Provenance:
             *("--no-relative", "--src-prefix=a/", "--dst-prefix=b/", "HEAD"),
         ),
         experiment=os.environ.get("DVC_EXP_NAME") or None,
-        machine={
-            "processor": processor(),
-            "version.python": platform.python_version(),
-            **{f"version.{name}": version(name) for name in PACKAGES},
-        },
+        machine=machine(),
         seconds=None,
     )
+
+
+def machine() -> dict[str, str]:
+    """Name the processor, and the versions of what computes and keeps the results."""
+    return {
+        "processor": processor(),
+        "version.python": platform.python_version(),
+        **{f"version.{name}": version(name) for name in PACKAGES},
+    }
 
 
 def commits(changing: str) -> Iterator[Provenance]:

@@ -1,7 +1,8 @@
 """Everything a user may change, checked as a whole before any work is done.
 
-The only reader of params.yaml and datasets.yaml. It reads them with ruamel.yaml because DVC
-does: both then agree that ``1e-8`` is a number, and a name that stands twice is an error.
+The only reader of params.yaml and datasets.yaml, and of what is checked like them. It reads with
+ruamel.yaml because DVC does: both then agree that ``1e-8`` is a number, and a name that stands
+twice is an error.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 DecayRate = Annotated[float, Field(ge=0, lt=1)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 # A run's name is a stage name, a folder and a file name, and DVC splits parameters at dots.
-RunName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+RunName = Annotated[str, StringConstraints(pattern=RUN_NAME)]
 
 
 class Section(BaseModel):
@@ -310,10 +312,10 @@ def load() -> Settings:
         If either is missing, is not YAML, or has an unknown name, a wrong type or an
         impossible value; one line that names each.
     """
-    params = _check(Params, _read(PARAMS), PARAMS, ())
+    params = check(Params, read(PARAMS), PARAMS, ())
     datasets = {
-        str(name): _check(Dataset, entry, DATASETS, (str(name),))
-        for name, entry in _read(DATASETS).items()
+        str(name): check(Dataset, entry, DATASETS, (str(name),))
+        for name, entry in read(DATASETS).items()
     }
     for name, dataset in datasets.items():
         missing = [file for file in FILE_NAMES if file not in dataset.files]
@@ -333,7 +335,14 @@ def load() -> Settings:
     )
 
 
-def _read(path: Path) -> dict[Any, Any]:
+def read(path: Path) -> dict[Any, Any]:
+    """Read a settings file as DVC does.
+
+    Raises
+    ------
+    InputError
+        If it is missing, or is no mapping in YAML.
+    """
     try:
         document = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -354,7 +363,23 @@ def _in_short(error: Exception) -> str:
     return f"{problem}, line {mark.line + 1}" if mark else str(problem)
 
 
-def _check(model: type[Model], document: Any, path: Path, above: tuple[str, ...]) -> Model:
+def check(model: type[Model], document: Any, path: Path, above: tuple[str, ...]) -> Model:
+    """Make a part of the settings of what stands in a file.
+
+    Parameters
+    ----------
+    model
+        What it should be.
+    document
+        What was read.
+    path, above
+        The file, and the names above the part in it: where an error says that it is.
+
+    Raises
+    ------
+    InputError
+        If it is something else; it names every value that is wrong.
+    """
     try:
         return model.model_validate(document)
     except ValidationError as error:

@@ -10,15 +10,18 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
+from numpy.typing import NDArray
 
-from stages import store
+from stages import provenance, store
 from stages.console import StageError, importing, say
 from stages.files import sha256
 from stages.provenance import Provenance
@@ -54,6 +57,8 @@ CHAMPION = "champion"
 FILES = "artifacts"
 # MLflow's charts draw no more points than this of a curve.
 POINTS_A_CURVE = 320
+# One of many that are compared, written while the next waits.
+POINTS_A_TRIAL = 100
 CONTEXTS = {"train": "training", "validation": "validation", "test": "testing"}
 HERE = Path(__file__).parent
 
@@ -107,6 +112,25 @@ class Store:
         experiment = self._experiment(record.dataset)
         found = self._runs_of(experiment, record.digest)
         return (experiment, found[0].info.run_id) if found else None
+
+    def begin(
+        self,
+        experiment_name: str,
+        name: str,
+        tags: Mapping[str, str],
+        params: Mapping[str, Any],
+        before: str | None,
+    ) -> tuple[str, str]:
+        """Begin a run that is not a record's, or go on with one; give its two identifiers."""
+        experiment = self._experiment(experiment_name)
+        if before and self._client.search_runs([experiment], f"attributes.run_id = '{before}'"):
+            self._client.update_run(before, "RUNNING")
+            return experiment, before
+        run = self._client.create_run(experiment, run_name=name, tags={"sweep": name, **tags})
+        self._client.log_batch(
+            run.info.run_id, params=[Param(key, str(value)) for key, value in params.items()]
+        )
+        return experiment, str(run.info.run_id)
 
     def _experiment(self, name: str) -> str:
         experiment = self._client.get_experiment_by_name(name)
@@ -177,7 +201,7 @@ class Store:
                 for name in ("run", "model")
                 for path in Path(folder, name).rglob("*")
             )
-        self._client.log_inputs(run_id, list(_inputs(record)))
+        self._client.log_inputs(run_id, list(_inputs(record.dataset, record.data)))
         self._client.log_batch(
             run_id, metrics=list(_metrics(record, model_id, now)), params=list(_params(record))
         )
@@ -282,6 +306,146 @@ def open_store(root: Path) -> Iterator[Store]:
             lock.release()
 
 
+@dataclass(frozen=True)
+class SweepRun:
+    """The MLflow run of a sweep, and all that a worker has to know to add one of a trial.
+
+    Attributes
+    ----------
+    address, experiment, identifier
+        Of the store, and of the run in it.
+    dataset, data
+        The name of the dataset, and the MD5 of the arrays of each part that is used.
+    tags
+        What is known of every trial.
+    """
+
+    address: str
+    experiment: str
+    identifier: str
+    dataset: str
+    data: Mapping[str, str]
+    tags: Mapping[str, str]
+
+    @property
+    def _client(self) -> MlflowClient:
+        return MlflowClient(self.address, self.address)
+
+    def add(self, number: int, params: Mapping[str, Any], machine: Mapping[str, str]) -> TrialRun:
+        """Begin the run of a trial, with what it is made of and where it is trained."""
+        client = self._client
+        tags = {
+            "mlflow.parentRunId": self.identifier,
+            "mlflow.source.name": "stages/sweep.py",
+            **self.tags,
+            **machine,
+        }
+        run: str = client.create_run(
+            self.experiment, run_name=f"trial {number}", tags=tags
+        ).info.run_id
+        client.log_inputs(run, list(_inputs(self.dataset, self.data)))
+        client.log_batch(run, params=[Param(name, str(value)) for name, value in params.items()])
+        return TrialRun(client, run)
+
+    def end(self, status: str, best: Mapping[str, Any], files: Iterable[Path]) -> None:
+        """End the run, and those of trials whose workers were killed.
+
+        Parameters
+        ----------
+        status
+            ``FINISHED``, or ``KILLED`` for a sweep that was interrupted.
+        best
+            The best settings, and what was measured with them; empty where no trial has finished.
+        files
+            What is kept with it.
+        """
+        with _one_line(self.address):
+            client = self._client
+            unfinished = f"tags.mlflow.parentRunId = '{self.identifier}' AND status = 'RUNNING'"
+            for run in client.search_runs([self.experiment], unfinished, max_results=1000):
+                client.set_terminated(run.info.run_id, "KILLED")
+            for name, value in best.items():
+                if name in ("validation", "deviation"):
+                    client.log_metric(self.identifier, f"best_{name}", value)
+                else:
+                    client.set_tag(self.identifier, f"best.{name}", str(value))
+            for file in files:
+                client.log_artifact(self.identifier, str(file))
+            client.set_terminated(self.identifier, status)
+
+
+class TrialRun:
+    """The MLflow run of a trial, written while it trains."""
+
+    def __init__(self, client: MlflowClient, identifier: str) -> None:
+        self._client = client
+        self._identifier = identifier
+
+    def log(
+        self, done: int, costs: NDArray[np.float32], validation: float, iterations: int
+    ) -> None:
+        """Add what was measured.
+
+        Parameters
+        ----------
+        done
+            The iterations before these.
+        costs : ndarray of float32, shape (n,)
+            Of the iterations since the last call.
+        validation
+            The accuracy after them, in [0, 1].
+        iterations
+            How many the whole trial has.
+        """
+        now = time.time_ns() // 1_000_000
+        points = max(1, POINTS_A_TRIAL * len(costs) // iterations)
+        metrics = [
+            Metric("cost_smoothed", cost, now, done + iteration)
+            for iteration, cost in smoothed(costs, points)
+        ]
+        metrics.append(Metric("accuracy_validation", validation, now, done + len(costs)))
+        self._client.log_batch(self._identifier, metrics=metrics)
+
+    def end(self, status: str) -> None:
+        """End it as ``FINISHED``, ``FAILED`` or ``KILLED``."""
+        self._client.set_terminated(self._identifier, status)
+
+
+def begin_sweep(
+    root: Path,
+    name: str,
+    dataset: str,
+    data: Mapping[str, str],
+    *,
+    params: Mapping[str, Any],
+    before: str | None,
+) -> SweepRun:
+    """Begin the run of a sweep, or go on with one; in an experiment beside the pipeline's own.
+
+    Parameters
+    ----------
+    root
+        The repository.
+    name
+        Of the sweep.
+    dataset, data
+        The name of the dataset, and the MD5 of the arrays of each part that is used.
+    params
+        What the sweep file says.
+    before
+        The identifier of the run to go on with, if it is still there; or None.
+
+    Raises
+    ------
+    StageError
+        If the store cannot be reached or written to.
+    """
+    origin = provenance.here()
+    with open_store(root) as opened:
+        experiment, run = opened.begin(f"{dataset}-sweeps", name, _origin(origin), params, before)
+    return SweepRun(store.address(root), experiment, run, dataset, data, _origin(origin))
+
+
 @contextmanager
 def _one_line(address: str) -> Iterator[None]:
     try:
@@ -378,26 +542,29 @@ def _metrics(record: Record, model_id: str, now: int) -> Iterator[Metric]:
         yield Metric("cost", cost, now, iteration)
 
 
-def _inputs(record: Record) -> Iterator[DatasetInput]:
-    for part, context in CONTEXTS.items():
+def _inputs(name: str, data: Mapping[str, str]) -> Iterator[DatasetInput]:
+    for part, digest in data.items():
         dataset = Dataset(
-            name=f"{record.dataset}-{part}",
-            digest=record.data[part],
+            name=f"{name}-{part}",
+            digest=digest,
             source_type="local",
             source=f"data/flat/{part}.npz",
         )
-        yield DatasetInput(dataset, [InputTag("mlflow.data.context", context)])
+        yield DatasetInput(dataset, [InputTag("mlflow.data.context", CONTEXTS[part])])
 
 
 def _tags(record: Record, origin: Provenance) -> dict[str, str]:
-    tags = {
+    return {
         "digest": record.digest,
         "dvc.lock.sha256": sha256(record.lock),
-        "git.dirty": str(bool(origin.difference)).lower(),
         "mlflow.note.content": _description(record),
         "mlflow.source.name": "dvc.yaml",
-        **origin.machine,
+        **_origin(origin),
     }
+
+
+def _origin(origin: Provenance) -> dict[str, str]:
+    tags = {"git.dirty": str(bool(origin.difference)).lower(), **origin.machine}
     if origin.commit:
         tags["mlflow.source.git.commit"] = origin.commit
     if origin.experiment:

@@ -4,61 +4,71 @@
 
 30 seeds take about four minutes on two cores, in one process: TensorFlow starts once, the program
 is compiled once, and as a run with more iterations begins like one with fewer, each seed is trained
-only as long as the longest.
+only as long as the longest. With --ray there is a process a processor.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from stages import arrays, inference, settings
+from stages import arrays, cluster, inference, settings
 from stages.arrays import Examples
 from stages.console import StageError, command_line, progress, run, say
 from stages.files import replacing
-from stages.inference import Weights
 from stages.reference import ACCURACIES, EVERY_ITERATIONS
 from stages.settings import Settings
 
 
-def accuracy(weights: Weights, examples: Examples) -> float:
-    """Give the fraction of images that are read right."""
-    answers = inference.logits(weights, examples.images).argmax(axis=1)
-    return int((answers == examples.labels).sum()) / len(examples)
+def trainer(chosen: Settings, parts: dict[str, Examples]) -> Callable[[int], list[dict[str, Any]]]:
+    """Give a function that trains with a seed, and measures each run at its last iteration.
 
-
-def train(chosen: Settings, parts: dict[str, Examples]) -> Iterator[dict[str, Any]]:
-    """Train with each seed, and measure each run when its last iteration is done.
-
-    Yields
-    ------
-    dict
-        ``run``, ``seed``, the accuracies, and ``costs`` (iterations,).
-
-    Raises
-    ------
-    StageError
-        If a training diverges.
+    Returns
+    -------
+    callable
+        Takes a seed, and gives a dict a run: ``run``, ``seed``, the accuracies, and ``costs``
+        (iterations,). It raises `StageError` if the training diverges.
     """
     from stages.network import Training
 
     ordered = sorted(chosen.runs.items(), key=lambda item: item[1].iterations)
     training = Training(chosen.train, parts["train"], len(chosen.dataset.classes))
-    for seed in range(chosen.train.seed, chosen.train.seed + chosen.replicates.seeds):
+
+    def train(seed: int) -> list[dict[str, Any]]:
         training.restart(chosen.train.model_copy(update={"seed": seed}))
         costs = np.empty(0, np.float32)
+        rows = []
         for name, wanted in ordered:
             further = training.costs(wanted.iterations - len(costs))
             costs = np.concatenate([costs, *further])
             if not np.isfinite(costs).all():
                 raise StageError(f"seed {seed}: the cost of {name} is not finite")
             weights = training.weights()
-            measured = {part: accuracy(weights, examples) for part, examples in parts.items()}
-            yield {"run": name, "seed": seed, **measured, "costs": costs}
+            measured = {
+                part: inference.accuracy(weights, examples.images, examples.labels)
+                for part, examples in parts.items()
+            }
+            rows.append({"run": name, "seed": seed, **measured, "costs": costs})
+        return rows
+
+    return train
+
+
+def trained(
+    chosen: Settings, parts: dict[str, Examples], *, on_ray: bool
+) -> Iterator[list[dict[str, Any]]]:
+    """Train with each seed, in this process or in one a processor; the bytes are the same."""
+    first = chosen.train.seed
+    seeds = range(first, first + chosen.replicates.seeds)
+    if on_ray:
+        with cluster.connected(None):
+            yield from cluster.mapped(trainer, (chosen, parts), seeds)
+    else:
+        yield from map(trainer(chosen, parts), seeds)
 
 
 def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -81,15 +91,17 @@ def main() -> None:
     parser = command_line("replicates", __doc__, "studies")
     parser.add_argument("flat", type=Path, help="where the arrays are: data/flat")
     parser.add_argument("results", type=Path, help="a row a training: studies/replicates.csv")
+    parser.add_argument("--ray", action="store_true", help="in one process a processor, on Ray")
     arguments = parser.parse_args()
     chosen = settings.load()
     parts = {part: arrays.load_examples(arguments.flat / f"{part}.npz") for part in arrays.PARTS}
     rows: list[dict[str, Any]] = []
     with progress("training", len(chosen.runs) * chosen.replicates.seeds) as advance:
-        for row in train(chosen, parts):
-            say(f"seed {row['seed']}: {row['run']}: test {row['test']:.2%}")
-            rows.append(row)
-            advance(1)
+        for some in trained(chosen, parts, on_ray=arguments.ray):
+            for row in some:
+                say(f"seed {row['seed']}: {row['run']}: test {row['test']:.2%}")
+            rows += some
+            advance(len(some))
     with replacing(arguments.results) as file:
         file.write(table(rows).to_csv(index=False).encode())
 

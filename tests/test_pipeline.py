@@ -93,6 +93,7 @@ def test_nobody_imports_a_verb(module: str) -> None:
         ("tensorflow", {"network"}),
         ("mlflow", {"tracking", "serving"}),  # MLflow itself runs serving.py
         ("matplotlib", {"plots"}),
+        ("ray", {"cluster", "trials"}),
     ],
 )
 def test_a_heavy_library_has_one_owner(library: str, owners: set[str]) -> None:

@@ -31,6 +31,18 @@ COUNTS = pd.crosstab(ANSWERS["label"], ANSWERS["predicted"]).to_numpy()
 COSTS = RANDOM.lognormal(size=300)
 WEIGHTS = RANDOM.normal(size=(42, 11)).astype(np.float32)
 
+RANKING = pd.DataFrame(
+    {
+        "train.learning_rate": [0.001, 0.01, 0.5],
+        "train.hidden_units": ["[64]", "[128,64]", "[64]"],
+        "train.beta_1": [0.5, 0.9, 0.7],
+        "train.batch_size": [64, 32, 64],
+        "validation": [1.0, 0.9, 0.1],
+        "deviation": [0.0, 0.05, np.nan],
+    }
+)
+SCALES = dict(zip(RANKING, ("log", "category", "linear", "category"), strict=False))
+
 PICTURES: dict[str, Callable[[], bytes]] = {
     "cost": lambda: plots.costs("title", {"a": COSTS}, 11, {0: 1.0, 100: 0.5}),
     "costs": lambda: plots.costs("title", {"a": COSTS[:99], "b": COSTS}, 11, {}),
@@ -38,6 +50,8 @@ PICTURES: dict[str, Callable[[], bytes]] = {
     "mistakes": lambda: plots.mistakes("title", IMAGES[:25], ANSWERS[:25], CLASSES, 5),
     "confusion": lambda: plots.confusion("title", COUNTS, CLASSES),
     "calibration": lambda: plots.calibration("title", uncertainty.reliability(ANSWERS, 10)),
+    "sweep": lambda: plots.sweep("title", RANKING, SCALES),
+    "sweep of one": lambda: plots.sweep("title", RANKING[:1], {"train.beta_1": "linear"}),
     "weights": lambda: plots.weights("title", WEIGHTS, (7, 6)),
 }
 
