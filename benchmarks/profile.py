@@ -1,21 +1,24 @@
-"""Say where the time of an iteration goes, kernel by kernel.
+"""Say where the time of an iteration goes: kernel by kernel, and what of it is waiting.
 
     python -m benchmarks.profile data/flat
 
-With TensorFlow's own profiler, over a few hundred iterations after the first. It writes
-benchmarks/profile.md. A kernel's name is XLA's: MatMul is a matrix product, `divide_subtract`,
-`multiply_add` and the like are parts of Adam or of the layers, fused.
+With TensorFlow's own profiler, over a few hundred iterations after the first; then two trainings
+side by side, which share the time that one alone waits. It writes benchmarks/profile.md. A kernel's
+name is XLA's: MatMul is a matrix product, `divide_subtract`, `multiply_add` and the like are parts
+of Adam or of the layers, fused.
 """
 
 from __future__ import annotations
 
 import tempfile
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from time import perf_counter
 
 from stages import arrays, pages, provenance, settings
 from stages.console import run, say
@@ -23,6 +26,8 @@ from stages.files import replacing
 from stages.network import Training
 
 ITERATIONS = 500
+# Without the profiler: so many iterations, so often.
+TIMED, PAIRS = 1000, 7
 SHOWN = 12
 WRITTEN = Path(__file__).parent / "profile.md"
 # The event around all kernels; where a product has two threads it is cut into several.
@@ -56,16 +61,12 @@ def kernels(durations: Mapping[str, list[float]], iterations: int) -> list[Kerne
     return sorted(found, key=lambda kernel: -kernel.median)
 
 
-def measure(flat: Path) -> dict[str, list[float]]:
+def durations(training: Training) -> dict[str, list[float]]:
     """Train under TensorFlow's profiler, and give the duration of each event in microseconds."""
     import tensorflow as tf
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-    chosen = settings.load()
-    examples = arrays.load_examples(flat / "train.npz")
-    training = Training(chosen.train, examples, len(chosen.dataset.classes))
-    list(training.costs(ITERATIONS))
-    durations: dict[str, list[float]] = defaultdict(list)
+    found: dict[str, list[float]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
         with tf.profiler.experimental.Profile(folder):
             list(training.costs(ITERATIONS))
@@ -75,8 +76,16 @@ def measure(flat: Path) -> dict[str, list[float]]:
                 for line in plane.lines:
                     for event in line.events:
                         name = plane.event_metadata[event.metadata_id].name.split("#")[0]
-                        durations[name].append(event.duration_ps / 1e6)
-    return durations
+                        found[name].append(event.duration_ps / 1e6)
+    return found
+
+
+def time_of_an_iteration(trainings: list[Training]) -> float:
+    """Train side by side, and give the time divided by the iterations of all, microseconds."""
+    start = perf_counter()
+    with ThreadPoolExecutor(len(trainings)) as pool:
+        list(pool.map(lambda training: deque(training.costs(TIMED), maxlen=0), trainings))
+    return (perf_counter() - start) * 1e6 / (TIMED * len(trainings))
 
 
 def main() -> None:
@@ -87,7 +96,16 @@ def main() -> None:
         formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument("flat", type=Path, help="where the arrays are: data/flat")
-    found = kernels(measure(parser.parse_args().flat), ITERATIONS)
+    flat = parser.parse_args().flat
+    chosen = settings.load()
+    examples = arrays.load_examples(flat / "train.npz")
+    trainings = [Training(chosen.train, examples, len(chosen.dataset.classes)) for _ in range(2)]
+    for training in trainings:
+        list(training.costs(ITERATIONS))
+    timed = [
+        (time_of_an_iteration(trainings[:1]), time_of_an_iteration(trainings)) for _ in range(PAIRS)
+    ]
+    found = kernels(durations(trainings[0]), ITERATIONS)
     shown, rest = found[:SHOWN], found[SHOWN:]
     products = [kernel for kernel in found if kernel.name.startswith("MatMul")]
     context = {
@@ -99,6 +117,8 @@ def main() -> None:
         "products": len(products),
         "products_median": sum(kernel.median for kernel in products),
         "all_median": sum(kernel.median for kernel in found),
+        "alone": median(alone for alone, _ in timed),
+        "side_by_side": median(both for _, both in timed),
     }
     with replacing(WRITTEN) as file:
         file.write(pages.render("profile.md", context).encode())

@@ -21,7 +21,7 @@ import mlflow
 import pandas as pd
 import psutil
 import pytest
-from conftest import Project, yaml
+from conftest import ITERATIONS, Project, yaml
 from test_search_space import DOCUMENT
 
 pytestmark = [
@@ -84,6 +84,19 @@ def test_a_sweep_and_the_run_that_it_advises(copy: Project) -> None:
     searched = ["learning_rate", "batch_size", "seed"]
     rows = table.set_index([f"train.{name}" for name in searched])["validation"]
     assert rows[*(chosen[name] for name in searched)] == measured
+
+
+def test_what_is_behind_is_stopped_early(copy: Project) -> None:
+    """With asha hopeless settings end at the first validation, and the best gets to its end."""
+    rates = {"train.learning_rate": {"grid": [0.01, *(10.0**-power for power in range(6, 13))]}}
+    _describe(copy, trials=8, seeds=1, parameters=rates, scheduler="asha")
+    out = copy.do(*COMMAND)
+    table = pd.read_csv(copy.path / RESULTS, index_col="train.learning_rate")
+    assert ("finished", ITERATIONS["short"]) == tuple(table.loc[0.01, ["status", "iterations"]])
+    stopped = table[table["status"] == "stopped"]
+    assert {DOCUMENT["validate_every_iterations"]} == set(stopped["iterations"])
+    assert len(stopped) == len(_children(copy, "KILLED"))
+    assert out.endswith("dvc exp run -S train.learning_rate=0.01\n")
 
 
 def test_a_killed_worker_and_an_interrupt(copy: Project) -> None:
