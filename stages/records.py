@@ -150,7 +150,8 @@ class _Lock:
             }
         except (YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
             raise InputError(
-                f"{LOCK}: damaged; `git checkout {LOCK}` brings the committed one back"
+                f"{LOCK}: damaged, unless `dvc repro` is just writing it; "
+                f"`git checkout {LOCK}` brings the committed one back"
             ) from None
 
     def parameters(self, stage: str) -> dict[str, Any]:
