@@ -11,7 +11,6 @@ of Adam or of the layers, fused.
 from __future__ import annotations
 
 import tempfile
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,7 @@ from statistics import median
 from time import perf_counter
 
 from stages import arrays, pages, provenance, settings
-from stages.console import run, say
+from stages.console import command_line, run, say
 from stages.files import replacing
 from stages.network import Training
 
@@ -90,11 +89,7 @@ def time_of_an_iteration(trainings: list[Training]) -> float:
 
 def main() -> None:
     """Read the argument, measure, and write the page."""
-    parser = ArgumentParser(
-        prog="python -m benchmarks.profile",
-        description=__doc__,
-        formatter_class=RawDescriptionHelpFormatter,
-    )
+    parser = command_line("profile", __doc__, "benchmarks")
     parser.add_argument("flat", type=Path, help="where the arrays are: data/flat")
     flat = parser.parse_args().flat
     chosen = settings.load()

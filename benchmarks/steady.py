@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections import deque
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +18,7 @@ from statistics import median
 from time import perf_counter
 
 from stages import arrays, settings
+from stages.console import command_line
 from stages.network import Training
 
 SIZE = 2048
@@ -37,11 +37,7 @@ def operations(widths: list[int], batch_size: int) -> int:
 
 def main() -> None:
     """Read the argument, warm up, and measure in turn."""
-    parser = ArgumentParser(
-        prog="python -m benchmarks.steady",
-        description=__doc__,
-        formatter_class=RawDescriptionHelpFormatter,
-    )
+    parser = command_line("steady", __doc__, "benchmarks")
     parser.add_argument("flat", type=Path, help="where the arrays are: data/flat")
     parser.add_argument("--pairs", type=int, default=7, help="how often each is measured: 7")
     arguments = parser.parse_args()

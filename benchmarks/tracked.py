@@ -9,23 +9,19 @@ params.yaml, with its costs repeated.
 from __future__ import annotations
 
 import tempfile
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from stages import provenance, records
+from stages.console import command_line
 from stages.tracking import open_store
 
 
 def main() -> None:
     """Read the argument and the files, and track."""
-    parser = ArgumentParser(
-        prog="python -m benchmarks.tracked",
-        description=__doc__,
-        formatter_class=RawDescriptionHelpFormatter,
-    )
+    parser = command_line("tracked", __doc__, "benchmarks")
     parser.add_argument("costs", type=int, help="how many")
     arguments = parser.parse_args()
     record = next(records.gather(records.from_folder(Path())))

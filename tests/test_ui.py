@@ -77,6 +77,18 @@ def _request(port: int, host: str) -> int:
     return connection.getresponse().status
 
 
+def _serve(port: int) -> subprocess.Popen[str]:
+    """Start what `make ui` starts, in this folder."""
+    inherited = {name: value for name, value in os.environ.items() if "MLFLOW" not in name}
+    return subprocess.Popen(
+        [sys.executable, "-m", "stages.ui", "--port", str(port)],
+        env=inherited | {"PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
@@ -86,14 +98,7 @@ def test_it_serves_this_machine_and_ends_as_asked(
     """One server, two addresses, no stranger's name; none of it is left when it ends."""
     fabricate(finished.path)
     assert 0 == finished.run("track").status
-    inherited = {name: value for name, value in os.environ.items() if "MLFLOW" not in name}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stages.ui", "--port", str(port)],
-        env=inherited | {"PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = _serve(port)
     assert process.stdout
     lines = [process.stdout.readline() for _ in range(3)]
     assert lines[0].startswith(f"charts: http://127.0.0.1:{port}/#/experiments/")
@@ -132,14 +137,7 @@ def test_it_serves_this_machine_and_ends_as_asked(
 def test_a_server_that_ends_by_itself_is_a_failure(finished: Folder, port: int) -> None:
     """It is not taken for the user's wish."""
     assert 0 == finished.run("track").status
-    inherited = {name: value for name, value in os.environ.items() if "MLFLOW" not in name}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "stages.ui", "--port", str(port)],
-        env=inherited | {"PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = _serve(port)
     assert process.stdout
     assert process.stdout.readline().startswith("charts: ")
     (first,) = (one for one in _children(process.pid) if _children(one))
