@@ -43,11 +43,17 @@ class Examples:
 
 
 def save(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write named arrays. NumPy gives every member of the archive the same date, so the bytes
-    follow from the arrays alone.
+    """Write named arrays, as an npz file whose bytes follow from the arrays alone.
+
+    ``np.savez`` asks for ZIP64 headers, which Python 3.11.3 and older write otherwise than newer
+    ones. Here an array has them only if it needs them: from two gigabytes on.
     """
-    with replacing(path) as file:
-        np.savez(file, allow_pickle=False, **arrays)
+    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            member = zipfile.ZipInfo(f"{name}.npy")  # its date is always 1980-01-01
+            member.file_size = array.nbytes
+            with archive.open(member, "w") as content:
+                np.lib.format.write_array(content, array, allow_pickle=False)
 
 
 def save_examples(path: Path, examples: Examples) -> None:

@@ -19,7 +19,15 @@ UNSAFE_MODULES = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal
 # They run text, or unpack what an archive says where it says.
 UNSAFE_CALLS = {"eval", "exec", "compile", "system", "popen", "extract", "extractall", "mktemp"}
 # NumPy may unpickle unless it is told not to.
-NUMPY_LOADERS = {"np.load", "np.save", "np.savez", "np.savez_compressed", "numpy.load"}
+NUMPY_LOADERS = {
+    "np.load",
+    "np.save",
+    "np.savez",
+    "np.savez_compressed",
+    "np.lib.format.read_array",
+    "np.lib.format.write_array",
+    "numpy.load",
+}
 
 
 def _calls(path: Path) -> Iterator[ast.Call]:
