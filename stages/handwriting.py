@@ -140,7 +140,7 @@ def digits(picture: Gray) -> NDArray[np.uint8]:
     return np.stack(images)
 
 
-# Of the ink's own contrast: what counts as ink, and what may still hang together.
+# Of the contrast of all ink: what counts as ink, and what may still hang together.
 SOLID, FAINT = 0.5, 0.25
 # The least contrast of ink, in steps of brightness, and as a multiple of the paper's own noise.
 MIN_CONTRAST = 16.0
@@ -292,7 +292,8 @@ def _image(ink: Gray) -> NDArray[np.uint8]:
 def _with_mnist_stroke(ink: Gray) -> Gray:
     """Move the outline of a digit out or in until its stroke is as wide as MNIST's are."""
     margin = max(ink.shape) // BOX * 3
-    inside = np.pad(ink, margin) > SOLID
+    # A digit fainter than its neighbours has no solid ink but its own.
+    inside = np.pad(ink, margin) > min(SOLID, float(ink.max()) / 2)
     depth = ndimage.distance_transform_edt(inside)
     outline = depth - ndimage.distance_transform_edt(~inside)
     # Across a stroke of width w, the depth rises from 0 to w / 2 and falls again: w / 4 on average.

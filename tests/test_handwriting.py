@@ -100,6 +100,17 @@ def test_any_colours_give_the_same_image(
     assert difference(EXPECTED, prepared(on_paper(ink(SEVEN), paper, colour))) < 2
 
 
+def test_faint_digit_beside_a_strong_one_is_read() -> None:
+    """A digit written with less pressure than its neighbour is prepared as if it were alone."""
+    strong, faint = ink(SEVEN), ink(FIVE).point(lambda value: 0.4 * value)
+    sheet = Image.new("L", (2 * strong.width, strong.height))
+    sheet.paste(strong)
+    sheet.paste(faint, (strong.width, 0))
+    seven, five = prepared(sheet)
+    assert difference(EXPECTED, seven) < 2
+    assert difference(prepared(ink(FIVE)), five) < 4
+
+
 @pytest.mark.parametrize("colour", ["black", "white", "red"])
 def test_transparent_paper_is_paper(colour: str) -> None:
     """Ink on nothing is ink, of whatever colour."""

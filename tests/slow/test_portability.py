@@ -10,8 +10,9 @@ from conftest import ROOT
 
 from studies.portability import EMULATOR, EXAMPLES, Machine, machines, stage, train
 
-# The rest of studies.portability.PROCESSORS takes another minute each: `make portability`.
+# The rest of studies.portability.PROCESSORS, and more iterations, take minutes: `make portability`.
 EMULATED = ("Haswell", "EPYC-Rome", "EPYC-Milan")
+ITERATIONS = 120  # one full call of the compiled loop, and a shorter one
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -27,7 +28,7 @@ def needed() -> None:
 def outcomes() -> dict[str, object]:
     """Train here with all threads and with one, and on emulated processors."""
     chosen: list[Machine] = list(machines(EMULATED))
-    return {machine.name: train(machine, ROOT) for machine in chosen}
+    return {machine.name: train(machine, ROOT, ITERATIONS) for machine in chosen}
 
 
 def test_bytes_do_not_depend_on_the_processor(outcomes: dict[str, object]) -> None:
