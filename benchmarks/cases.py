@@ -13,12 +13,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
 from benchmarks import processes
 from benchmarks.measurements import Unit
 from stages.console import StageError
-from stages.settings import DATASETS, PARAMS
+from studies.portability import prepare
 
 ROOT = Path(__file__).parents[1]
 FLAT = ROOT / "data/flat"
@@ -161,17 +159,9 @@ def _peer(peer: Peer) -> Values:
 
 
 def _train(iterations: int) -> Values:
-    yaml = YAML(typ="safe", pure=True)
     with _folder() as folder:
-        params = yaml.load((ROOT / PARAMS).read_text(encoding="utf-8"))
-        params["runs"] = {"run": {"iterations": iterations, "min_test_accuracy": 0.0}}
-        with (folder / PARAMS).open("w", encoding="utf-8") as file:
-            yaml.dump(params, file)
-        shutil.copy(ROOT / DATASETS, folder)
-        command = [sys.executable, "-m", "stages.train", "run", str(FLAT / "train.npz")]
-        ended = processes.run(
-            [*command, "weights.npz", "costs.csv"], folder, {"PYTHONPATH": str(ROOT)}
-        )
+        command = prepare(ROOT, folder, iterations)
+        ended = processes.run(command, folder, {"PYTHONPATH": str(ROOT)})
     return _process(f"train {iterations}", ended)
 
 

@@ -27,7 +27,7 @@ from stages.settings import DATASETS, PARAMS
 
 EMULATOR = "qemu-x86_64"
 ITERATIONS = 250
-RUN = "portability"
+RUN = "run"
 EXAMPLES = Path("data/flat/train.npz")
 FILES = ("weights.npz", "costs.csv")
 # Two of Intel and two of AMD, with different caches; qemu has no AVX-512 that TensorFlow runs on.
@@ -74,19 +74,23 @@ def train(machine: Machine, root: Path, iterations: int = ITERATIONS) -> Outcome
         return Outcome(*(sha256((folder / file).read_bytes()) for file in FILES))
 
 
-def stage(
-    machine: Machine, root: Path, folder: Path, iterations: int
-) -> subprocess.CompletedProcess[str]:
-    """Run `stages.train` on a machine; it writes `FILES` into the folder."""
+def prepare(root: Path, folder: Path, iterations: int) -> list[str]:
+    """Make a folder to train one run in; give the command, which writes `FILES` into it."""
     yaml = YAML(typ="safe", pure=True)
     params = yaml.load((root / PARAMS).read_text(encoding="utf-8"))
     params["runs"] = {RUN: {"iterations": iterations, "min_test_accuracy": 0.0}}
     with (folder / PARAMS).open("w", encoding="utf-8") as file:
         yaml.dump(params, file)
     shutil.copy(root / DATASETS, folder)
-    command = [*machine.command, sys.executable, "-m", "stages.train", RUN, str(root / EXAMPLES)]
+    return [sys.executable, "-m", "stages.train", RUN, str(root / EXAMPLES), *FILES]
+
+
+def stage(
+    machine: Machine, root: Path, folder: Path, iterations: int
+) -> subprocess.CompletedProcess[str]:
+    """Run `stages.train` on a machine; it writes `FILES` into the folder."""
     return subprocess.run(
-        [*command, *FILES],
+        [*machine.command, *prepare(root, folder, iterations)],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(root)},
         capture_output=True,
