@@ -233,6 +233,7 @@ def _results(project: Project) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in kept}
 
 
+@pytest.mark.slow
 def test_training_anew_gives_the_same(copy: Project) -> None:
     """Forced to run again, fetch, flatten and train give the same bytes."""
     before = _results(copy)

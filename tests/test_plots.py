@@ -80,6 +80,7 @@ def test_a_picture_says_nothing_of_where_and_when(name: str) -> None:
     assert {"dpi"} == set(_open(PICTURES[name]()).info)
 
 
+@pytest.mark.slow
 def test_the_same_bytes_elsewhere(tmp_path: Path) -> None:
     """Neither time zone, locale, backend nor the user's own matplotlib settings change any."""
     program = (

@@ -33,6 +33,7 @@ def test_comparison_is_paired() -> None:
     assert pytest.approx(2 * np.sqrt(3), abs=1e-5) == found["t"]
 
 
+@pytest.mark.slow
 def test_study_of_the_synthetic_dataset(folder: Folder) -> None:
     """Each run with each seed is a row, the first seed that of the pipeline's own run, and the
     gate's reference is of all of them.

@@ -152,6 +152,7 @@ def test_the_data_and_the_weights_are_named(reported: Folder) -> None:
             assert wanted in words
 
 
+@pytest.mark.slow
 def test_the_same_bytes_elsewhere(reported: Folder) -> None:
     """In another process, time zone and locale, all files are the same."""
 

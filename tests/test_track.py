@@ -208,6 +208,7 @@ def mounted(folder: Path, size: str) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["artifacts", "database"])
 def test_a_full_disk_is_one_line(finished: Folder, empty_store: Path, place: str) -> None:
     """Nothing is doubled, and with room again the run is completed."""
@@ -233,6 +234,7 @@ def test_a_full_disk_is_one_line(finished: Folder, empty_store: Path, place: str
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["repository", "database"])
 def test_a_store_that_is_read_only_is_one_line(
     finished: Folder, empty_store: Path, monkeypatch: pytest.MonkeyPatch, place: str
