@@ -86,6 +86,7 @@ def main() -> None:
     parser.add_argument("predictions", type=Path, help="where answers go: plots/predictions")
     arguments = parser.parse_args()
     chosen = settings.load()
+    chosen.check_folder(arguments.models)
     parts = {part: arrays.load_examples(arguments.flat / f"{part}.npz") for part in arrays.PARTS}
     accuracies: dict[str, Result] = {}
     matrices: dict[str, pd.DataFrame] = {}
@@ -107,8 +108,6 @@ def main() -> None:
             arguments.predictions / f"{name}.csv",
             answers["test"].to_csv(index_label="image", float_format="%.6f"),
         )
-    for name in sorted({path.name for path in arguments.models.iterdir()} - set(chosen.runs)):
-        say(f"note: {arguments.models / name} is of no run in {settings.PARAMS}; delete it")
     results.save(arguments.metrics / ACCURACY.name, accuracies)
     per_run = {name: per_class(matrix) for name, matrix in matrices.items()}
     _write(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -108,7 +108,7 @@ def gather(read: Read) -> Iterator[Record]:
     results = parse(lock.verified(read, ACCURACY.as_posix()), ACCURACY)
     per_class = lock.verified(read, PER_CLASS)
     for stage in ("evaluate", *(f"train@{run}" for run in results)):
-        lock.check(stage)
+        lock.check(stage, results)
     for run, result in results.items():
         costs = lock.verified(read, f"costs/{run}.csv")
         weights = lock.verified(read, f"models/{run}/weights.npz")
@@ -169,8 +169,15 @@ class _Lock:
         except KeyError:
             raise InputError(f"{LOCK}: no stage made {path}; run `dvc repro`") from None
 
-    def check(self, stage: str) -> None:
+    def check(self, stage: str, runs: Collection[str]) -> None:
         """See that a stage was run on the files that other stages have made since.
+
+        Parameters
+        ----------
+        stage
+            Its name in dvc.lock.
+        runs
+            Those that were evaluated: a folder that a stage depends on has their files alone.
 
         Raises
         ------
@@ -179,21 +186,22 @@ class _Lock:
         """
         for dependency in self._stages.get(stage, {}).get("deps", ()):
             path = dependency["path"]
-            made = self._digests.get(path) or self._folder(path, dependency.get("nfiles"))
+            made = self._digests.get(path) or self._folder(path, runs)
             if made and made != dependency.get("md5"):
                 raise InputError(f"{LOCK}: {stage} was run on an earlier {path}; run `dvc repro`")
 
-    def _folder(self, path: str, files: int | None) -> str | None:
-        """Give the digest of a folder as DVC does, of the list of its files, if all are known."""
+    def _folder(self, path: str, runs: Collection[str]) -> str | None:
+        """Give the digest of a folder as DVC does, of the list of its files; None if it has none.
+
+        A run that was renamed or removed stays in dvc.lock, so its files are left out.
+        """
         inside = [
             {"md5": digest, "relpath": name.removeprefix(f"{path}/")}
             for name, digest in sorted(self._digests.items())
-            if name.startswith(f"{path}/")
+            if name.startswith(tuple(f"{path}/{run}/" for run in runs))
         ]
-        if len(inside) != files:
-            return None
         listed = json.dumps(inside, sort_keys=True).encode()
-        return hashlib.md5(listed, usedforsecurity=False).hexdigest() + ".dir"
+        return hashlib.md5(listed, usedforsecurity=False).hexdigest() + ".dir" if inside else None
 
     def verified(self, read: Read, path: str) -> bytes:
         """Read a file, and compare it with its digest."""

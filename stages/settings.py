@@ -8,6 +8,7 @@ twice is an error.
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -301,6 +302,26 @@ class Settings:
         if name not in self.runs:
             raise InputError(f"{PARAMS}: runs: no run {name!r}, there are: {', '.join(self.runs)}")
         return self.runs[name]
+
+    def check_folder(self, folder: Path) -> None:
+        """See that a folder that stages depend on as a whole has files of these runs alone.
+
+        Otherwise dvc.lock would speak of what a removed or renamed run has left, and a new clone
+        could not follow it.
+
+        Raises
+        ------
+        InputError
+            If there are others; it says how to delete them.
+        """
+        # Hidden files are in .dvcignore, and an empty folder is nothing to DVC.
+        found = {
+            path.relative_to(folder).parts[0] for path in folder.rglob("[!.]*") if path.is_file()
+        }
+        others = sorted(name for name in found if Path(name).stem not in self.runs)
+        if others:
+            paths = shlex.join(str(folder / name) for name in others)
+            raise InputError(f"{folder}: of no run in {PARAMS}: {paths}; `rm -r {paths}`")
 
 
 def load() -> Settings:

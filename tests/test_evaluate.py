@@ -97,13 +97,15 @@ def test_the_bytes_are_the_same_every_time(measurable: Folder) -> None:
     assert first == measure()
 
 
-def test_a_model_of_no_run_is_said(measurable: Folder) -> None:
-    """What a removed run left is not measured, and pointed out."""
+def test_a_model_of_no_run_is_refused(measurable: Folder) -> None:
+    """What a removed run left would stand in dvc.lock: the error says how to delete it."""
     arrays.save(Path("models/old/weights.npz"), BRIGHTEST)
     outcome = measurable.run("evaluate", *ARGUMENTS)
-    assert 0 == outcome.status
-    assert "note: models/old is of no run in params.yaml; delete it\n" in outcome.out
-    assert ["short", "long"] == list(results.load(Path("metrics/accuracy.json")))
+    said = "models: of no run in params.yaml: models/old; `rm -r models/old`"
+    assert (2, said) == (outcome.status, outcome.error())
+    assert not Path("metrics").exists()
+    Path("models/old/weights.npz").unlink()
+    assert 0 == measurable.run("evaluate", *ARGUMENTS).status
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
+import re
+import shutil
+import subprocess
 from io import StringIO
 
 import numpy as np
@@ -281,6 +284,25 @@ def test_a_wrong_parameter_stops_repro(copy: Project) -> None:
         copy.edit("params.yaml", wrong, right)
     assert "iteration 0," not in copy.do("dvc", "repro")
     assert before == _results(copy)
+
+
+@pytest.mark.slow
+def test_a_renamed_run(copy: Project) -> None:
+    """What it left is to be deleted, as the errors say; then dvc.lock is that of a new clone."""
+    copy.edit("params.yaml", "  short:", "  brief:")
+    for folder, left in (("models", "short"), ("costs", "short.csv")):
+        outcome = copy.run("dvc", "repro")
+        said = (
+            f"error: {folder}: of no run in params.yaml: {folder}/{left}; `rm -r {folder}/{left}`"
+        )
+        assert said in outcome.err.splitlines()
+        subprocess.run(["rm", "-r", f"{folder}/{left}"], cwd=copy.path, check=True)
+    assert re.search(r"^brief: .* tracked as run", copy.do("dvc", "repro"), re.MULTILINE)
+    locked = (copy.path / "dvc.lock").read_text()
+    for name in ("models", "costs", "plots"):
+        shutil.rmtree(copy.path / name)
+    copy.do("dvc", "repro", "--force")
+    assert locked == (copy.path / "dvc.lock").read_text()
 
 
 def test_a_damaged_raw_file_is_fetched_again(copy: Project, server: Server) -> None:

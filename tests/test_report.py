@@ -209,6 +209,15 @@ def test_a_missing_input(evaluated: Folder, missing: str) -> None:
     assert not Path("MODEL_CARD.md").exists()
 
 
+def test_costs_of_no_run_are_refused(evaluated: Folder) -> None:
+    """What a removed run left would stand in dvc.lock: the error says how to delete it."""
+    shutil.copy("costs/long.csv", "costs/old.csv")
+    outcome = evaluated.run("report", *ARGUMENTS)
+    said = "costs: of no run in params.yaml: costs/old.csv; `rm -r costs/old.csv`"
+    assert (2, said) == (outcome.status, outcome.error())
+    assert not Path("MODEL_CARD.md").exists()
+
+
 def _shorten(path: str) -> None:
     lines = Path(path).read_text().splitlines(keepends=True)
     Path(path).write_text("".join(lines[:-1]))
