@@ -2,11 +2,13 @@
 
     python -m benchmarks.peers.pipeline data/flat 1000 10000
 
-It takes the settings of params.yaml, and the images as uint8, for that is how it keeps them.
+It takes the settings of params.yaml, and the images as uint8, for that is how it keeps them. With
+--plain the sums are cut as suits the processor: what the loop would be if its bytes might differ.
 """
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -16,10 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.peers import contest
-from stages import inference, settings
+from stages import inference, network, settings
 from stages.arrays import Examples
 from stages.inference import Weights
-from stages.network import Training
 
 
 def train(
@@ -27,7 +28,7 @@ def train(
 ) -> Iterator[contest.Predict]:
     """Train with the compiled loop."""
     examples = Examples(images, labels.astype(np.uint8))
-    training = Training(settings.load().train, examples, contest.CLASSES)
+    training = network.Training(settings.load().train, examples, contest.CLASSES)
     for iterations in contest.sections(stops):
         deque(training.costs(iterations), maxlen=0)
         weights = training.weights()
@@ -40,7 +41,15 @@ def _predict(weights: Weights, images: NDArray[Any]) -> NDArray[Any]:
 
 def main() -> None:
     """Read the arguments and train."""
-    arguments = contest.command_line("pipeline", __doc__).parse_args()
+    parser = contest.command_line("pipeline", __doc__)
+    parser.add_argument("--plain", action="store_true", help="let sums depend on the processor")
+    arguments = parser.parse_args()
+    if arguments.plain:
+        import tensorflow as tf
+
+        # XLA reads its flags when it first compiles, which is later.
+        os.environ["XLA_FLAGS"] = ""
+        network.multiply = tf.matmul
     contest.run(train, arguments.flat, arguments.stops, package="tensorflow", floats=False)
 
 
