@@ -105,8 +105,8 @@ COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-anno
 	@.venv-bench/bin/python -m pip install --quiet --group bench
 	@touch $@
 
-clean: ## Delete what was made and installed, except DVC's cache
-	rm -rf $(VENV) .venv-bench data models costs plots .cache .mypy_cache .pytest_cache .ruff_cache
+clean: ## Delete what was made and installed, but for DVC's cache and the MLflow store
+	rm -rf $(VENV) .venv-bench data models costs plots dvc_plots .cache .dvc-state .mypy_cache .pytest_cache .ruff_cache
 
 # An installation that was interrupted has no stamp, so the next call does it again.
 $(VENV)/installed: requirements.lock

@@ -1,6 +1,6 @@
 """Measure every run of params.yaml on all training, validation and test images.
 
-    python -m stages.evaluate data/flat models metrics plots/predictions
+    python -m stages.evaluate data/flat models costs metrics plots/predictions
 
 About two seconds for two runs on 70,000 images. It writes accuracy.json, per_class.csv and
 confusion.csv into metrics, and a run's answer for each test image into plots/predictions.
@@ -82,11 +82,12 @@ def main() -> None:
     parser = command_line("evaluate", __doc__)
     parser.add_argument("flat", type=Path, help="where the arrays are: data/flat")
     parser.add_argument("models", type=Path, help="where each run's weights are: models")
+    parser.add_argument("costs", type=Path, help="where each run's costs are: costs")
     parser.add_argument("metrics", type=Path, help="where the results go: metrics")
     parser.add_argument("predictions", type=Path, help="where answers go: plots/predictions")
     arguments = parser.parse_args()
     chosen = settings.load()
-    chosen.check_folder(arguments.models)
+    chosen.check_folders(arguments.models, arguments.costs)
     parts = {part: arrays.load_examples(arguments.flat / f"{part}.npz") for part in arrays.PARTS}
     accuracies: dict[str, Result] = {}
     matrices: dict[str, pd.DataFrame] = {}

@@ -78,12 +78,17 @@ def _dvc_status() -> Mapping[str, list[Any]]:
     So every file is read, and a byte that a disk has changed is found.
     """
     # Here, and not above: what is wrong with the settings is said before this second is spent.
+    from dvc.lock import LockError
     from dvc.repo import Repo
 
     with tempfile.TemporaryDirectory() as memory:
         try:
             with Repo(config={"core": {"site_cache_dir": memory}}) as repo:
                 status: Mapping[str, list[Any]] = repo.status(["evaluate"], with_deps=True)
+        except LockError:
+            raise StageError(
+                "another DVC command is at work here; run the gate again when it has ended"
+            ) from None
         except Exception as error:  # noqa: BLE001 - a damaged dvc.lock makes DVC raise anything
             raise StageError(
                 f"cannot compare with dvc.lock: {error or type(error).__name__}; if it is "

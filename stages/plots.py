@@ -77,6 +77,11 @@ def _png(figure: Figure) -> bytes:
     return file.getvalue()
 
 
+def _positional(value: float, _: int) -> str:
+    """Write the label of an axis with all its digits: 0.00001, not 1e-05."""
+    return np.format_float_positional(value, trim="-")
+
+
 def smoothed(costs: NDArray[np.float64], window_iterations: int) -> NDArray[np.float64]:
     """Give the running median of the costs; shape (iterations,).
 
@@ -147,7 +152,7 @@ def costs(
             label="printed in the tutorial",
         )  # fmt: skip
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(_positional))
     axes.set_ylabel("batch cost (nats)")
     longest = max(len(values) for values in curves.values())
     if several:
@@ -521,7 +526,7 @@ def _cost_cloud(axes: Axes, results: pd.DataFrame, published: Mapping[int, float
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(_positional))
     axes.set_xlabel("iteration, counted from 1 (every 100th)")
     axes.set_ylabel("batch cost (nats)")
     axes.set_title("Cost of one batch")

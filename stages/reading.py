@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stages import arrays, handwriting, inference
 from stages.console import InputError
 from stages.inference import Weights
-from stages.settings import Settings
+from stages.settings import DATASETS, Settings
 
 MODELS = Path("models")
 
@@ -61,9 +61,16 @@ def load(run: str, chosen: Settings) -> Reader:
     Raises
     ------
     InputError
-        If there is no such run, or its weights are missing or for other images or classes.
+        If there is no such run, its weights are missing or for other images or classes, or the
+        dataset has images of a size to which pictures are not prepared.
     """
     chosen.run(run)
+    size = (handwriting.SIZE, handwriting.SIZE)
+    if chosen.dataset.image_shape != size:
+        raise InputError(
+            f"{DATASETS}: {chosen.dataset_name}.image_shape: is {chosen.dataset.image_shape}; "
+            f"pictures can be read for images of {size} alone"
+        )
     path = MODELS / run / "weights.npz"
     weights, classes = arrays.load_weights(path), chosen.dataset.classes
     wanted = (handwriting.SIZE**2, len(classes))

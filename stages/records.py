@@ -198,7 +198,7 @@ class _Lock:
         inside = [
             {"md5": digest, "relpath": name.removeprefix(f"{path}/")}
             for name, digest in sorted(self._digests.items())
-            if name.startswith(tuple(f"{path}/{run}/" for run in runs))
+            if name.startswith(f"{path}/") and _run(name) in runs
         ]
         listed = json.dumps(inside, sort_keys=True).encode()
         return hashlib.md5(listed, usedforsecurity=False).hexdigest() + ".dir" if inside else None
@@ -213,6 +213,11 @@ class _Lock:
                 "that finds nothing to do"
             )
         return content
+
+
+def _run(path: str) -> str:
+    """Name the run that models/RUN/weights.npz or costs/RUN.csv is of."""
+    return Path(path).parts[1].partition(".")[0]
 
 
 def _content(read: Read, path: str) -> bytes:

@@ -52,7 +52,6 @@ def main() -> None:
     parser.add_argument("card", type=Path, help="the model card: MODEL_CARD.md")
     arguments = parser.parse_args()
     chosen = settings.load()
-    chosen.check_folder(arguments.costs)
     table = list(pages.rows(chosen, results.load(arguments.metrics / ACCURACY.name)))
     test = arrays.load_examples(arguments.test)
     runs = {name: evidence.read(name, arguments, chosen) for name in chosen.runs}

@@ -246,8 +246,8 @@ class Dataset(Section):
 
     Attributes
     ----------
-    title, homepage, licence, citation, description
-        For the pages that show results made from it.
+    title, homepage, licence, citation, description, caveats
+        For the pages that show results made from it; the last two may be left out.
     classes
         The name of each label, from 0 on.
     image_shape
@@ -263,6 +263,7 @@ class Dataset(Section):
     licence: str
     citation: str
     description: str = ""
+    caveats: Annotated[tuple[str, ...], Field(strict=False)] = ()
     classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=256, strict=False)]
     image_shape: Annotated[tuple[PositiveInteger, PositiveInteger], Field(strict=False)]
     files: dict[FileName, File]
@@ -303,8 +304,8 @@ class Settings:
             raise InputError(f"{PARAMS}: runs: no run {name!r}, there are: {', '.join(self.runs)}")
         return self.runs[name]
 
-    def check_folder(self, folder: Path) -> None:
-        """See that a folder that stages depend on as a whole has files of these runs alone.
+    def check_folders(self, *folders: Path) -> None:
+        """See that folders that stages depend on as a whole have files of these runs alone.
 
         Otherwise dvc.lock would speak of what a removed or renamed run has left, and a new clone
         could not follow it.
@@ -316,12 +317,14 @@ class Settings:
         """
         # Hidden files are in .dvcignore, and an empty folder is nothing to DVC.
         found = {
-            path.relative_to(folder).parts[0] for path in folder.rglob("[!.]*") if path.is_file()
+            folder / path.relative_to(folder).parts[0]
+            for folder in folders
+            for path in folder.rglob("[!.]*")
+            if path.is_file()
         }
-        others = sorted(name for name in found if Path(name).stem not in self.runs)
+        others = shlex.join(str(path) for path in sorted(found) if path.stem not in self.runs)
         if others:
-            paths = shlex.join(str(folder / name) for name in others)
-            raise InputError(f"{folder}: of no run in {PARAMS}: {paths}; `rm -r {paths}`")
+            raise InputError(f"{others}: of no run in {PARAMS}; `rm -r {others}`, and go on")
 
 
 def load() -> Settings:
@@ -432,5 +435,7 @@ def _problems(errors: list[ErrorDetails], above: tuple[str, ...]) -> Iterator[st
 
 
 def _what_is_right(message: str) -> str:
+    # What YAML has is a list, whatever it becomes here.
+    message = message.replace("tuple", "list")
     # pydantic begins with "Input should", "Value error," and the like: the value stands before.
     return message[message.index("should") :] if "should" in message else message

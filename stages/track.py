@@ -30,7 +30,7 @@ def _earlier(root: Path) -> Iterator[tuple[Record, Provenance]]:
         try:
             yield from ((record, origin) for record in list(records.gather(read)))
         except InputError as error:
-            say(f"{(origin.commit or '')[:8]}: left out: {error}")
+            say(f"{_name(origin)}: left out: {error}")
 
 
 def main() -> None:
@@ -58,14 +58,18 @@ def _add(root: Path, current: list[Record], *, earlier: bool) -> None:
     with open_store(root) as opened:
         origin = provenance.here()
         for record in current:
-            _report(record, opened.add(record, origin, Path("plots/pictures")))
+            _report(record, "", opened.add(record, origin, Path("plots/pictures")))
         for record, origin in _earlier(root) if earlier else ():
-            _report(record, opened.add(record, origin, None))
+            _report(record, f"{_name(origin)}: ", opened.add(record, origin, None))
 
 
-def _report(record: Record, run_id: str | None) -> None:
+def _name(origin: Provenance) -> str:
+    return origin.experiment or (origin.commit or "")[:8]
+
+
+def _report(record: Record, place: str, run_id: str | None) -> None:
     shown = f"{record.run}: {record.result.iterations:,} iterations, test {record.result.test:.2%}"
-    say(f"{shown}: {'in MLflow already' if run_id is None else f'tracked as run {run_id}'}")
+    say(f"{place}{shown}: {'in MLflow already' if run_id is None else f'tracked as run {run_id}'}")
 
 
 if __name__ == "__main__":

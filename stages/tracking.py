@@ -186,8 +186,10 @@ class Store:
     ) -> str:
         # One time: between two MLflow would show how long this took, as if it were the training.
         now = origin.seconds * 1000 if origin.seconds else time.time_ns() // 1_000_000
+        # In a list of many experiments each has runs of the same names.
+        name = f"{record.run} ({origin.experiment})" if origin.experiment else record.run
         run_id: str = self._client.create_run(
-            experiment, now, run_name=record.run, tags=_tags(record, origin)
+            experiment, now, run_name=name, tags=_tags(record, origin)
         ).info.run_id
         # Until it is whole it counts as failed: whatever ends this process leaves none RUNNING.
         self._client.set_terminated(run_id, "FAILED", now)

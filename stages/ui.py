@@ -129,7 +129,7 @@ def main() -> None:
         return
     with served(arguments.port, root) as server, suppress(KeyboardInterrupt):
         _wait_until_served(base, server)
-        say("\n".join([*lines, "Ctrl-C ends it"]))
+        say("\n".join([*lines, "Ctrl+C ends it"]))
         status = server.wait()
         raise StageError(f"mlflow server ended with status {status}; what it said stands above")
 

@@ -189,7 +189,7 @@ def _write(path: Path, content: str) -> None:
 
 def main() -> None:
     """Read the test images and the weights, measure, and write the results."""
-    command_line("handwriting", __doc__).parse_args()
+    command_line("handwriting", __doc__, "studies").parse_args()
     chosen = settings.load()
     readers = {name: reading.load(name, chosen) for name in chosen.runs}
     test = arrays.load_examples(TEST)

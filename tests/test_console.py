@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
+from conftest import ROOT
 
 from stages import console
 from stages.console import InputError, StageError
@@ -68,3 +71,12 @@ def test_garbage_is_collected_after_an_import_that_fails() -> None:
         assert not gc.isenabled()
         raise ImportError
     assert gc.isenabled()
+
+
+def test_a_python_without_the_packages_is_said() -> None:
+    """Outside of .venv a command is one line with what to do, and no traceback."""
+    command = [sys.executable, "-S", "-m", "stages.gate"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert 1 == done.returncode
+    assert done.stderr.startswith(f"error: {sys.executable} has not the packages")
+    assert 1 == done.stderr.count("\n")

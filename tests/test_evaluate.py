@@ -57,7 +57,7 @@ def measurable(folder: Folder) -> Folder:
     return folder
 
 
-ARGUMENTS = ("flat", "models", "metrics", "plots")
+ARGUMENTS = ("flat", "models", "costs", "metrics", "plots")
 
 
 def test_the_command(measurable: Folder) -> None:
@@ -97,13 +97,16 @@ def test_the_bytes_are_the_same_every_time(measurable: Folder) -> None:
     assert first == measure()
 
 
-def test_a_model_of_no_run_is_refused(measurable: Folder) -> None:
-    """What a removed run left would stand in dvc.lock: the error says how to delete it."""
+def test_files_of_no_run_are_refused(measurable: Folder) -> None:
+    """What a removed run left would stand in dvc.lock: the error says how to delete all of it."""
+    measurable.put("costs", {"long.csv": b"", "old.csv": b"", ".long.csv.1.partial": b""})
     arrays.save(Path("models/old/weights.npz"), BRIGHTEST)
     outcome = measurable.run("evaluate", *ARGUMENTS)
-    said = "models: of no run in params.yaml: models/old; `rm -r models/old`"
-    assert (2, said) == (outcome.status, outcome.error())
+    left = "costs/old.csv models/old"
+    assert 2 == outcome.status
+    assert f"{left}: of no run in params.yaml; `rm -r {left}`, and go on" == outcome.error()
     assert not Path("metrics").exists()
+    Path("costs/old.csv").unlink()
     Path("models/old/weights.npz").unlink()
     assert 0 == measurable.run("evaluate", *ARGUMENTS).status
 

@@ -95,7 +95,7 @@ def test_wrong_settings_stop_every_stage(folder: Folder, stage: str) -> None:
     """A misspelt parameter is named before anything is read or written."""
     folder.params["train"]["learning_rat"] = folder.params["train"].pop("learning_rate")
     folder.write()
-    arguments = {"fetch": 1, "flatten": 2, "train": 4, "evaluate": 4}[stage] * ["x"]
+    arguments = {"fetch": 1, "flatten": 2, "train": 4, "evaluate": 5}[stage] * ["x"]
     outcome = folder.run(stage, *arguments)
     assert 2 == outcome.status
     expected = "params.yaml: train.learning_rat: unknown name, did you mean learning_rate?"

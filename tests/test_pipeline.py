@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from io import StringIO
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -130,7 +131,7 @@ def _imported(outcome: Outcome) -> set[str]:
     [
         ("fetch", "data/raw"),
         ("flatten", "data/raw", "data/flat"),
-        ("evaluate", "data/flat", "models", "metrics", "plots/predictions"),
+        ("evaluate", "data/flat", "models", "costs", "metrics", "plots/predictions"),
         ("gate",),
     ],
 )
@@ -288,21 +289,38 @@ def test_a_wrong_parameter_stops_repro(copy: Project) -> None:
 
 @pytest.mark.slow
 def test_a_renamed_run(copy: Project) -> None:
-    """What it left is to be deleted, as the errors say; then dvc.lock is that of a new clone."""
+    """What it left is to be deleted, as the error says; then dvc.lock is that of a new clone."""
     copy.edit("params.yaml", "  short:", "  brief:")
-    for folder, left in (("models", "short"), ("costs", "short.csv")):
-        outcome = copy.run("dvc", "repro")
-        said = (
-            f"error: {folder}: of no run in params.yaml: {folder}/{left}; `rm -r {folder}/{left}`"
-        )
-        assert said in outcome.err.splitlines()
-        subprocess.run(["rm", "-r", f"{folder}/{left}"], cwd=copy.path, check=True)
+    left = ["costs/short.csv", "models/short"]
+    refused = copy.run("dvc", "repro")
+    assert f"`rm -r {' '.join(left)}`, and go on" in refused.err
+    subprocess.run(["rm", "-r", *left], cwd=copy.path, check=True)
     assert re.search(r"^brief: .* tracked as run", copy.do("dvc", "repro"), re.MULTILINE)
     locked = (copy.path / "dvc.lock").read_text()
     for name in ("models", "costs", "plots"):
         shutil.rmtree(copy.path / name)
     copy.do("dvc", "repro", "--force")
     assert locked == (copy.path / "dvc.lock").read_text()
+
+
+def test_every_run_has_a_plot(copy: Project) -> None:
+    """DVC draws the costs of a third run as those of the others."""
+    copy.edit(
+        "params.yaml", "runs:\n", "runs:\n  third: {iterations: 30, min_test_accuracy: 0.1}\n"
+    )
+    copy.do("dvc", "repro", "evaluate")
+    drawn = json.loads(copy.do("dvc", "plots", "show", "--json"))["data"]
+    costs = {Path(name).stem for name in drawn if name.startswith("costs/")}
+    assert {"third", *ITERATIONS} == costs
+
+
+def test_no_shell_reads_the_name_of_a_run(copy: Project) -> None:
+    """A name with a shell's signs in it is refused before `train` would hand it to one."""
+    copy.edit("params.yaml", "  short:", '  "a; touch entered; b":')
+    refused = copy.run("dvc", "repro")
+    assert 0 != refused.status
+    assert "should be made of letters, digits, - and _ only" in refused.err
+    assert not (copy.path / "entered").exists()
 
 
 def test_a_damaged_raw_file_is_fetched_again(copy: Project, server: Server) -> None:

@@ -153,6 +153,16 @@ def test_missing_weights_are_wrong_input(folder: Path, predict: Predict) -> None
     assert "error: models/long/weights.npz: not found; `dvc repro` makes it\n" == done.stderr
 
 
+def test_images_of_another_size_are_named(folder: Path, predict: Predict) -> None:
+    """Pictures are prepared to 28 x 28 pixels, and the error says that the dataset has others."""
+    datasets = folder / "datasets.yaml"
+    datasets.write_text(datasets.read_text().replace("[28, 28]", "[14, 10]"))
+    done = predict(draw(folder / "one.png"))
+    assert 2 == done.returncode
+    said = "datasets.yaml: mnist.image_shape: is (14, 10); pictures can be read for images of"
+    assert done.stderr.startswith(f"error: {said} (28, 28) alone")
+
+
 @pytest.mark.parametrize(("pixels", "classes"), [(783, 10), (784, 9)])
 def test_weights_for_something_else_are_wrong_input(
     folder: Path, predict: Predict, pixels: int, classes: int

@@ -21,15 +21,18 @@ def _runs(project: Project) -> list[tuple[str, str]]:
 
 
 def test_a_repro_during_another(stalling: Server, tmp_path: Path) -> None:
-    """The second says which process is at work, and the first ends as if it was alone."""
+    """It says which process is at work, and so does the gate; the first ends as if alone."""
     project = make_project(tmp_path, f"{stalling.url}/data/{{file}}")
     with in_the_middle(project, stalling) as first:
         second = project.run("dvc", "repro", "fetch")
+        gate = project.run("python", "-m", "stages.gate")
         stalling.released.set()
         out, err = first.communicate()
     assert 0 != second.status
     assert "is busy, it is being blocked by" in second.err
     assert f"(PID {first.pid}): " in second.err
+    said = "another DVC command is at work here; run the gate again when it has ended"
+    assert (1, said) == (gate.status, gate.error())
     assert 0 == first.returncode, out + err
     raw = project.path / "data/raw"
     assert CONTENTS == {path.name: path.read_bytes() for path in raw.iterdir()}

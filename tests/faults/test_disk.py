@@ -20,7 +20,7 @@ OLD = b"an earlier result"
 STAGES = (
     ("fetch", ("out",), "train-images-idx3-ubyte"),
     ("flatten", ("raw", "out"), "train.npz"),
-    ("evaluate", ("flat", "models", "out", "out"), "short.csv"),
+    ("evaluate", ("flat", "models", "costs", "out", "out"), "short.csv"),
 )
 
 
