@@ -17,9 +17,9 @@ BIN := $(VENV)/bin
 INSTALL = PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --require-hashes
 
 help: ## List what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-repro: $(VENV)/installed ## Fetch, flatten, train, evaluate and report whatever is not up to date
+repro: $(VENV)/installed ## Fetch, flatten, train, evaluate, report and track whatever is not up to date
 	@$(BIN)/dvc repro
 
 # DVC takes what it has seen before, and what is read-only in its cache, for right unread. A kill

@@ -15,7 +15,7 @@ import os
 import platform
 import subprocess
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import Namespace
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import distributions
@@ -26,8 +26,8 @@ from benchmarks import comparison, picture
 from benchmarks.cases import FLAT, PEERS_PYTHON, RAW, ROOT, Case, cases
 from benchmarks.measurements import Measurements
 from stages import provenance
-from stages.console import InputError, StageError, progress, run, say
-from stages.files import replacing
+from stages.console import InputError, StageError, command_line, progress, run, say
+from stages.files import write
 
 ROUNDS, QUICK_ROUNDS = 5, 1
 FOLDER = ROOT / "benchmarks"
@@ -55,6 +55,10 @@ def digest() -> str:
 def main() -> None:
     """Measure what is not measured yet, and write the table and the picture."""
     arguments = _arguments()
+    if sys.platform != "linux":
+        raise InputError(
+            f"this is {sys.platform}; memory and processors are read as Linux has them"
+        )
     if not (FLAT / "test.npz").exists() or not RAW.exists():
         raise InputError(f"{FLAT}: not complete; `make repro` makes it")
     rounds = arguments.rounds or (QUICK_ROUNDS if arguments.quick else ROUNDS)
@@ -88,11 +92,7 @@ def main() -> None:
 
 
 def _arguments() -> Namespace:
-    parser = ArgumentParser(
-        prog="python -m benchmarks",
-        description=__doc__,
-        formatter_class=RawDescriptionHelpFormatter,
-    )
+    parser = command_line("benchmarks", __doc__)
     parser.add_argument("--quick", action="store_true", help="measure each case once")
     parser.add_argument("--rounds", type=int, help=f"how often: {ROUNDS}")
     parser.add_argument("--only", nargs="+", metavar="WORD", help="cases with this in their name")
@@ -133,8 +133,7 @@ def _versions() -> Iterator[str]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    with replacing(path) as file:
-        file.write(content)
+    write(path, content)
     say(f"{path}: written")
 
 

@@ -21,7 +21,7 @@ from time import perf_counter
 
 from stages import arrays, pages, provenance, settings
 from stages.console import command_line, run, say
-from stages.files import replacing
+from stages.files import write
 from stages.network import Training
 
 ITERATIONS = 500
@@ -89,7 +89,7 @@ def time_of_an_iteration(trainings: list[Training]) -> float:
 
 def main() -> None:
     """Read the argument, measure, and write the page."""
-    parser = command_line("profile", __doc__, "benchmarks")
+    parser = command_line("benchmarks.profile", __doc__)
     parser.add_argument("flat", type=Path, help="where the arrays are: data/flat")
     flat = parser.parse_args().flat
     chosen = settings.load()
@@ -115,8 +115,7 @@ def main() -> None:
         "alone": median(alone for alone, _ in timed),
         "side_by_side": median(both for _, both in timed),
     }
-    with replacing(WRITTEN) as file:
-        file.write(pages.render("profile.md", context).encode())
+    write(WRITTEN, pages.render("profile.md", context).encode())
     say(f"{WRITTEN}: {len(found)} kernels")
 
 

@@ -5,7 +5,7 @@
 Needs data/flat (`make repro`) and Ray (`make sweep`); ten minutes on two cores. Trials of 1,000
 iterations: with one worker, with two, and in two processes that do the same in a loop of their own,
 without Ray and without MLflow. A rate is that of the trials after each worker's first, which
-imports and compiles. Then the memory of all processes while 200 trials run. It prints a table.
+imports and compiles. Then the memory of all processes while 200 trials run.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ def measure_memory() -> None:
 
 def main() -> None:
     """Read the arguments, measure, and print."""
-    parser = command_line("scaling", __doc__, "benchmarks")
+    parser = command_line("benchmarks.scaling", __doc__)
     parser.add_argument("--loop", type=int, metavar="TRIALS", help="one of the plain loops")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"of the rates: {ROUNDS}")
     parser.add_argument("--part", choices=("rates", "memory"), help="one of both alone")

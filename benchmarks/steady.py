@@ -37,7 +37,7 @@ def operations(widths: list[int], batch_size: int) -> int:
 
 def main() -> None:
     """Read the argument, warm up, and measure in turn."""
-    parser = command_line("steady", __doc__, "benchmarks")
+    parser = command_line("benchmarks.steady", __doc__)
     parser.add_argument("flat", type=Path, help="where the arrays are: data/flat")
     parser.add_argument("--pairs", type=int, default=7, help="how often each is measured: 7")
     arguments = parser.parse_args()

@@ -21,7 +21,7 @@ from stages.tracking import open_store
 
 def main() -> None:
     """Read the argument and the files, and track."""
-    parser = command_line("tracked", __doc__, "benchmarks")
+    parser = command_line("benchmarks.tracked", __doc__)
     parser.add_argument("costs", type=int, help="how many")
     arguments = parser.parse_args()
     record = next(records.gather(records.from_folder(Path())))

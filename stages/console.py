@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import signal
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
@@ -85,13 +86,25 @@ def importing() -> Iterator[None]:
         gc.enable()
 
 
-def command_line(stage: str, doc: str | None, package: str = "stages") -> ArgumentParser:
-    """Make the parser of a stage's arguments; its help is the stage's own docstring."""
+def command_line(module: str, doc: str | None) -> ArgumentParser:
+    """Make the parser of a command's arguments; its help is the module's own docstring."""
     return ArgumentParser(
-        prog=f"python -m {package}.{stage}",
+        prog=f"python -m {module}",
         description=doc,
         formatter_class=RawDescriptionHelpFormatter,
     )
+
+
+def port(text: str) -> int:
+    """Read the argument of ``--port``; raises ValueError where it is none."""
+    if not (text.isdecimal() and int(text) < 1 << 16):
+        raise ValueError
+    return int(text)
+
+
+def shown(text: str) -> str:
+    """Give an address, or a text with some, as anyone may see it: without names and passwords."""
+    return re.sub(r"//[^/\s]*@", "//", text)
 
 
 def say(line: str) -> None:

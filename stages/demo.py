@@ -35,9 +35,9 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stages import arrays, handwriting, reading, settings
+from stages import arrays, handwriting, inference, reading, settings
 from stages.arrays import Examples
-from stages.console import StageError, command_line, run, say
+from stages.console import StageError, command_line, port, run, say
 from stages.handwriting import PictureError
 from stages.reading import Reader
 from stages.settings import Settings
@@ -217,17 +217,12 @@ def about_runs(
         {
             "name": name,
             "iterations": chosen.runs[name].iterations,
-            "test": _accuracy(reader, test),
+            # Measured here, because metrics/ may be of other weights than those that answer.
+            "test": inference.accuracy(reader.weights, test.images, test.labels),
             "classes": reader.classes,
         }
         for name, reader in readers.items()
     ]
-
-
-def _accuracy(reader: Reader, test: Examples) -> float:
-    # Measured here, because metrics/ may be of other weights than those that answer.
-    predicted = reader.read(test.images).probabilities.argmax(axis=1)
-    return int((predicted == test.labels).sum()) / len(test)
 
 
 def listen(port: int | None) -> socket.socket:
@@ -270,16 +265,10 @@ def serve(app: ASGIApp, opened: socket.socket) -> None:
         say("ended")
 
 
-def _port(text: str) -> int:
-    if not (text.isdecimal() and int(text) < 1 << 16):
-        raise ValueError
-    return int(text)
-
-
 def main() -> None:
     """Read the arguments, the settings, the weights and the test images; serve the page."""
-    parser = command_line("demo", __doc__)
-    parser.add_argument("--port", type=_port, help=f"else {PORT}, or the next free one; 0: any")
+    parser = command_line("stages.demo", __doc__)
+    parser.add_argument("--port", type=port, help=f"else {PORT}, or the next free one; 0: any")
     arguments = parser.parse_args()
     chosen = settings.load()
     readers = {name: reading.load(name, chosen) for name in chosen.runs}

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from stages import arrays, inference, results, settings
 from stages.arrays import Examples
 from stages.console import InputError, command_line, run, say
-from stages.files import replacing
+from stages.files import write
 from stages.inference import Weights
 from stages.results import ACCURACY, Result
 
@@ -72,14 +72,9 @@ def per_class(counts: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns, index=counts.index)
 
 
-def _write(path: Path, content: str) -> None:
-    with replacing(path) as file:
-        file.write(content.encode())
-
-
 def main() -> None:
     """Read the arguments, the settings, arrays and weights; write what was measured."""
-    parser = command_line("evaluate", __doc__)
+    parser = command_line("stages.evaluate", __doc__)
     parser.add_argument("flat", type=Path, help="where the arrays are: data/flat")
     parser.add_argument("models", type=Path, help="where each run's weights are: models")
     parser.add_argument("costs", type=Path, help="where each run's costs are: costs")
@@ -105,19 +100,14 @@ def main() -> None:
         matrices[name] = confusion(answers["test"], len(chosen.dataset.classes))
         shown = ", ".join(f"{part} {value:.2%}" for part, value in measured.items())
         say(f"{name}: {shown}")
-        _write(
-            arguments.predictions / f"{name}.csv",
-            answers["test"].to_csv(index_label="image", float_format="%.6f"),
-        )
+        table = answers["test"].to_csv(index_label="image", float_format="%.6f")
+        write(arguments.predictions / f"{name}.csv", table.encode())
     results.save(arguments.metrics / ACCURACY.name, accuracies)
     per_run = {name: per_class(matrix) for name, matrix in matrices.items()}
-    _write(
-        arguments.metrics / "per_class.csv",
-        pd.concat(per_run, names=["run", "class"]).to_csv(float_format="%.6f"),
-    )
-    _write(
-        arguments.metrics / "confusion.csv", pd.concat(matrices, names=["run", "label"]).to_csv()
-    )
+    table = pd.concat(per_run, names=["run", "class"]).to_csv(float_format="%.6f")
+    write(arguments.metrics / "per_class.csv", table.encode())
+    table = pd.concat(matrices, names=["run", "label"]).to_csv()
+    write(arguments.metrics / "confusion.csv", table.encode())
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stages import settings, sources
 from stages.console import StageError, command_line, run, say
-from stages.files import replacing
+from stages.files import write
 from stages.settings import Dataset
 
 
@@ -39,8 +39,7 @@ def fetch(dataset: Dataset, folder: Path) -> None:
             break
         try:
             for name, content in sources.fetch(dataset, source, list(wanted)):
-                with replacing(folder / name) as file:
-                    file.write(content)
+                write(folder / name, content)
                 wanted.remove(name)
                 say(f"{name}: {len(content):,} bytes from {source}")
         except sources.SourceError as error:
@@ -56,7 +55,7 @@ def fetch(dataset: Dataset, folder: Path) -> None:
 
 def main() -> None:
     """Read the arguments and the settings, and fetch."""
-    parser = command_line("fetch", __doc__)
+    parser = command_line("stages.fetch", __doc__)
     parser.add_argument("folder", type=Path, help="where the files go: data/raw")
     arguments = parser.parse_args()
     fetch(settings.load().dataset, arguments.folder)

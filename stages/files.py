@@ -62,6 +62,12 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     _sync(path.parent)
 
 
+def write(path: Path, content: bytes) -> None:
+    """Write a whole file, as `replacing` does."""
+    with replacing(path) as file:
+        file.write(content)
+
+
 def _starter() -> psutil.Process | None:
     """Find the DVC process that runs this stage: the first above it that is not of the stage."""
     for process in psutil.Process().parents() if "DVC_STAGE" in os.environ else ():

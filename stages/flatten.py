@@ -100,7 +100,7 @@ def _read_examples(
 
 def main() -> None:
     """Read the arguments, the settings and the four files, and write the three arrays."""
-    parser = command_line("flatten", __doc__)
+    parser = command_line("stages.flatten", __doc__)
     parser.add_argument("raw", type=Path, help="where the IDX files are: data/raw")
     parser.add_argument("flat", type=Path, help="where the arrays go: data/flat")
     arguments = parser.parse_args()

@@ -124,7 +124,9 @@ def _wrong(answers: pd.DataFrame, classes: Sequence[str]) -> str:
 def cost(evidence: Mapping[str, Evidence], title: str, chosen: Settings) -> Picture:
     """Draw the costs of one run or several, by their names."""
     curves = {name: found.costs for name, found in evidence.items()}
-    png = plots.costs(title, curves, chosen.report.smoothing_iterations, _published(chosen))
+    png = plots.costs(
+        title, curves, chosen.report.smoothing_iterations, tutorial.costs(chosen.dataset_name)
+    )
     medians = {
         name: plots.smoothed(costs, chosen.report.smoothing_iterations)
         for name, costs in curves.items()
@@ -135,14 +137,3 @@ def cost(evidence: Mapping[str, Evidence], title: str, chosen: Settings) -> Pict
         for name, median in medians.items()
     )
     return Picture(png, f"{title}: {shown}")
-
-
-def _published(chosen: Settings) -> Mapping[int, float]:
-    """Give the tutorial's costs, where they are of this dataset."""
-    if chosen.dataset_name != tutorial.DATASET:
-        return {}
-    return {
-        iteration: cost
-        for figures in tutorial.FIGURES.values()
-        for iteration, cost in figures.costs.items()
-    }

@@ -2,7 +2,7 @@
 
     python -m stages.gate
 
-The reference is what trainings with other seeds have reached; a run that is far from it fails, also
+The reference is what trainings with many seeds have reached; a run that is far from it fails, also
 one that is too good. About a second. Exit status 0 if it passes, 1 if not, with the reasons.
 """
 
@@ -126,7 +126,7 @@ def _reference(chosen: Settings) -> Reference | None:
 
 def main() -> None:
     """Read settings, results and reference, compare them, and print each run's margin."""
-    command_line("gate", __doc__).parse_args()
+    command_line("stages.gate", __doc__).parse_args()
     chosen = settings.load()
     measured = results.load(ACCURACY)
     changes = list(differences(_dvc_status()))

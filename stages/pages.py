@@ -54,7 +54,7 @@ def rows(settings: Settings, measured: Mapping[str, Result]) -> Iterator[Row]:
         If a run has not been measured.
     """
     images = settings.dataset.test_images
-    published = tutorial.FIGURES if settings.dataset_name == tutorial.DATASET else {}
+    published = tutorial.figures(settings.dataset_name)
     for run in settings.runs:
         if run not in measured:
             raise InputError(f"{ACCURACY}: has no run {run!r}; `dvc repro` makes it anew")

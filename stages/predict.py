@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from stages import handwriting, reading, settings
 from stages.console import command_line, run
-from stages.files import replacing
+from stages.files import write
 from stages.handwriting import PictureError
 
 
@@ -33,10 +33,10 @@ def digits(path: Path) -> NDArray[np.uint8]:
     PictureError
         If it is missing, no picture, or has no ink.
     """
-    # Not whatever can be opened: a pipe would wait for ever.
-    if path.exists() and not path.is_file():
-        raise PictureError("not a file")
     try:
+        # Not whatever can be opened: a pipe would wait for ever.
+        if path.exists() and not path.is_file():
+            raise PictureError("not a file")
         with path.open("rb") as file:
             return handwriting.digits(handwriting.decode(file))
     except OSError as error:
@@ -45,13 +45,13 @@ def digits(path: Path) -> NDArray[np.uint8]:
 
 def main() -> None:
     """Read the arguments, the weights and the pictures; print the answers."""
-    parser = command_line("predict", __doc__)
+    parser = command_line("stages.predict", __doc__)
     parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="a picture")
     parser.add_argument("--run", help="a name under `runs` in params.yaml; else the longest run")
     parser.add_argument("--grid", type=Path, metavar="OUT.png", help="where the 28 x 28 images go")
     arguments = parser.parse_args()
     chosen = settings.load()
-    reader = reading.load(arguments.run or reading.longest_run(chosen), chosen)
+    reader = reading.load(arguments.run or chosen.longest_run, chosen)
     if isinstance(sys.stdout, TextIOWrapper):
         # The name of a file may have bytes that are no text.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -67,8 +67,7 @@ def main() -> None:
         sys.stdout.flush()
         seen.append(images)
     if arguments.grid and seen:
-        with replacing(arguments.grid) as file:
-            file.write(handwriting.sheet(np.concatenate(seen)))
+        write(arguments.grid, handwriting.sheet(np.concatenate(seen)))
     if len(seen) < len(arguments.images):
         sys.exit(1)
 

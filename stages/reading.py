@@ -81,8 +81,3 @@ def load(run: str, chosen: Settings) -> Reader:
             f"is for {found[0]} and {found[1]}"
         )
     return Reader(weights, classes)
-
-
-def longest_run(chosen: Settings) -> str:
-    """Name the run with the most iterations, which answers where none is asked for."""
-    return max(chosen.runs, key=lambda name: chosen.runs[name].iterations)

@@ -1,4 +1,4 @@
-"""What runs with other seeds have reached: metrics/reference.json.
+"""What runs with many seeds have reached: metrics/reference.json.
 
 Made once of many trainings (`make replicates`), it tells of a new one whether it is of the same
 kind: after the example of MLPerf's reference convergence points. A batch cost is far from normally
@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from stages.console import InputError
-from stages.files import replacing, sha256
+from stages.files import sha256, write
 from stages.results import Result
-from stages.settings import Settings
+from stages.settings import Section, Settings
 
 REFERENCE = Path("metrics/reference.json")
 EVERY_ITERATIONS = 100
@@ -29,11 +29,7 @@ ACCURACIES = ("train", "validation", "test")
 SMALLEST_COST = 1e-38
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class Spread(_Part):
+class Spread(Section):
     """Mean and standard deviation over the seeds."""
 
     mean: float
@@ -46,14 +42,14 @@ class Spread(_Part):
         return (value - self.mean) / self.deviation
 
 
-class RunReference(_Part):
+class RunReference(Section):
     """What a run has reached: accuracies, and the logarithm of the cost at each iteration."""
 
     accuracies: dict[str, Spread]
     log_costs: dict[int, Spread]
 
 
-class Reference(_Part):
+class Reference(Section):
     """What all runs have reached.
 
     Attributes
@@ -104,7 +100,7 @@ def outliers(
     Parameters
     ----------
     reference
-        What the run has reached with other seeds.
+        What the run has reached with many seeds.
     result
         The accuracies of the run at hand.
     costs : ndarray of float32, shape (iterations,), or None
@@ -130,8 +126,7 @@ def outliers(
 
 def save(path: Path, reference: Reference) -> None:
     """Write the reference."""
-    with replacing(path) as file:
-        file.write(json.dumps(reference.model_dump(), indent=1).encode() + b"\n")
+    write(path, json.dumps(reference.model_dump(), indent=1).encode() + b"\n")
 
 
 def load(path: Path) -> Reference:

@@ -13,14 +13,9 @@ from pathlib import Path
 
 from stages import arrays, evidence, pages, results, settings, uncertainty
 from stages.console import command_line, progress, run, say
-from stages.files import replacing
+from stages.files import write
 from stages.results import ACCURACY
 from stages.settings import Section, Settings
-
-
-def _write(path: Path, content: bytes) -> None:
-    with replacing(path) as file:
-        file.write(content)
 
 
 def _parameters(chosen: Settings) -> dict[str, object]:
@@ -41,7 +36,7 @@ def _parameters(chosen: Settings) -> dict[str, object]:
 
 def main() -> None:
     """Read the arguments, the settings and all results; write pictures, page and card."""
-    parser = command_line("report", __doc__)
+    parser = command_line("stages.report", __doc__)
     parser.add_argument("test", type=Path, help="the test images: data/flat/test.npz")
     parser.add_argument("models", type=Path, help="where each run's weights are: models")
     parser.add_argument("costs", type=Path, help="where each run's costs are: costs")
@@ -68,10 +63,10 @@ def main() -> None:
             drawn[name] = gallery.pictures(name, found, images, chosen)
             advance(1)
     cost = gallery.cost(runs, "Cost of each iteration of every run", chosen)
-    _write(arguments.pictures / "costs.png", cost.png)
+    write(arguments.pictures / "costs.png", cost.png)
     for name, by_name in drawn.items():
         for file, picture in by_name.items():
-            _write(arguments.pictures / name / f"{file}.png", picture.png)
+            write(arguments.pictures / name / f"{file}.png", picture.png)
     bins = chosen.report.calibration_bins
     context = {
         "settings": chosen,
@@ -86,8 +81,8 @@ def main() -> None:
         "cost": cost,
         "pictures": drawn,
     }
-    _write(arguments.page, pages.render("report.html", context).encode())
-    _write(arguments.card, pages.render("model_card.md", context).encode())
+    write(arguments.page, pages.render("report.html", context).encode())
+    write(arguments.card, pages.render("model_card.md", context).encode())
     say(f"{arguments.pictures}: {1 + sum(map(len, drawn.values()))} pictures")
     say(f"{arguments.page}: open it in a browser; {arguments.card} is the model card")
 

@@ -6,18 +6,17 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from stages.console import InputError
-from stages.files import replacing
+from stages.files import write
+from stages.settings import Section
 
 ACCURACY = Path("metrics/accuracy.json")
 
 
-class Result(BaseModel):
+class Result(Section):
     """A run's accuracies, in [0, 1], and what was asked of it."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
     iterations: int
     train: float
@@ -32,8 +31,7 @@ RESULTS = TypeAdapter(dict[str, Result])
 def save(path: Path, results: Mapping[str, Result]) -> None:
     """Write the results of all runs, by the runs' names."""
     content = {name: result.model_dump() for name, result in results.items()}
-    with replacing(path) as file:
-        file.write(json.dumps(content, indent=2).encode() + b"\n")
+    write(path, json.dumps(content, indent=2).encode() + b"\n")
 
 
 def load(path: Path) -> dict[str, Result]:

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from stages import settings
 from stages.console import InputError
-from stages.settings import PARAMS, RUN_NAME, PositiveInteger, RunName, Section, Settings, Train
+from stages.settings import NAME, PARAMS, Name, PositiveInteger, Section, Settings, Train
 
 SIGNIFICANT_DIGITS = 4
 SEED = "train.seed"
@@ -99,7 +99,7 @@ class Sweep(Section):
         What a worker may take.
     """
 
-    run: RunName
+    run: Name
     parameters: Annotated[dict[str, Domain], Field(min_length=1)]
     trials: PositiveInteger
     seeds: PositiveInteger
@@ -181,7 +181,7 @@ def load(path: Path, chosen: Settings) -> Sweep:
         If it is missing, is not YAML, or has an unknown name, a wrong type or an impossible
         value; one line that names each.
     """
-    if path.suffix != ".yaml" or not re.fullmatch(RUN_NAME, path.stem):
+    if path.suffix != ".yaml" or not re.fullmatch(NAME, path.stem):
         raise InputError(f"{path}: should be NAME.yaml, the name of letters, digits, - and _ only")
     sweep = settings.check(Sweep, settings.read(path), path, ())
     if sweep.run not in chosen.runs:
@@ -215,7 +215,7 @@ def _contradictions(sweep: Sweep) -> Iterator[str]:
     if sweep.trials % sweep.grid_points:
         yield (
             f"trials: is {sweep.trials}, should be a multiple of {sweep.grid_points}, "
-            "for that many points has the grid"
+            "the number of points in the grid"
         )
     if sweep.seeds > 1 and SEED in sweep.parameters:
         yield f"seeds: is {sweep.seeds}, should be 1 where {SEED} is among the parameters"

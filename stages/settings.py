@@ -28,13 +28,15 @@ from pydantic import (
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from stages.console import InputError
+from stages.console import InputError, shown
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 PARAMS = Path("params.yaml")
 DATASETS = Path("datasets.yaml")
+# As in .dvcignore.
+IGNORED_BY_DVC = (".*.partial", ".DS_Store")
 
 FileName = Literal[
     "train-images-idx3-ubyte",
@@ -56,13 +58,14 @@ PositiveNumber = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 DecayRate = Annotated[float, Field(ge=0, lt=1)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-# A run's name is a stage name, a folder and a file name, and DVC splits parameters at dots.
-RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
-RunName = Annotated[str, StringConstraints(pattern=RUN_NAME)]
+# The name of a run or a dataset is also that of a stage, a folder, a file, an experiment; and DVC
+# splits parameters at dots.
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+Name = Annotated[str, StringConstraints(pattern=NAME)]
 
 
 class Section(BaseModel):
-    """A part of a settings file: no unknown names, no conversions, no change once read."""
+    """What stands in a file: no unknown names, no conversions, no change once read."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
@@ -149,12 +152,12 @@ class Run(Section):
 class Params(Section):
     """The whole of params.yaml."""
 
-    dataset: str
+    dataset: Name
     flatten: Flatten
     train: Train
     report: Report
     replicates: Replicates
-    runs: Annotated[dict[RunName, Run], Field(min_length=1)]
+    runs: Annotated[dict[Name, Run], Field(min_length=1)]
 
 
 class File(Section):
@@ -205,7 +208,7 @@ class Address(Source):
     url: Annotated[str, StringConstraints(pattern=r"\{file\}"), AfterValidator(_is_fetchable)]
 
     def __str__(self) -> str:
-        return self.url.replace("{file}", "*")
+        return shown(self.url.replace("{file}", "*"))
 
 
 class Package(Source):
@@ -304,8 +307,13 @@ class Settings:
             raise InputError(f"{PARAMS}: runs: no run {name!r}, there are: {', '.join(self.runs)}")
         return self.runs[name]
 
-    def check_folders(self, *folders: Path) -> None:
-        """See that folders that stages depend on as a whole have files of these runs alone.
+    @property
+    def longest_run(self) -> str:
+        """The name of the run with the most iterations."""
+        return max(self.runs, key=lambda name: self.runs[name].iterations)
+
+    def check_folders(self, models: Path, costs: Path) -> None:
+        """See that two folders that stages depend on as a whole have files of these runs alone.
 
         Otherwise dvc.lock would speak of what a removed or renamed run has left, and a new clone
         could not follow it.
@@ -315,16 +323,13 @@ class Settings:
         InputError
             If there are others; it says how to delete them.
         """
-        # Hidden files are in .dvcignore, and an empty folder is nothing to DVC.
-        found = {
-            folder / path.relative_to(folder).parts[0]
-            for folder in folders
-            for path in folder.rglob("[!.]*")
-            if path.is_file()
-        }
-        others = shlex.join(str(path) for path in sorted(found) if path.stem not in self.runs)
+        known = {models / run / "weights.npz" for run in self.runs}
+        known |= {costs / f"{run}.csv" for run in self.runs}
+        found = {path for folder in (costs, models) for path in folder.rglob("*") if path.is_file()}
+        others = sorted(path for path in found - known if not any(map(path.match, IGNORED_BY_DVC)))
         if others:
-            raise InputError(f"{others}: of no run in {PARAMS}; `rm -r {others}`, and go on")
+            listed = shlex.join(map(str, others))
+            raise InputError(f"{listed}: of no run in {PARAMS}; `rm {listed}`, and go on")
 
 
 def load() -> Settings:
@@ -420,7 +425,7 @@ def _problems(errors: list[ErrorDetails], above: tuple[str, ...]) -> Iterator[st
         if error["type"] == "missing" and tuple(error["loc"]) not in unused:
             continue
         name = ".".join([*above, *(str(part) for part in error["loc"] if part not in TAGS)])
-        value = f"{error['input']!r:.60}"
+        value = f"{shown(repr(error['input'])):.60}"
         if error["type"] == "extra_forbidden":
             candidates = [str(loc[-1]) for loc in unused if loc[:-1] == parents]
             meant = difflib.get_close_matches(str(*last), candidates, n=1)
@@ -428,8 +433,8 @@ def _problems(errors: list[ErrorDetails], above: tuple[str, ...]) -> Iterator[st
             yield f"{name}: unknown name" + "".join(f", did you mean {name}?" for name in meant)
         elif error["type"] == "missing":
             yield f"{name}: missing"
-        elif last == ("[key]",) and error["type"] == "string_pattern_mismatch":
-            yield f"{name}: should be made of letters, digits, - and _ only"
+        elif error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] == NAME:
+            yield f"{name}: is {value}, should be made of letters, digits, - and _ only"
         else:
             yield f"{name}: is {value}, {_what_is_right(error['msg'])}"
 

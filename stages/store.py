@@ -7,7 +7,6 @@ the MLflow that is installed; in any doubt MLflow itself is asked.
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 from collections import Counter
 from contextlib import closing
@@ -53,11 +52,6 @@ WHOLE = """
 def address(root: Path) -> str:
     """Give the store's address: `MLFLOW_TRACKING_URI`, or a database in the repository."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root / DATABASE}"
-
-
-def shown(address: str) -> str:
-    """Give an address, or a text with some, as anyone may see it: without names and passwords."""
-    return re.sub(r"//[^/\s]*@", "//", address)
 
 
 def artifacts(root: Path) -> str:

@@ -42,7 +42,7 @@ def changes(revision: str) -> str:
 
 def main() -> None:
     """Read the argument, the settings and the results, and print two tables."""
-    parser = command_line("summary", __doc__)
+    parser = command_line("stages.summary", __doc__)
     parser.add_argument("revision", nargs="?", default="HEAD", help="compare with: HEAD")
     arguments = parser.parse_args()
     chosen = settings.load()

@@ -7,7 +7,7 @@
 A sweep file says which settings of params.yaml to search and how; docs/scaling.md explains it. The
 best is best on the validation images: the test images are not even read. Results are written into
 sweeps/learning_rate: results.csv, a row a trial, and sweep.png. The last line is the command that
-makes the best settings an ordinary run of the pipeline, which reaches the very same accuracy.
+makes the best settings an ordinary run of the pipeline: the trial with the seed of params.yaml.
 
 What has finished is kept when this is interrupted, and --resume goes on from there.
 """
@@ -29,8 +29,8 @@ import pandas as pd
 from stages import arrays, cluster, search_space, settings, store
 from stages.arrays import Examples
 from stages.cluster import LOOPBACK
-from stages.console import InputError, StageError, command_line, run, say
-from stages.files import replacing, sha256
+from stages.console import InputError, StageError, command_line, run, say, shown
+from stages.files import sha256, write
 from stages.search_space import SEED, Sweep
 from stages.settings import PARAMS, Settings
 
@@ -65,7 +65,7 @@ def check_tracking(address: str | None, machines: Collection[str], tracking: str
     alone = cluster.is_here(address) and {socket.gethostname()}.issuperset(machines)
     if near and not alone:
         raise InputError(
-            f"--address {address}: other machines cannot write to {store.shown(tracking)}; start "
+            f"--address {address}: other machines cannot write to {shown(tracking)}; start "
             "`mlflow server` where all of them reach it, and set MLFLOW_TRACKING_URI to its address"
         )
 
@@ -149,8 +149,7 @@ def _write(
         contents["sweep.png"] = plots.sweep(title, ranking, scales)
     paths = [folder / file for file in contents]
     for path, content in zip(paths, contents.values(), strict=True):
-        with replacing(path) as file:
-            file.write(content)
+        write(path, content)
     return paths
 
 
@@ -185,7 +184,7 @@ def _report(table: pd.DataFrame, ranking: pd.DataFrame, sweep: Sweep) -> Iterato
 
 def main() -> None:
     """Read arguments, settings and arrays; run the trials; write and print what came of them."""
-    parser = command_line("sweep", __doc__)
+    parser = command_line("stages.sweep", __doc__)
     parser.add_argument("sweep", type=Path, help="the sweep file: sweeps/learning_rate.yaml")
     parser.add_argument("--address", help="of a Ray cluster; without it, this machine alone")
     parser.add_argument("--resume", action="store_true", help="go on where a sweep was left")
@@ -208,8 +207,7 @@ def main() -> None:
         tracked = tracking.begin_sweep(
             root, name, chosen.dataset_name, data, params=_params(sweep), before=before
         )
-        with replacing(note) as file:
-            file.write(json.dumps({"made_of": made_of, "run": tracked.identifier}).encode())
+        write(note, json.dumps({"made_of": made_of, "run": tracked.identifier}).encode())
         status, files = "KILLED", [arguments.sweep]
         best: dict[str, Any] = {}
         try:

@@ -23,19 +23,20 @@ from stages.records import Read, Record
 def _earlier(root: Path) -> Iterator[tuple[Record, Provenance]]:
     """Gather the runs of all commits and experiments; say which cannot be, and why."""
     from dvc.api import DVCFileSystem
+    from dvc.exceptions import DvcException
 
     for origin in provenance.commits(records.LOCK):
         files = DVCFileSystem(str(root), rev=origin.commit)
         read: Read = files.read_bytes
         try:
             yield from ((record, origin) for record in list(records.gather(read)))
-        except InputError as error:
-            say(f"{_name(origin)}: left out: {error}")
+        except (InputError, DvcException) as error:
+            say(f"{_name(origin)}: left out: {' '.join(str(error).split())}")
 
 
 def main() -> None:
     """Read the arguments and the files, and write the MLflow store and the list of runs."""
-    parser = command_line("track", __doc__)
+    parser = command_line("stages.track", __doc__)
     parser.add_argument("--all", action="store_true", help="also earlier commits and experiments")
     parser.add_argument("--list", type=Path, help="where to write the digest of each run")
     arguments = parser.parse_args()

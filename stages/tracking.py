@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from stages import provenance, store
-from stages.console import StageError, importing, say
+from stages.console import StageError, importing, say, shown
 from stages.files import sha256
 from stages.provenance import Provenance
 from stages.records import LOCK, Record, smoothed
@@ -453,8 +453,8 @@ def _one_line(address: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, requests.RequestException, sqlalchemy.exc.SQLAlchemyError) as error:
-        address = store.shown(address)
-        text = store.shown(str(error)).strip() or type(error).__name__
+        address = shown(address)
+        text = shown(str(error)).strip() or type(error).__name__
         if isinstance(error.__context__, requests.RequestException):
             text = "no answer from this server"
         if "out-of-date database schema" in text or "Can't locate revision" in text:
@@ -502,8 +502,8 @@ def _save_model(folder: Path, model: Model, record: Record) -> None:
     # What serving.py imports, under the name by which it does.
     package = folder / "stages"
     package.mkdir()
-    for module in ("__init__.py", "inference.py"):
-        shutil.copy(HERE / module, package)
+    (package / "__init__.py").touch()
+    shutil.copy(HERE / "inference.py", package)
     pyfunc.save_model(
         folder / "model",
         mlflow_model=model,

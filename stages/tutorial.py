@@ -52,3 +52,17 @@ FIGURES: Mapping[int, Figures] = {
     ),
     10000: Figures(min_test_accuracy=0.97),
 }
+
+
+def figures(dataset: str) -> Mapping[int, Figures]:
+    """Give what it says of each number of iterations; nothing if the dataset is another."""
+    return FIGURES if dataset == DATASET else {}
+
+
+def costs(dataset: str) -> dict[int, float]:
+    """Give the batch costs that it printed, by iteration; none if the dataset is another."""
+    return {
+        iteration: cost
+        for said in figures(dataset).values()
+        for iteration, cost in said.costs.items()
+    }

@@ -22,7 +22,7 @@ from urllib.error import URLError
 from urllib.parse import quote
 
 from stages import records, store
-from stages.console import StageError, command_line, run, say
+from stages.console import StageError, command_line, port, run, say, shown
 
 HOST = "127.0.0.1"
 START_SECONDS = 60
@@ -102,8 +102,8 @@ def _wait_until_served(base: str, server: subprocess.Popen[bytes]) -> None:
 
 def main() -> None:
     """Read the arguments, start the server, and wait until it ends."""
-    parser = command_line("ui", __doc__)
-    parser.add_argument("--port", type=int, default=5000, help="5000 unless told otherwise")
+    parser = command_line("stages.ui", __doc__)
+    parser.add_argument("--port", type=port, default=5000, help="5000 unless told otherwise")
     arguments = parser.parse_args()
     root = Path.cwd()
     current = list(records.gather(records.from_folder(root)))
@@ -122,7 +122,7 @@ def main() -> None:
             "a run of the last `dvc repro` is not in MLflow; `make ui` brings it there"
         )
     (experiment, *_), runs = zip(*filter(None, found), strict=True)
-    base = store.shown(address).rstrip("/") if elsewhere else f"http://{HOST}:{arguments.port}"
+    base = shown(address).rstrip("/") if elsewhere else f"http://{HOST}:{arguments.port}"
     lines = [f"{name}: {page}" for name, page in pages(base, experiment, list(runs)).items()]
     if elsewhere:
         say("\n".join(lines))

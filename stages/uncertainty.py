@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 
 # The 97.5th percentile of the normal distribution: 95 % lie within it on both sides.
-NORMAL_QUANTILE = 1.959963984540054
+NORMAL_QUANTILE = NormalDist().inv_cdf(0.975)
 
 
 def reliability(answers: pd.DataFrame, bins: int) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from scipy import ndimage
 
 from stages import arrays, handwriting, reading, settings
 from stages.console import StageError, command_line, progress, run, say
-from stages.files import replacing
+from stages.files import write
 from stages.handwriting import SIZE, Gray, PictureError
 from stages.reading import Reader
 
@@ -182,14 +182,9 @@ def with_table(document: str, rows: str) -> str:
     return before + BEGIN + rows + END + rest.partition(END)[2]
 
 
-def _write(path: Path, content: str) -> None:
-    with replacing(path) as file:
-        file.write(content.encode())
-
-
 def main() -> None:
     """Read the test images and the weights, measure, and write the results."""
-    command_line("handwriting", __doc__, "studies").parse_args()
+    command_line("studies.handwriting", __doc__).parse_args()
     chosen = settings.load()
     readers = {name: reading.load(name, chosen) for name in chosen.runs}
     test = arrays.load_examples(TEST)
@@ -205,8 +200,8 @@ def main() -> None:
                 f"{way}: "
                 + ", ".join(f"{name} {value:.2%}" for name, value in measured[way].items())
             )
-    _write(MEASURED, json.dumps(measured, indent=2) + "\n")
-    _write(DOCUMENT, with_table(DOCUMENT.read_text(encoding="utf-8"), table(measured)))
+    write(MEASURED, json.dumps(measured, indent=2).encode() + b"\n")
+    write(DOCUMENT, with_table(DOCUMENT.read_text(encoding="utf-8"), table(measured)).encode())
     for name in readers:
         loss = measured["not prepared"][name] - measured["on paper"][name]
         if loss > MAX_LOSS:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from stages import provenance
+from stages import provenance, settings
 from stages.console import InputError, StageError, command_line, run, say
 from stages.files import sha256
 from stages.settings import DATASETS, PARAMS
@@ -76,11 +76,10 @@ def train(machine: Machine, root: Path, iterations: int = ITERATIONS) -> Outcome
 
 def prepare(root: Path, folder: Path, iterations: int) -> list[str]:
     """Make a folder to train one run in; give the command, which writes `FILES` into it."""
-    yaml = YAML(typ="safe", pure=True)
-    params = yaml.load((root / PARAMS).read_text(encoding="utf-8"))
+    params = settings.read(root / PARAMS)
     params["runs"] = {RUN: {"iterations": iterations, "min_test_accuracy": 0.0}}
     with (folder / PARAMS).open("w", encoding="utf-8") as file:
-        yaml.dump(params, file)
+        YAML(typ="safe", pure=True).dump(params, file)
     shutil.copy(root / DATASETS, folder)
     return [sys.executable, "-m", "stages.train", RUN, str(root / EXAMPLES), *FILES]
 
@@ -101,7 +100,7 @@ def stage(
 
 def main() -> None:
     """Train everywhere, print a row each, and compare."""
-    command_line("portability", __doc__, "studies").parse_args()
+    command_line("studies.portability", __doc__).parse_args()
     if not EXAMPLES.exists():
         raise InputError(f"{EXAMPLES}: not found; `make repro` makes it")
     if not shutil.which(EMULATOR):

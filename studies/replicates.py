@@ -21,7 +21,7 @@ import pandas as pd
 from stages import arrays, cluster, inference, settings
 from stages.arrays import Examples
 from stages.console import StageError, command_line, progress, run, say
-from stages.files import replacing
+from stages.files import write
 from stages.reference import ACCURACIES, EVERY_ITERATIONS
 from stages.settings import Settings
 
@@ -114,7 +114,7 @@ def table(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 def main() -> None:
     """Read the arguments, settings and arrays; train; write a row a training."""
-    parser = command_line("replicates", __doc__, "studies")
+    parser = command_line("studies.replicates", __doc__)
     parser.add_argument("flat", type=Path, help="where the arrays are: data/flat")
     parser.add_argument("results", type=Path, help="a row a training: studies/replicates.csv")
     parser.add_argument("--ray", action="store_true", help="in one process a processor, on Ray")
@@ -128,8 +128,7 @@ def main() -> None:
                 say(f"seed {row['seed']}: {row['run']}: test {row['test']:.2%}")
             rows += some
             advance(len(some))
-    with replacing(arguments.results) as file:
-        file.write(table(rows).to_csv(index=False).encode())
+    write(arguments.results, table(rows).to_csv(index=False).encode())
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from scipy import stats
 
 from stages import plots, reference, settings, tutorial
 from stages.console import InputError, command_line, run, say
-from stages.files import replacing
+from stages.files import write
 from stages.reference import ACCURACIES, Reference, RunReference
 from stages.settings import Settings
 
@@ -75,7 +75,7 @@ def describe(chosen: Settings, results: pd.DataFrame) -> dict[str, Any]:
     Runs are compared in the order of their iterations.
     """
     tests = {name: results.loc[results["run"] == name, "test"].to_numpy() for name in chosen.runs}
-    longest = max(chosen.runs, key=lambda name: chosen.runs[name].iterations)
+    longest = chosen.longest_run
     return {
         "seeds": chosen.replicates.seeds,
         "runs": {
@@ -92,11 +92,11 @@ def describe(chosen: Settings, results: pd.DataFrame) -> dict[str, Any]:
 
 def picture(chosen: Settings, results: pd.DataFrame) -> bytes:
     """Draw the results, with what the tutorial has printed among them."""
-    published = tutorial.FIGURES if chosen.dataset_name == tutorial.DATASET else {}
+    published = tutorial.figures(chosen.dataset_name)
     return plots.replicates(
         results,
         {name: wanted.min_test_accuracy for name, wanted in chosen.runs.items()},
-        {step: cost for figures in published.values() for step, cost in figures.costs.items()},
+        tutorial.costs(chosen.dataset_name),
         {
             name: test
             for name, wanted in chosen.runs.items()
@@ -125,7 +125,7 @@ def refer(chosen: Settings, results: pd.DataFrame) -> Reference:
 
 def main() -> None:
     """Read the arguments, the settings and the trainings; write what they say, and a picture."""
-    parser = command_line("spread", __doc__, "studies")
+    parser = command_line("studies.spread", __doc__)
     parser.add_argument("results", type=Path, help="a row a training: studies/replicates.csv")
     parser.add_argument("folder", type=Path, help="where the summary goes: studies")
     parser.add_argument("reference", type=Path, help="for the gate: metrics/reference.json")
@@ -136,10 +136,8 @@ def main() -> None:
     except FileNotFoundError:
         raise InputError(f"{arguments.results}: not found; `make replicates` makes it") from None
     described = describe(chosen, results)
-    with replacing(arguments.folder / "replicates.json") as file:
-        file.write(json.dumps(described, indent=2).encode() + b"\n")
-    with replacing(arguments.folder / "replicates.png") as file:
-        file.write(picture(chosen, results))
+    write(arguments.folder / "replicates.json", json.dumps(described, indent=2).encode() + b"\n")
+    write(arguments.folder / "replicates.png", picture(chosen, results))
     reference.save(arguments.reference, refer(chosen, results))
     for name, values in described["runs"].items():
         say(

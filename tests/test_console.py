@@ -78,5 +78,18 @@ def test_a_python_without_the_packages_is_said() -> None:
     command = [sys.executable, "-S", "-m", "stages.gate"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert 1 == done.returncode
-    assert done.stderr.startswith(f"error: {sys.executable} has not the packages")
+    assert done.stderr.startswith(f"error: {sys.executable} lacks the packages")
     assert 1 == done.stderr.count("\n")
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("http://name:secret@host:5000/path", "http://host:5000/path"),
+        ("postgresql://name:se@cret@host/db", "postgresql://host/db"),
+        ("sqlite:////a folder/mlflow.db", "sqlite:////a folder/mlflow.db"),
+    ],
+)
+def test_a_password_is_not_shown(address: str, shown: str) -> None:
+    """Nor is the name before it."""
+    assert shown == console.shown(address)

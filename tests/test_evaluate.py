@@ -99,15 +99,16 @@ def test_the_bytes_are_the_same_every_time(measurable: Folder) -> None:
 
 def test_files_of_no_run_are_refused(measurable: Folder) -> None:
     """What a removed run left would stand in dvc.lock: the error says how to delete all of it."""
-    measurable.put("costs", {"long.csv": b"", "old.csv": b"", ".long.csv.1.partial": b""})
+    kept = {"long.csv": b"", ".long.csv.1.partial": b"", ".DS_Store": b""}
+    measurable.put("costs", kept | {"old.csv": b"", ".old.csv": b"", "long.bak": b""})
     arrays.save(Path("models/old/weights.npz"), BRIGHTEST)
     outcome = measurable.run("evaluate", *ARGUMENTS)
-    left = "costs/old.csv models/old"
+    left = "costs/.old.csv costs/long.bak costs/old.csv models/old/weights.npz"
     assert 2 == outcome.status
-    assert f"{left}: of no run in params.yaml; `rm -r {left}`, and go on" == outcome.error()
+    assert f"{left}: of no run in params.yaml; `rm {left}`, and go on" == outcome.error()
     assert not Path("metrics").exists()
-    Path("costs/old.csv").unlink()
-    Path("models/old/weights.npz").unlink()
+    for path in left.split():
+        Path(path).unlink()
     assert 0 == measurable.run("evaluate", *ARGUMENTS).status
 
 

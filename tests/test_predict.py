@@ -138,6 +138,13 @@ def test_bad_picture_is_one_line_and_the_others_are_answered(
     assert line.startswith(f"error: bad.png: {problem}")
 
 
+def test_a_name_that_no_disk_can_have_is_one_line(folder: Path, predict: Predict) -> None:
+    """The system refuses it, and the next picture is answered."""
+    done = predict("a" * 300, draw(folder / "b.png"))
+    assert (1, "b.png") == (done.returncode, done.stdout.split("\t")[0])
+    assert f"error: {'a' * 300}: File name too long\n" == done.stderr
+
+
 def test_unknown_run_is_wrong_input(folder: Path, predict: Predict) -> None:
     """It is said which runs there are."""
     done = predict("--run", "longer", draw(folder / "a.png"))

@@ -54,9 +54,10 @@ def test_an_unknown_run_is_named_with_those_there_are() -> None:
     [
         ("dataset", "mnits", "dataset: 'mnits' is not in datasets.yaml: synthetic"),
         ("dataset", 3, "dataset: is 3, should be a valid string"),
+        ("dataset", "a.b", "dataset: is 'a.b', should be made of letters, digits, - and _ only"),
         ("runs", {}, "runs: is {}, should have at least 1 item"),
         ("runs", None, "runs: is None, should be"),
-        ("runs.a/b", {}, "runs.a/b: should be made of letters, digits, - and _ only"),
+        ("runs.a/b", {}, "runs.a/b: is 'a/b', should be made of letters, digits, - and _ only"),
         ("runs.short.iterations", 0, "runs.short.iterations: is 0, should be greater than 0"),
         ("runs.short.iterations", 1.5, "runs.short.iterations: is 1.5, should be"),
         ("runs.short.iterations", True, "runs.short.iterations: is True, should be"),

@@ -294,6 +294,8 @@ def test_no_password_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SourceError) as raised:
         _fetch(_package())
     assert "secret" not in str(raised.value)
+    (address,) = dataset("https://user:secret@example.org/{file}").sources
+    assert "https://example.org/*" == str(address)
 
 
 @pytest.mark.parametrize(

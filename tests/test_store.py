@@ -34,19 +34,6 @@ def test_the_store_is_in_the_repository_or_where_the_user_says(
     assert address == store.address(Path("/somewhere"))
 
 
-@pytest.mark.parametrize(
-    ("address", "shown"),
-    [
-        ("http://name:secret@host:5000/path", "http://host:5000/path"),
-        ("postgresql://name:se@cret@host/db", "postgresql://host/db"),
-        ("sqlite:////a folder/mlflow.db", "sqlite:////a folder/mlflow.db"),
-    ],
-)
-def test_a_password_is_not_shown(address: str, shown: str) -> None:
-    """Nor is the name before it."""
-    assert shown == store.shown(address)
-
-
 def _newer(path: Path) -> None:
     _schema(path, "f00f00f00f00")
 

@@ -271,6 +271,11 @@ def test_every_kind_of_experiment_reaches_the_store(project: Project) -> None:
     assert_whole(address)
     project.do("git", "add", "--all")
     project.do("git", "commit", "--quiet", "--message", "Results")
+    for name in ("dvc.yaml", "dvc.lock"):
+        with (project.path / name).open("a") as file:
+            file.write("broken: [\n")
+    project.do("git", "commit", "--quiet", "--all", "--message", "A mistake")
+    project.do("git", "revert", "--no-edit", "HEAD")
     project.do("dvc", "exp", "run", "--name", "here", "-S", "train.seed=2")
     project.do("dvc", "exp", "run", "--temp", "--name", "temporary", "-S", "train.seed=3")
     project.do("dvc", "exp", "run", "--queue", "--name", "queued", "-S", "train.seed=4")
@@ -303,6 +308,7 @@ def test_every_kind_of_experiment_reaches_the_store(project: Project) -> None:
     assert (0, "") == (outcome.status, outcome.err)
     first = project.do("git", "rev-list", "--max-parents=0", "HEAD")[:8]
     assert f"{first}: left out: dvc.lock: not found" in outcome.out
+    assert 2 == outcome.out.count(": left out: ")
     assert 8 == outcome.out.count("tracked as run")
 
 

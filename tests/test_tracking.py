@@ -153,7 +153,8 @@ def test_a_run_says_where_it_comes_from(finished: Folder, monkeypatch: pytest.Mo
         file.write("# changed\n")
     track_again(finished)
     pages = Pages(finished.path)
-    run = pages.runs()["long"]
+    # As DVC names the experiment, for many have a run of this name.
+    run = pages.runs()["long (brave-name)"]
     tags = run.data.tags
     lock = (finished.path / "dvc.lock").read_bytes()
     assert head.stdout.decode().strip() == tags["mlflow.source.git.commit"]

@@ -103,7 +103,7 @@ def test_it_serves_this_machine_and_ends_as_asked(
     lines = [process.stdout.readline() for _ in range(3)]
     assert lines[0].startswith(f"charts: http://127.0.0.1:{port}/#/experiments/")
     assert lines[1].startswith(f"table: http://127.0.0.1:{port}/#/compare-runs?")
-    assert "Ctrl-C ends it\n" == lines[2]
+    assert "Ctrl+C ends it\n" == lines[2]
     assert (200, 200) == (_request(port, f"127.0.0.1:{port}"), _request(port, f"localhost:{port}"))
     assert (403, 403) == (_request(port, "example.org"), _request(port, f"192.168.1.1:{port}"))
     listening = {

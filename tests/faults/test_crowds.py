@@ -73,7 +73,7 @@ def test_a_mixture_is_not_tracked(copy: Project) -> None:
     copy.do("dvc", "repro", "train@short", "train@long")
     outcome = copy.run("python", "-m", "stages.track")
     assert 2 == outcome.status
-    said = "dvc.lock: evaluate was run on an earlier models; run `dvc repro`"
+    said = "dvc.lock: evaluate was run on an earlier costs; run `dvc repro`"
     assert said == outcome.error()
 
 
