@@ -63,7 +63,6 @@ class Peer:
 
 PEERS = (
     Peer("this project", ("pipeline",), ("tensorflow",)),
-    Peer("this project, other bytes elsewhere", ("pipeline", "--plain"), ("tensorflow",)),
     Peer("the tutorial's loop", ("tutorial",), ("tensorflow",)),
     Peer("Keras fit", ("keras_fit",), ("keras",)),
     Peer(

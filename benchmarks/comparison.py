@@ -36,12 +36,6 @@ class Target:
 TARGETS = (
     Target("an iteration / the limit of the machine", "iteration", ("limit",), 1.6),
     Target(
-        "the project's training / the same with other bytes elsewhere",
-        f"this project: {LONG}",
-        (f"this project, other bytes elsewhere: {LONG}",),
-        1.4,
-    ),
-    Target(
         "the project's training / the tutorial's loop",
         f"this project: {LONG}",
         (f"the tutorial's loop: {LONG}",),

@@ -3,13 +3,15 @@
     python -m benchmarks.profile data/flat
 
 With TensorFlow's own profiler, over a few hundred iterations after the first; then two trainings
-side by side, which share the time that one alone waits. It writes benchmarks/profile.md. A kernel's
-name is XLA's: MatMul is a matrix product, `divide_subtract`, `multiply_add` and the like are parts
-of Adam or of the layers, fused.
+side by side, which share the time that one alone waits; and what it costs that the bytes are the
+same everywhere. Two minutes. It writes benchmarks/profile.md. A kernel's name is XLA's: MatMul is a
+matrix product, `divide_subtract`, `multiply_add` and the like are parts of Adam or of the layers,
+fused.
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections import defaultdict, deque
 from collections.abc import Mapping
@@ -19,6 +21,8 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+from benchmarks import processes
+from benchmarks.cases import LONG, ROOT, SHORT
 from stages import arrays, pages, provenance, settings
 from stages.console import command_line, run, say
 from stages.files import write
@@ -87,6 +91,14 @@ def time_of_an_iteration(trainings: list[Training]) -> float:
     return (perf_counter() - start) * 1e6 / (TIMED * len(trainings))
 
 
+def time_in_a_process(flat: Path, *options: str) -> float:
+    """Train in a process of its own, and give the time of a later iteration, microseconds."""
+    command = [sys.executable, "-m", "benchmarks.peers.pipeline", *options, str(flat)]
+    ended = processes.run([*command, str(SHORT), str(LONG)], ROOT)
+    seconds = ended.result["seconds"]
+    return float((seconds[str(LONG)] - seconds[str(SHORT)]) * 1e6 / (LONG - SHORT))
+
+
 def main() -> None:
     """Read the argument, measure, and write the page."""
     parser = command_line("benchmarks.profile", __doc__)
@@ -100,6 +112,7 @@ def main() -> None:
     timed = [
         (time_of_an_iteration(trainings[:1]), time_of_an_iteration(trainings)) for _ in range(PAIRS)
     ]
+    costs = [(time_in_a_process(flat), time_in_a_process(flat, "--plain")) for _ in range(PAIRS)]
     found = kernels(durations(trainings[0]), ITERATIONS)
     shown, rest = found[:SHOWN], found[SHOWN:]
     products = [kernel for kernel in found if kernel.name.startswith("MatMul")]
@@ -114,6 +127,10 @@ def main() -> None:
         "all_median": sum(kernel.median for kernel in found),
         "alone": median(alone for alone, _ in timed),
         "side_by_side": median(both for _, both in timed),
+        "pairs": PAIRS,
+        "equal": median(equal for equal, _ in costs),
+        "plain": median(plain for _, plain in costs),
+        "ratios": sorted(equal / plain for equal, plain in costs),
     }
     write(WRITTEN, pages.render("profile.md", context).encode())
     say(f"{WRITTEN}: {len(found)} kernels")

@@ -19,6 +19,7 @@ from stages.console import StageError
 
 # Those that start in a second or two.
 QUICK = {"scikit-learn", "NumPy"}
+PLAIN = Peer("this project, other bytes elsewhere", ("pipeline", "--plain"), ("tensorflow",))
 AUTOLOG = Peer("Keras with autologging", ("keras_autolog",), cases.AUTOLOG)
 IMAGES, STOPS = 256, (20, 40)
 
@@ -59,7 +60,7 @@ def _measurements(path: Path, *, without: str = "") -> Measurements:
     "peer",
     [
         pytest.param(peer, id=peer.title, marks=[] if peer.title in QUICK else pytest.mark.slow)
-        for peer in (*PEERS, AUTOLOG)
+        for peer in (*PEERS, PLAIN, AUTOLOG)
     ],
 )
 def test_a_peer_trains(peer: Peer, flat: Path, tmp_path: Path) -> None:

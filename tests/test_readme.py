@@ -32,6 +32,27 @@ def test_table_is_that_of_the_results() -> None:
         assert expected == row.split(" | ")[: len(expected)]
 
 
+def test_times_are_those_of_the_benchmarks() -> None:
+    """Rows end with the time of their process; each ratio stands in a page of benchmarks/."""
+    measured = (ROOT / "benchmarks/results.md").read_text(encoding="utf-8")
+    for name, result in results.load(ROOT / results.ACCURACY).items():
+        pattern = rf"^\| `train`, {result.iterations:,} iterations \| ([\d.]+) \|"
+        (seconds,) = re.findall(pattern, measured, re.MULTILINE)
+        (row,) = re.findall(rf"^\| (`{name}` \|.*) \|$", README, re.MULTILINE)
+        assert f"{float(seconds):.1f} s" == row.split(" | ")[-1]
+    for peer, said in {
+        "the tutorial's loop": "{} of the\n  time of the tutorial's loop",
+        "Keras fit": "{} of Keras `fit`'s",
+        "JAX scan": "{} of a scan's in JAX",
+    }.items():
+        pattern = rf"^\| the project's training / {peer} \| [\d.]+ \| \*\*([\d.]+)\*\*"
+        (ratio,) = re.findall(pattern, measured, re.MULTILINE)
+        assert said.format(ratio) in README
+    profile = (ROOT / "benchmarks/profile.md").read_text(encoding="utf-8")
+    (ratio,) = re.findall(r"([\d.]+) times, ", profile)
+    assert f"[{ratio} times as long](benchmarks/profile.md)" in README
+
+
 def test_targets_of_make_exist() -> None:
     """Every `make` target that the README names is one."""
     named = set(re.findall(r"(?:^    |`)make ([a-z][a-z-]*)", README, re.MULTILINE))
