@@ -305,6 +305,7 @@ def test_a_renamed_run(copy: Project) -> None:
     assert locked == (copy.path / "dvc.lock").read_text()
 
 
+@pytest.mark.slow
 def test_every_run_has_a_plot(copy: Project) -> None:
     """DVC draws the costs of a third run as those of the others."""
     copy.edit(
