@@ -9,6 +9,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -77,16 +79,21 @@ def _request(port: int, host: str) -> int:
     return connection.getresponse().status
 
 
-def _serve(port: int) -> subprocess.Popen[str]:
-    """Start what `make ui` starts, in this folder."""
+@contextmanager
+def _serving(port: int) -> Iterator[subprocess.Popen[str]]:
+    """Start what `make ui` starts, in this folder; it ends with the test, however that ends."""
     inherited = {name: value for name, value in os.environ.items() if "MLFLOW" not in name}
-    return subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "stages.ui", "--port", str(port)],
         env=inherited | {"PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
 
 
 @pytest.mark.slow
@@ -98,35 +105,38 @@ def test_it_serves_this_machine_and_ends_as_asked(
     """One server, two addresses, no stranger's name; none of it is left when it ends."""
     fabricate(finished.path)
     assert 0 == finished.run("track").status
-    process = _serve(port)
-    assert process.stdout
-    lines = [process.stdout.readline() for _ in range(3)]
-    assert lines[0].startswith(f"charts: http://127.0.0.1:{port}/#/experiments/")
-    assert lines[1].startswith(f"table: http://127.0.0.1:{port}/#/compare-runs?")
-    assert "Ctrl+C ends it\n" == lines[2]
-    assert (200, 200) == (_request(port, f"127.0.0.1:{port}"), _request(port, f"localhost:{port}"))
-    assert (403, 403) == (_request(port, "example.org"), _request(port, f"192.168.1.1:{port}"))
-    listening = {
-        line.split()[1]
-        for name in ("tcp", "tcp6")
-        for line in Path(f"/proc/net/{name}").read_text().splitlines()
-        if line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A"
-    }
-    assert {f"0100007F:{port:04X}"} == listening
-    servers = _children(process.pid)
-    commands = [
-        Path(f"/proc/{one}/cmdline").read_text().replace("\0", " ") for one in sorted(servers)
-    ]
-    assert 2 == len(commands)  # mlflow, and the one worker that it starts
-    assert not any("mlflow.db" in command for command in commands)
-    for one in servers:
-        environment = Path(f"/proc/{one}/environ").read_text().split("\0")
-        assert "MLFLOW_DISABLE_TELEMETRY=true" in environment
-        assert "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false" in environment
-    process.send_signal(number)
-    _, err = process.communicate(timeout=SECONDS)
-    assert (status, 0) == (process.returncode, err.count("Traceback"))
-    assert "error:" not in err
+    with _serving(port) as process:
+        assert process.stdout
+        lines = [process.stdout.readline() for _ in range(3)]
+        assert lines[0].startswith(f"charts: http://127.0.0.1:{port}/#/experiments/")
+        assert lines[1].startswith(f"table: http://127.0.0.1:{port}/#/compare-runs?")
+        assert "Ctrl+C ends it\n" == lines[2]
+        assert (200, 200) == (
+            _request(port, f"127.0.0.1:{port}"),
+            _request(port, f"localhost:{port}"),
+        )
+        assert (403, 403) == (_request(port, "example.org"), _request(port, f"192.168.1.1:{port}"))
+        listening = {
+            line.split()[1]
+            for name in ("tcp", "tcp6")
+            for line in Path(f"/proc/net/{name}").read_text().splitlines()
+            if line.split()[1].endswith(f":{port:04X}") and line.split()[3] == "0A"
+        }
+        assert {f"0100007F:{port:04X}"} == listening
+        servers = _children(process.pid)
+        commands = [
+            Path(f"/proc/{one}/cmdline").read_text().replace("\0", " ") for one in sorted(servers)
+        ]
+        assert 2 == len(commands)  # mlflow, and the one worker that it starts
+        assert not any("mlflow.db" in command for command in commands)
+        for one in servers:
+            environment = Path(f"/proc/{one}/environ").read_text().split("\0")
+            assert "MLFLOW_DISABLE_TELEMETRY=true" in environment
+            assert "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false" in environment
+        process.send_signal(number)
+        _, err = process.communicate(timeout=SECONDS)
+        assert (status, 0) == (process.returncode, err.count("Traceback"))
+        assert "error:" not in err
     end = time.monotonic() + SECONDS
     while any(Path(f"/proc/{one}").exists() for one in servers):
         assert time.monotonic() < end
@@ -137,11 +147,11 @@ def test_it_serves_this_machine_and_ends_as_asked(
 def test_a_server_that_ends_by_itself_is_a_failure(finished: Folder, port: int) -> None:
     """It is not taken for the user's wish."""
     assert 0 == finished.run("track").status
-    process = _serve(port)
-    assert process.stdout
-    assert process.stdout.readline().startswith("charts: ")
-    (first,) = (one for one in _children(process.pid) if _children(one))
-    os.kill(first, signal.SIGTERM)
-    _, err = process.communicate(timeout=SECONDS)
+    with _serving(port) as process:
+        assert process.stdout
+        assert process.stdout.readline().startswith("charts: ")
+        (first,) = (one for one in _children(process.pid) if _children(one))
+        os.kill(first, signal.SIGTERM)
+        _, err = process.communicate(timeout=SECONDS)
     assert 1 == process.returncode
     assert "error: mlflow server ended" in err
