@@ -22,6 +22,9 @@ from stages.reference import REFERENCE, Reference
 from stages.results import ACCURACY, Result
 from stages.settings import PARAMS, Run, Settings
 
+# Where files are that DVC keeps: a clone may be without them.
+DATA = ("data", "models", "costs", "plots")
+
 
 def misses(measured: Mapping[str, Result], runs: Mapping[str, Run]) -> Iterator[str]:
     """Say which runs do not reach their threshold, and by how much."""
@@ -48,7 +51,8 @@ def differences(status: Mapping[str, list[Any]]) -> Iterator[str]:
     ------
     str
         A stage and what of it has changed. A file that is not there has not changed: results
-        can be checked in a clone without the data.
+        can be checked in a clone without the data. One that is there, but not in DVC's cache
+        under the digest of dvc.lock, is another, or the digest is wrong.
     """
     for stage, changes in status.items():
         for change in changes:
@@ -59,7 +63,8 @@ def differences(status: Mapping[str, list[Any]]) -> Iterator[str]:
                 for file, state in files.items():
                     names = state if isinstance(state, Mapping) else {"": state}
                     for name, what in names.items():
-                        if what not in ("deleted", "not in cache") or name:
+                        missing = what in ("deleted", "not in cache") and not Path(file).exists()
+                        if name or not missing or Path(file).parts[0] not in DATA:
                             yield f"{stage}: {what} {file} {name}".rstrip()
 
 
@@ -120,6 +125,9 @@ def _reference(chosen: Settings) -> Reference | None:
             f"thresholds alone are checked: {REFERENCE} is of other settings; "
             "`make replicates` makes one for these"
         )
+        return None
+    if not known.fits(chosen.runs):
+        say(f"thresholds alone are checked: {REFERENCE} is damaged; `git checkout {REFERENCE}`")
         return None
     return known
 

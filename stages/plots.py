@@ -21,6 +21,8 @@ from stages.uncertainty import wilson_interval
 # Where matplotlib keeps its list of fonts: in the project, and not in the user's home, whose
 # settings would change the pictures.
 os.environ["MPLCONFIGDIR"] = str(Path(".cache/matplotlib").resolve())
+# A notebook's shell names one that is not installed here.
+os.environ["MPLBACKEND"] = "agg"
 
 import matplotlib as mpl
 from matplotlib.axes import Axes

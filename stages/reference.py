@@ -8,23 +8,24 @@ distributed and its logarithm is close to it, so costs are compared by their log
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from stages.console import InputError
 from stages.files import sha256, write
 from stages.results import Result
-from stages.settings import Section, Settings
+from stages.settings import Run, Section, Settings
 
 REFERENCE = Path("metrics/reference.json")
 EVERY_ITERATIONS = 100
 TOLERATED_DEVIATIONS = 4.0
-ACCURACIES = ("train", "validation", "test")
+Part = Literal["train", "validation", "test"]
+ACCURACIES: tuple[Part, ...] = get_args(Part)
 # A cost of zero has no logarithm; below this float32 has no full precision.
 SMALLEST_COST = 1e-38
 
@@ -45,8 +46,8 @@ class Spread(Section):
 class RunReference(Section):
     """What a run has reached: accuracies, and the logarithm of the cost at each iteration."""
 
-    accuracies: dict[str, Spread]
-    log_costs: dict[int, Spread]
+    accuracies: Annotated[dict[Part, Spread], Field(min_length=len(ACCURACIES))]
+    log_costs: Annotated[dict[Annotated[int, Field(ge=0)], Spread], Field(min_length=1)]
 
 
 class Reference(Section):
@@ -61,8 +62,14 @@ class Reference(Section):
     """
 
     digest: str
-    seeds: int
+    seeds: Annotated[int, Field(ge=2)]
     runs: dict[str, RunReference]
+
+    def fits(self, runs: Mapping[str, Run]) -> bool:
+        """Tell whether it speaks of these runs, and of no iteration that they do not have."""
+        return self.runs.keys() == runs.keys() and all(
+            max(known.log_costs) < runs[name].iterations for name, known in self.runs.items()
+        )
 
 
 def digest(settings: Settings) -> str:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from stages import arrays, settings
 from stages.console import StageError, command_line, progress, run, say
 from stages.files import replacing
+from stages.inference import Weights
 
 
 def lines(first: int, costs: NDArray[np.float32], every: int) -> Iterator[str]:
@@ -50,6 +51,22 @@ def check_finite(first: int, costs: NDArray[np.float32]) -> None:
             f"iteration {first + wrong[0]}: the batch cost is {costs[wrong[0]]}; "
             f"try a smaller train.learning_rate in {settings.PARAMS}"
         )
+
+
+def check_weights(weights: Weights) -> None:
+    """Refuse weights that the last iteration has spoilt: no cost comes after it to tell.
+
+    Raises
+    ------
+    StageError
+        If one is infinite or not a number.
+    """
+    for name, values in weights.items():
+        if not np.isfinite(values).all():
+            raise StageError(
+                f"after the last iteration {name} is not finite; "
+                f"try a smaller train.learning_rate in {settings.PARAMS}"
+            )
 
 
 def save_costs(path: Path, costs: NDArray[np.float32]) -> None:
@@ -92,7 +109,15 @@ def main() -> None:
                 say(line)
             costs.append(some)
             advance(len(some))
-    arrays.save(arguments.weights, training.weights())
+    weights = training.weights()
+    check_weights(weights)
+    # DVC notes the settings that it finds when a stage has ended.
+    if settings.load() != chosen:
+        raise StageError(
+            f"{settings.PARAMS} or {settings.DATASETS} was changed during the training; "
+            "run `dvc repro` again"
+        )
+    arrays.save(arguments.weights, weights)
     save_costs(arguments.costs, np.concatenate(costs))
 
 

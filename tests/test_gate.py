@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,12 +56,23 @@ def test_every_run_is_looked_at() -> None:
         ),
         ([{"changed outs": {"data/raw": "deleted", "models": "not in cache"}}], []),
         ([{"changed outs": {"models": "modified"}}], ["s: modified models"]),
+        ([{"changed deps": {"stages/train.py": "deleted"}}], ["s: deleted stages/train.py"]),
         (["changed command"], ["s: changed command"]),
     ],
 )
-def test_what_has_changed_is_said(changes: list[Any], expected: list[str]) -> None:
-    """A file that is not there is no change; anything else is."""
+def test_what_has_changed_is_said(
+    changes: list[Any], expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Data that are not there are no change; anything else is."""
+    monkeypatch.chdir(tmp_path)
     assert expected == list(differences({"s": changes}))
+
+
+def test_data_that_are_not_those_of_the_cache(folder: Folder) -> None:
+    """A file that is there, but not kept under the digest of dvc.lock, has changed."""
+    folder.put("models", {"weights.npz": b""})
+    changes = [{"changed outs": {"models/weights.npz": "not in cache"}}]
+    assert ["s: not in cache models/weights.npz"] == list(differences({"s": changes}))
 
 
 def test_no_results_yet(folder: Folder) -> None:

@@ -14,7 +14,11 @@ from stages.reference import Reference, RunReference, Spread
 from stages.results import Result
 
 KNOWN = RunReference(
-    accuracies={"test": Spread(mean=0.96, deviation=0.002)},
+    accuracies={
+        "train": Spread(mean=1.0, deviation=0.01),
+        "validation": Spread(mean=1.0, deviation=0.01),
+        "test": Spread(mean=0.96, deviation=0.002),
+    },
     log_costs={0: Spread(mean=0.8, deviation=0.05), 100: Spread(mean=-1.0, deviation=0.3)},
 )
 
@@ -81,6 +85,25 @@ def test_foreign_file_is_refused(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"reference\.json: .*git checkout"):
         reference.load(path)
+
+
+@pytest.mark.parametrize(
+    ("runs", "fits"),
+    [
+        ({"long": 101}, True),
+        ({"long": 100}, False),
+        ({}, False),
+        ({"long": 101, "short": 101}, False),
+    ],
+)
+def test_a_reference_fits_the_runs_that_it_is_of(runs: dict[str, int], fits: bool) -> None:
+    """It has each of them and no other, and no iteration that they do not have."""
+    known = Reference(digest="", seeds=30, runs={"long": KNOWN})
+    wanted = {
+        name: settings.Run(iterations=iterations, min_test_accuracy=0.0)
+        for name, iterations in runs.items()
+    }
+    assert fits == known.fits(wanted)
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Folder
+from conftest import CLASSES, SHAPE, Folder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 from numpy.typing import NDArray
 
 from stages import arrays, train
+from stages import settings as chosen
+from stages.arrays import Examples
 from stages.console import StageError
 
 
@@ -84,3 +86,34 @@ def test_what_is_wrong_is_said_before_tensorflow_starts(
     assert not {"tensorflow", "stages.network"} & (set(sys.modules) - before)
     assert not Path("models").exists()
     assert not Path("costs").exists()
+
+
+def test_weights_that_the_last_iteration_spoilt(folder: Folder) -> None:
+    """No cost comes after them, so they are looked at themselves; nothing is written."""
+    folder.params["runs"]["short"]["iterations"] = 1
+    folder.params["train"]["learning_rate"] = 1e39
+    folder.write()
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (64, SHAPE[0] * SHAPE[1])).astype(np.uint8)
+    labels = random.integers(0, CLASSES, 64).astype(np.uint8)
+    arrays.save_examples(Path("train.npz"), Examples(images, labels))
+    outcome = folder.run("train", "short", "train.npz", "models/weights.npz", "costs/short.csv")
+    assert 1 == outcome.status
+    assert outcome.error().startswith("after the last iteration W1 is not finite; ")
+    assert not Path("models").exists()
+    assert not Path("costs").exists()
+
+
+def test_settings_changed_meanwhile(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DVC would note the new ones for what the old ones made; so nothing is written."""
+    first = chosen.load()
+    folder.params["train"]["batch_size"] += 1
+    folder.write()
+    given = iter([first])
+    monkeypatch.setattr(chosen, "load", lambda load=chosen.load: next(given, None) or load())
+    images = np.zeros((64, SHAPE[0] * SHAPE[1]), np.uint8)
+    arrays.save_examples(Path("train.npz"), Examples(images, images[:, 0]))
+    outcome = folder.run("train", "short", "train.npz", "models/weights.npz", "costs/short.csv")
+    said = "params.yaml or datasets.yaml was changed during the training; run `dvc repro` again"
+    assert (1, said) == (outcome.status, outcome.error())
+    assert not Path("models").exists()
