@@ -33,6 +33,14 @@ FILES = ("weights.npz", "costs.csv")
 # Two of Intel and two of AMD, with different caches; qemu has no AVX-512 that TensorFlow runs on.
 PROCESSORS = ("Haswell", "Broadwell", "EPYC-Rome", "EPYC-Milan")
 
+# What a user's shell may have set, and would change the result if it were left.
+VARIABLES = (
+    "TF_DETERMINISTIC_OPS=1",
+    "XLA_FLAGS=--xla_cpu_enable_fast_math=true",
+    "TF_XLA_FLAGS=--tf_xla_auto_jit=2",
+    "OMP_NUM_THREADS=1",
+)
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -51,9 +59,10 @@ class Outcome:
 
 
 def machines(processors: tuple[str, ...]) -> Iterator[Machine]:
-    """Give this machine with all its threads and with one, and then the emulated ones."""
+    """Give this machine with all threads, with one, in another shell, and the emulated ones."""
     yield Machine(f"{provenance.processor()}, {len(os.sched_getaffinity(0))} threads", ())
     yield Machine(f"{provenance.processor()}, 1 thread", ("taskset", "-c", "0"))
+    yield Machine(f"{provenance.processor()}, another shell", ("env", *VARIABLES))
     for name in processors:
         yield Machine(f"{name}, emulated", (EMULATOR, "-cpu", name))
 

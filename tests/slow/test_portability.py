@@ -32,8 +32,8 @@ def outcomes() -> dict[str, object]:
 
 
 def test_bytes_do_not_depend_on_the_processor(outcomes: dict[str, object]) -> None:
-    """Weights and costs have one SHA-256 on all processors and numbers of threads."""
-    assert 2 + len(EMULATED) == len(outcomes)
+    """Weights and costs have one SHA-256 on all processors, numbers of threads and shells."""
+    assert 3 + len(EMULATED) == len(outcomes)
     assert 1 == len(set(outcomes.values())), outcomes
 
 
