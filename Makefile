@@ -33,31 +33,31 @@ repair: $(VENV)/installed ## Have DVC read every byte again, and make what is da
 
 ui: $(VENV)/installed ## Compare the runs in MLflow's pages, on this machine alone; PORT=5000
 	@$(BIN)/python -m stages.track
-	@$(BIN)/python -m stages.ui --port $(PORT)
+	@$(BIN)/python -m commands.ui --port $(PORT)
 PORT ?= 5000
 
 demo: repro ## Draw digits on a page that the runs answer on, on this machine alone
-	@$(BIN)/python -m stages.demo
+	@$(BIN)/python -m extras.handwriting.demo
 
 gate: $(VENV)/installed ## Check the accuracies against their thresholds
-	@$(BIN)/python -m stages.gate
+	@$(BIN)/python -m commands.gate
 
 summary: $(VENV)/installed ## Print the results, and what changed since REVISION, in Markdown
-	@$(BIN)/python -m stages.summary $(REVISION)
+	@$(BIN)/python -m commands.summary $(REVISION)
 REVISION ?= HEAD
 
 replicates: repro $(if $(RAY),$(VENV)/installed-sweep) ## Train every run with 30 seeds, for the deviations and the gate's reference; RAY=1
 	@REPLICATES=$(if $(RAY),--ray) $(BIN)/dvc repro studies/dvc.yaml
 
-sweep: repro $(VENV)/installed-sweep ## Search for the best settings on all processors; SWEEP=sweeps/learning_rate.yaml
-	@$(BIN)/python -m stages.sweep $(SWEEP)
-SWEEP ?= sweeps/learning_rate.yaml
+sweep: repro $(VENV)/installed-sweep ## Search for the best settings on all processors; SWEEP=extras/sweeps/learning_rate.yaml
+	@$(BIN)/python -m extras.sweeps.sweep $(SWEEP)
+SWEEP ?= extras/sweeps/learning_rate.yaml
 
 portability: $(VENV)/installed ## Compare the bytes of a training between processors; needs qemu-user
-	@$(BIN)/python -m studies.portability
+	@$(BIN)/python -m extras.portability
 
 bench: $(VENV)/installed-dev repro ## Measure times and memory beside other ways; half an hour, BENCH=--quick
-	@$(BIN)/python -m benchmarks $(BENCH)
+	@$(BIN)/python -m extras.benchmarks $(BENCH)
 
 bench-peers: .venv-bench/installed ## Install what the benchmarks compare with: PyTorch, JAX
 

@@ -124,7 +124,7 @@ def test_help_comes_without_tensorflow(done: Project, verb: str) -> None:
 def _imported(outcome: Outcome) -> set[str]:
     """Read what `-X importtime` said."""
     imported = {line.rpartition("|")[2].strip() for line in outcome.err.splitlines()}
-    assert "stages.console" in imported
+    assert "common.command_line" in imported
     return imported
 
 
@@ -340,7 +340,7 @@ def test_a_damaged_raw_file_is_fetched_again(copy: Project, server: Server) -> N
 def test_gate_fails_where_results_are_of_other_settings(copy: Project) -> None:
     """A changed parameter or a missed threshold is one line and status 1."""
     copy.edit("params.yaml", "batch_size: 64", "batch_size: 32")
-    outcome = copy.run("python", "-m", "stages.gate")
+    outcome = copy.run("python", "-m", "commands.gate")
     assert 1 == outcome.status
     assert "modified params.yaml train" in outcome.error()
     assert "run `dvc repro`" in outcome.error()

@@ -7,7 +7,7 @@ import re
 
 from conftest import ROOT
 
-from stages import results
+from common import results
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -16,7 +16,7 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 def test_table_is_that_of_the_results() -> None:
     """Each run's row has its iterations, accuracies, deviation over the seeds and threshold."""
     measured = results.load(ROOT / results.ACCURACY)
-    spread = json.loads((ROOT / "studies/replicates.json").read_text())["runs"]
+    spread = json.loads((ROOT / "extras/seeds/replicates.json").read_text())["runs"]
     for name, result in measured.items():
         seeds = spread[name]
         expected = [
@@ -34,7 +34,7 @@ def test_table_is_that_of_the_results() -> None:
 
 def test_times_are_those_of_the_benchmarks() -> None:
     """Rows end with the time of their process; each ratio stands in a page of benchmarks/."""
-    measured = (ROOT / "benchmarks/results.md").read_text(encoding="utf-8")
+    measured = (ROOT / "extras/benchmarks/results.md").read_text(encoding="utf-8")
     for name, result in results.load(ROOT / results.ACCURACY).items():
         pattern = rf"^\| `train`, {result.iterations:,} iterations \| ([\d.]+) \|"
         (seconds,) = re.findall(pattern, measured, re.MULTILINE)
@@ -48,9 +48,9 @@ def test_times_are_those_of_the_benchmarks() -> None:
         pattern = rf"^\| the project's training / {peer} \| [\d.]+ \| \*\*([\d.]+)\*\*"
         (ratio,) = re.findall(pattern, measured, re.MULTILINE)
         assert said.format(ratio) in README
-    profile = (ROOT / "benchmarks/profile.md").read_text(encoding="utf-8")
+    profile = (ROOT / "extras/benchmarks/profile.md").read_text(encoding="utf-8")
     (ratio,) = re.findall(r"([\d.]+) times, ", profile)
-    assert f"[{ratio} times as long](benchmarks/profile.md)" in README
+    assert f"[{ratio} times as long](extras/benchmarks/profile.md)" in README
 
 
 def test_targets_of_make_exist() -> None:

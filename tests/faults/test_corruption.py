@@ -63,7 +63,7 @@ def test_a_flipped_bit_is_noticed(done: Project, name: str) -> None:
     path = done.path / name
     _flip(path)
     try:
-        outcome = done.run("python", "-m", "stages.gate")
+        outcome = done.run("python", "-m", "commands.gate")
     finally:
         _flip(path)
     assert 0 != outcome.status
@@ -88,10 +88,10 @@ def test_flipped_bits_are_repaired(copy: Project, where: str) -> None:
         # As it is documented to do: without a look at what it restores.
         copy.do("dvc", "checkout")
         assert before != _contents(copy)
-    assert 0 != copy.run("python", "-m", "stages.gate").status
+    assert 0 != copy.run("python", "-m", "commands.gate").status
     _make(copy, "repair")
     assert before == _contents(copy)
-    copy.do("python", "-m", "stages.gate")
+    copy.do("python", "-m", "commands.gate")
 
 
 @pytest.mark.slow
@@ -108,7 +108,7 @@ def test_a_flipped_bit_in_the_lock_file(
     for position in chance.sample(range(end), FLIPS):
         _flip(lock, position)
         try:
-            outcome = done.run("python", "-m", "stages.gate")
+            outcome = done.run("python", "-m", "commands.gate")
             if not outcome.status:
                 assert _without_sizes(right) == _without_sizes(yaml().load(lock)), position
             else:
@@ -141,7 +141,7 @@ def test_a_lock_file_cut_off(copy: Project, kept: int) -> None:
     outcome = copy.run("dvc", "repro")
     if outcome.status:
         assert "dvc.lock" in outcome.err
-        assert "`git checkout dvc.lock`" in copy.run("python", "-m", "stages.gate").error()
+        assert "`git checkout dvc.lock`" in copy.run("python", "-m", "commands.gate").error()
         copy.do("git", "checkout", "dvc.lock")
         copy.do("dvc", "repro")
     assert content == lock.read_bytes()

@@ -25,7 +25,7 @@ def test_a_repro_during_another(stalling: Server, tmp_path: Path) -> None:
     project = make_project(tmp_path, f"{stalling.url}/data/{{file}}")
     with in_the_middle(project, stalling) as first:
         second = project.run("dvc", "repro", "fetch")
-        gate = project.run("python", "-m", "stages.gate")
+        gate = project.run("python", "-m", "commands.gate")
         stalling.released.set()
         out, err = first.communicate()
     assert 0 != second.status

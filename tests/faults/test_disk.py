@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from conftest import CLASSES, CONTENTS, ROOT, SHAPE, Folder, Outcome, Server, entry, make_project
 
-from stages import arrays
+from common import arrays
 
 OLD = b"an earlier result"
 # A stage, its arguments, and where it writes first.

@@ -98,7 +98,7 @@ def test_the_pages_of_mlflow_are_for_this_machine(done: Project) -> None:
     """
     port = _free_port()
     address = f"http://127.0.0.1:{port}/"
-    with done.start("python", "-m", "stages.ui", "--port", str(port)) as ui:
+    with done.start("python", "-m", "commands.ui", "--port", str(port)) as ui:
         try:
             assert ui.stdout
             assert ui.stdout.readline().startswith(f"charts: {address}")

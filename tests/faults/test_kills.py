@@ -16,7 +16,7 @@ import psutil
 import pytest
 from conftest import CONTENTS, Project, Server, in_the_middle, make_project
 
-from stages.settings import FILE_NAMES
+from common.config import FILE_NAMES
 
 MOMENTS = 50
 # Of a kill while DVC writes them: it does so in place.

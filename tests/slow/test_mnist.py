@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from conftest import ROOT, Project, project_in
 
-from stages import arrays, inference
-from stages.network import logits, tf
+from common import arrays
+from common import model as inference
+from stages.train.network import logits, tf
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +32,13 @@ def test_thresholds_are_met(clone: Project) -> None:
     assert 0.95 <= results["short"]["test"] < 0.975
     assert 0.97 <= results["long"]["test"] < 0.99
     assert results["short"]["test"] < results["long"]["test"]
-    clone.do("python", "-m", "stages.gate")
+    clone.do("python", "-m", "commands.gate")
 
 
 def test_arrays_have_their_shapes(clone: Project) -> None:
     """55,000, 5,000 and 10,000 images of 784 pixels, and the digits of the labels."""
     for part, images in (("train", 55_000), ("validation", 5_000), ("test", 10_000)):
-        examples = arrays.load_examples(clone.path / f"data/flat/{part}.npz")
+        examples = arrays.load_split(clone.path / f"data/flat/{part}.npz")
         assert (images, 784) == examples.images.shape
         assert set(range(10)) == set(examples.labels.tolist())
 
@@ -74,8 +75,8 @@ def test_numpy_agrees_with_tensorflow_on_all_images(clone: Project) -> None:
     """What is evaluated and served is what was trained: the same logits on 70,000 images."""
     weights = arrays.load_weights(clone.path / "models/long/weights.npz")
     tensors = [tf.constant(array) for array in weights.values()]
-    for part in arrays.PARTS:
-        examples = arrays.load_examples(clone.path / f"data/flat/{part}.npz")
+    for part in arrays.SPLITS:
+        examples = arrays.load_split(clone.path / f"data/flat/{part}.npz")
         expected = logits(tensors, tf.constant(examples.images)).numpy()
         given = inference.logits(weights, examples.images)
         # float32 keeps seven digits of sums of 784 terms; logits go up to about 50.

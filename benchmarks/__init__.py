@@ -1,1 +1,0 @@
-"""How long it takes, measured side by side: what `make bench` runs."""

@@ -1,0 +1,140 @@
+"""How every command speaks: one line for an error, progress for what takes long."""
+
+from __future__ import annotations
+
+import gc
+import os
+import re
+import signal
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+CONSOLE = Console(highlight=False, soft_wrap=True, markup=False)
+
+
+class CommandError(Exception):
+    """What the world did: a source that fails, a check that is not met. Exit status 1."""
+
+    exit_status = 1
+
+
+class InputError(CommandError):
+    """What the user gave is wrong: a setting, an argument, a file. Exit status 2."""
+
+    exit_status = 2
+
+
+def run(main: Callable[[], None]) -> NoReturn:
+    """Run a command and leave the process, with one line on stderr if it failed.
+
+    Parameters
+    ----------
+    main
+        The command. What a user can cause it raises as `CommandError` or `OSError`;
+        anything else is a defect of this project and keeps its traceback.
+    """
+    # As an exception, so that what is half done is undone: partial files, servers.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        main()
+        sys.stdout.flush()
+    except CommandError as error:
+        sys.exit(_fail(str(error), error.exit_status))
+    except BrokenPipeError:
+        # The reader has gone (`... | head`); what stdout still holds must not raise at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        sys.exit(_fail(f"{where}{error.strerror or error}", 1))
+    except KeyboardInterrupt:
+        sys.exit(_fail("interrupted", 130))
+    sys.exit(0)
+
+
+def _fail(message: str, status: int) -> int:
+    sys.stderr.write("error: " + " ".join(message.split()) + "\n")
+    return status
+
+
+@contextmanager
+def gc_disabled() -> Iterator[None]:
+    """Import a large library in two thirds of the time: without looking for garbage.
+
+    Python's collector would go through all that has been imported, again and again, and once more
+    when the process ends; but what a library defines stays until then.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def argument_parser(module: str, doc: str | None) -> ArgumentParser:
+    """Make the parser of a command's arguments; its help is the module's own docstring."""
+    return ArgumentParser(
+        prog=f"python -m {module}",
+        description=doc,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+
+
+def port(text: str) -> int:
+    """Read the argument of ``--port``; raises ValueError where it is none."""
+    if not (text.isdecimal() and int(text) < 1 << 16):
+        raise ValueError
+    return int(text)
+
+
+def redact_credentials(text: str) -> str:
+    """Give an address, or a text with some, as anyone may see it: without names and passwords."""
+    return re.sub(r"//[^/\s]*@", "//", text)
+
+
+def echo(line: str) -> None:
+    """Print one line, above a progress bar if there is one."""
+    CONSOLE.print(line)
+    CONSOLE.file.flush()
+
+
+@contextmanager
+def progress(task: str, total: int | None, unit: str = "") -> Iterator[Callable[[int], None]]:
+    """Show how far a task has come; only on a terminal, for a log file has the lines of `say`.
+
+    Parameters
+    ----------
+    task
+        What is being done, shown before the bar.
+    total
+        The number of steps, or None where it is not known.
+    unit
+        ``"bytes"`` for a download; otherwise steps are counted.
+
+    Yields
+    ------
+    callable
+        Takes the number of steps done since the last call.
+    """
+    counter: ProgressColumn = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
+    columns = (TextColumn("{task.description}"), BarColumn(), counter, TimeRemainingColumn())
+    with Progress(
+        *columns, console=CONSOLE, transient=True, disable=not CONSOLE.is_terminal
+    ) as bar:
+        identifier = bar.add_task(task, total=total)
+        yield lambda steps: bar.update(identifier, advance=steps)

@@ -1,0 +1,58 @@
+"""What was measured of each run: metrics/accuracy.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from common.atomic import atomic_write
+from common.command_line import InputError
+from common.config import StrictModel
+
+ACCURACY = Path("metrics/accuracy.json")
+
+
+class Result(StrictModel):
+    """A run's accuracies, in [0, 1], and what was asked of it."""
+
+    iterations: int
+    train: float
+    validation: float
+    test: float
+    min_test_accuracy: float
+
+
+RESULTS = TypeAdapter(dict[str, Result])
+
+
+def save(path: Path, results: Mapping[str, Result]) -> None:
+    """Write the results of all runs, by the runs' names."""
+    content = {name: result.model_dump() for name, result in results.items()}
+    atomic_write(path, json.dumps(content, indent=2).encode() + b"\n")
+
+
+def load(path: Path) -> dict[str, Result]:
+    """Read the results of all runs.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, or is not what `save` writes.
+    """
+    try:
+        return parse(path.read_bytes(), path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found; `dvc repro` makes it") from None
+
+
+def parse(content: bytes, path: Path) -> dict[str, Result]:
+    """Read the results of all runs from the content of a file; `path` is named in an error."""
+    try:
+        return RESULTS.validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = "".join(f"{part}: " for part in first["loc"])
+        raise InputError(f"{path}: {place}{first['msg']}; `dvc repro` makes it anew") from None

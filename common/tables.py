@@ -1,0 +1,45 @@
+"""The CSV files that stages hand on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from common.command_line import InputError
+
+
+def load(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
+    """Read a CSV file. Only what is empty is taken for missing: a run may be named ``NA``.
+
+    Parameters
+    ----------
+    path
+        The file.
+    columns
+        The columns it must have, and the dtype of each.
+
+    Returns
+    -------
+    DataFrame
+        These columns, in this order, a row a line.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or holds something else.
+    """
+    try:
+        table = pd.read_csv(
+            path,
+            usecols=list(columns),
+            dtype=dict(columns),
+            keep_default_na=False,
+            na_values=[""],
+        )
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found; `dvc repro` makes it") from None
+    except (ValueError, OverflowError) as error:  # pandas' own errors are ValueErrors
+        raise InputError(f"{path}: damaged ({error}); `dvc repro` makes it anew") from None
+    return table[list(columns)]

@@ -1,0 +1,285 @@
+"""A page to draw digits on, and to see what the networks make of them.
+
+    python -m extras.handwriting.demo
+
+Starts in a second and prints its address, which only this machine can reach. Draw with mouse,
+finger, pen or keyboard; upload, paste or drop a picture; or take an image of the test set. Every
+run that has been trained can answer. Ctrl+C ends it.
+"""
+
+from __future__ import annotations
+
+import base64
+import errno
+import hashlib
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import uvicorn
+from anyio import CapacityLimiter, to_thread
+from numpy.typing import NDArray
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from common import arrays
+from common import model as inference
+from common.arrays import Split
+from common.command_line import CommandError, argument_parser, echo, port, run
+from common.config import Config, load_config
+from extras.handwriting import predictor as reading
+from extras.handwriting import preparation as handwriting
+from extras.handwriting.predictor import Reader
+from extras.handwriting.preparation import PictureError
+
+PAGE = Path(__file__).with_suffix(".html")
+TEST = Path("data/flat/test.npz")
+# Not 0.0.0.0: whoever is on the same network is not asked in.
+HOST = "127.0.0.1"
+PORT = 8501
+PORTS_TO_TRY = 20
+MAX_BODY_BYTES = 20_000_000
+EXAMPLES_AT_A_TIME = 10
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The page, and what it asks for.
+
+    Attributes
+    ----------
+    page
+        Its HTML, with one script and one style sheet in it.
+    readers
+        The networks that can answer, by the names of their runs.
+    about
+        What the page says of each run.
+    test
+        The images to choose examples from.
+    """
+
+    page: str
+    readers: Mapping[str, Reader]
+    about: list[dict[str, Any]]
+    test: Split
+    # One picture at a time: the second of two would only make both slower.
+    limiter: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
+
+    def application(self) -> Starlette:
+        """Make the web application."""
+        policy = content_security_policy(self.page)
+        return Starlette(
+            routes=[
+                Route("/", self.show_page),
+                Route("/runs", self.list_runs),
+                Route("/read", self.read_picture, methods=["POST"]),
+                Route("/examples", self.list_examples),
+                Route("/examples/{number:int}", self.read_example),
+            ],
+            middleware=[
+                Middleware(partial(_SecurityHeaders, policy=policy)),
+                # A page elsewhere whose name is made to mean this machine gets no answer.
+                Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"]),
+            ],
+            exception_handlers={HTTPException: _in_one_line},
+        )
+
+    async def show_page(self, _request: Request) -> Response:
+        """Give the page itself."""
+        return HTMLResponse(self.page)
+
+    async def list_runs(self, _request: Request) -> Response:
+        """Give the runs to choose from."""
+        return JSONResponse({"runs": self.about})
+
+    async def read_picture(self, request: Request) -> Response:
+        """Read the picture in the body, with the run in the address."""
+        reader, content = self._reader(request), await _body(request)
+        try:
+            images = await to_thread.run_sync(_digits, content, limiter=self.limiter)
+        except PictureError as error:
+            raise HTTPException(422, str(error)) from None
+        return JSONResponse(_answer(reader, images))
+
+    async def list_examples(self, request: Request) -> Response:
+        """Give ten test images, from the number in the address on."""
+        start = request.query_params.get("start", "0")
+        if not re.fullmatch("[0-9]{1,9}", start):
+            raise HTTPException(400, "start should be a number")
+        shown = min(EXAMPLES_AT_A_TIME, len(self.test))
+        numbers = [(int(start) + i) % len(self.test) for i in range(shown)]
+        examples = [{"number": i, "pixels": _text(self.test.images[i])} for i in numbers]
+        return JSONResponse({"examples": examples})
+
+    async def read_example(self, request: Request) -> Response:
+        """Read a test image as it is, and give its label as well."""
+        reader, number = self._reader(request), request.path_params["number"]
+        if number >= len(self.test):
+            raise HTTPException(404, f"no test image {number}, there are {len(self.test)}")
+        label = reader.classes[self.test.labels[number]]
+        return JSONResponse(_answer(reader, self.test.images[[number]]) | {"label": label})
+
+    def _reader(self, request: Request) -> Reader:
+        name = request.query_params.get("run", "")
+        if name not in self.readers:
+            raise HTTPException(404, f"no run {name!r}, there are: {', '.join(self.readers)}")
+        return self.readers[name]
+
+
+def content_security_policy(page: str) -> str:
+    """Allow the page its own script and style, by their SHA-256, and nothing from elsewhere."""
+
+    def source(tag: str) -> str:
+        digests = (
+            base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+            for content in re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        )
+        return " ".join(f"'sha256-{digest}'" for digest in digests)
+
+    return (
+        f"default-src 'self'; script-src {source('script')}; style-src {source('style')}; "
+        "img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    )
+
+
+class _SecurityHeaders:
+    def __init__(self, app: ASGIApp, policy: str) -> None:
+        self.app = app
+        self.headers = {
+            "Content-Security-Policy": policy,
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "Cache-Control": "no-store",
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(self.headers)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_BODY_BYTES:
+            raise HTTPException(413, f"more than the {MAX_BODY_BYTES / 1e6:.0f} MB allowed")
+    return bytes(body)
+
+
+async def _in_one_line(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    detail = error.detail if isinstance(error, HTTPException) else str(error)
+    return JSONResponse({"error": " ".join(detail.split())}, status)
+
+
+def _digits(content: bytes) -> NDArray[np.uint8]:
+    return handwriting.digits(handwriting.decode(BytesIO(content)))
+
+
+def _answer(reader: Reader, images: NDArray[np.uint8]) -> dict[str, Any]:
+    answer = reader.read(images)
+    return {
+        "digits": answer.digits,
+        "probability": answer.probability,
+        "images": [
+            {"pixels": _text(pixels), "probabilities": odds.tolist()}
+            for pixels, odds in zip(images, answer.probabilities, strict=True)
+        ],
+    }
+
+
+def _text(pixels: NDArray[np.uint8]) -> str:
+    return base64.b64encode(pixels.tobytes()).decode()
+
+
+def about_runs(config: Config, readers: Mapping[str, Reader], test: Split) -> list[dict[str, Any]]:
+    """Say what the page tells of each run: iterations, test accuracy, classes."""
+    return [
+        {
+            "name": name,
+            "iterations": config.runs[name].iterations,
+            # Measured here, because metrics/ may be of other weights than those that answer.
+            "test": inference.accuracy(reader.weights, test.images, test.labels),
+            "classes": reader.classes,
+        }
+        for name, reader in readers.items()
+    ]
+
+
+def listen(port: int | None) -> socket.socket:
+    """Open a port on loopback.
+
+    Parameters
+    ----------
+    port
+        Which one; 0 for any free one; None for 8501, or the next one that is free.
+
+    Raises
+    ------
+    CommandError
+        If it is taken.
+    """
+    wanted = range(PORT, PORT + PORTS_TO_TRY) if port is None else [port]
+    for number in wanted:
+        try:
+            return socket.create_server((HOST, number))
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
+    shown = f"{wanted[0]} to {wanted[-1]} are" if port is None else f"{port} is"
+    raise CommandError(f"port {shown} not free; choose another with --port, or 0 for any")
+
+
+def serve(app: ASGIApp, opened: socket.socket) -> None:
+    """Answer until the process is interrupted."""
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    try:
+        uvicorn.Server(config).run(sockets=[opened])
+    except KeyboardInterrupt:
+        echo("ended")
+
+
+def main() -> None:
+    """Read the arguments, the settings, the weights and the test images; serve the page."""
+    parser = argument_parser("extras.handwriting.demo", __doc__)
+    parser.add_argument("--port", type=port, help=f"else {PORT}, or the next free one; 0: any")
+    arguments = parser.parse_args()
+    config = load_config()
+    readers = {name: reading.load(name, config) for name in config.runs}
+    test = arrays.load_split(TEST)
+    page = PAGE.read_text(encoding="utf-8")
+    app = Demo(page, readers, about_runs(config, readers, test), test).application()
+    with listen(arguments.port) as opened:
+        echo(f"http://{HOST}:{opened.getsockname()[1]}/ is the page; Ctrl+C ends it")
+        serve(app, opened)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,321 @@
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from io import BytesIO
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from scipy import ndimage
+
+from extras.handwriting import preparation as handwriting
+from extras.handwriting.preparation import PictureError
+
+# A 7 and a 5 whose bar is apart, on paper of 100 x 100.
+SEVEN = [[(28, 20), (70, 18), (46, 84)]]
+FIVE = [[(36, 26), (34, 48), (52, 44), (66, 60), (56, 82), (32, 82)], [(42, 14), (70, 12)]]
+ONE = [[(50, 10), (50, 90)]]
+
+
+def ink(*digits: list[list[tuple[int, int]]], side: int = 200, width: float = 9) -> Image.Image:
+    """Draw digits side by side as light lines on black, smooth at the edges."""
+    fine = 4
+    sheet = Image.new("L", (side * fine * len(digits), side * fine))
+    pencil = ImageDraw.Draw(sheet)
+    for place, strokes in enumerate(digits):
+        for stroke in strokes:
+            points = [((x / 100 + place) * side * fine, y / 100 * side * fine) for x, y in stroke]
+            radius = width / 100 * side * fine / 2
+            pencil.line(points, 255, round(2 * radius))
+            for x, y in points:
+                pencil.ellipse((x - radius, y - radius, x + radius, y + radius), 255)
+    return sheet.reduce(fine)
+
+
+def prepared(picture: Image.Image, form: str = "PNG", **options: object) -> NDArray[np.uint8]:
+    """Prepare a picture as it comes from a file."""
+    file = BytesIO()
+    picture.save(file, form, **options)
+    file.seek(0)
+    return handwriting.digits(handwriting.decode(file))
+
+
+def on_paper(
+    drawn: Image.Image, paper: tuple[int, int, int], colour: tuple[int, int, int]
+) -> Image.Image:
+    """Draw in ink of one colour on paper of another."""
+    sheet = Image.new("RGB", drawn.size, paper)
+    sheet.paste(colour, mask=drawn)
+    return sheet
+
+
+def difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    """Give the mean difference of two images, in steps of brightness."""
+    return float(np.abs(one.astype(float) - other.astype(float)).mean())
+
+
+EXPECTED = prepared(ink(SEVEN))
+
+
+def test_image_is_made_as_mnist_was() -> None:
+    """A digit fills 20 pixels on its longer side, and its mass is in the middle of 28."""
+    (image,) = EXPECTED.reshape(-1, 28, 28)
+    rows, columns = (np.flatnonzero(image.any(axis=axis)) for axis in (1, 0))
+    assert 20 == rows[-1] - rows[0] + 1
+    assert columns[-1] - columns[0] + 1 < 20
+    assert [14, 14] == pytest.approx(ndimage.center_of_mass(image), abs=0.5)
+    assert 255 == image.max()
+
+
+def test_test_image_stays_what_it_is() -> None:
+    """What has been prepared already is hardly changed by being prepared again.
+
+    It may move by a pixel, where its centre is midway between two.
+    """
+    again = prepared(Image.fromarray(EXPECTED.reshape(28, 28))).reshape(28, 28)
+    moved = [np.roll(again, (y, x), axis=(0, 1)) for y in (-1, 0, 1) for x in (-1, 0, 1)]
+    assert min(difference(EXPECTED.reshape(28, 28), image) for image in moved) < 5
+
+
+@pytest.mark.parametrize(
+    ("paper", "colour"),
+    [
+        ((255, 255, 255), (0, 0, 0)),
+        ((0, 0, 0), (255, 255, 255)),
+        ((240, 230, 210), (120, 110, 130)),
+        ((20, 60, 30), (240, 240, 220)),
+        # Of one brightness: only the colour differs.
+        ((255, 0, 0), (0, 130, 0)),
+    ],
+)
+def test_any_colours_give_the_same_image(
+    paper: tuple[int, int, int], colour: tuple[int, int, int]
+) -> None:
+    """Dark on light, light on dark, pale or coloured: ink is what differs from the paper."""
+    assert difference(EXPECTED, prepared(on_paper(ink(SEVEN), paper, colour))) < 2
+
+
+def test_faint_digit_beside_a_strong_one_is_read() -> None:
+    """A digit written with less pressure than its neighbour is prepared as if it were alone."""
+    strong, faint = ink(SEVEN), ink(FIVE).point(lambda value: 0.4 * value)
+    sheet = Image.new("L", (2 * strong.width, strong.height))
+    sheet.paste(strong)
+    sheet.paste(faint, (strong.width, 0))
+    seven, five = prepared(sheet)
+    assert difference(EXPECTED, seven) < 2
+    assert difference(prepared(ink(FIVE)), five) < 4
+
+
+@pytest.mark.parametrize("colour", ["black", "white", "red"])
+def test_transparent_paper_is_paper(colour: str) -> None:
+    """Ink on nothing is ink, of whatever colour."""
+    drawn = ink(SEVEN)
+    picture = Image.new("RGBA", drawn.size, colour)
+    picture.putalpha(drawn)
+    assert difference(EXPECTED, prepared(picture)) < 2
+
+
+@pytest.mark.parametrize("side", [40, 90, 500, 1500])
+def test_any_size_gives_the_same_image(side: int) -> None:
+    """From 40 pixels to more than the picture is worked on with."""
+    assert difference(EXPECTED, prepared(ink(SEVEN, side=side))) < 4
+
+
+@pytest.mark.parametrize(("left", "top"), [(0, 0), (300, 10), (150, 250)])
+def test_any_place_gives_the_same_image(left: int, top: int) -> None:
+    """Where the digit is on the paper does not matter."""
+    sheet = Image.new("L", (520, 460))
+    sheet.paste(ink(SEVEN), (left, top))
+    assert difference(EXPECTED, prepared(sheet)) < 2
+
+
+def test_uneven_light_and_noise_do_not_matter() -> None:
+    """A shadow from one side, dark corners and grain are paper, not ink."""
+    values = np.asarray(on_paper(ink(SEVEN), (230, 225, 210), (60, 60, 90)), np.float64)
+    y, x = np.mgrid[-1:1:200j, -1:1:200j]
+    light = (0.8 + 0.15 * x - 0.1 * (x * x + y * y))[:, :, np.newaxis]
+    grain = np.random.default_rng(1).normal(0, 8, values.shape)
+    picture = Image.fromarray(np.clip(values * light + grain, 0, 255).astype(np.uint8))
+    assert difference(EXPECTED, prepared(picture)) < 6
+
+
+@pytest.mark.parametrize("width", [0.5, 1, 2, 25])
+def test_fine_and_broad_strokes_become_as_wide_as_in_mnist(width: float) -> None:
+    """A hairline does not fade away and a brush does not fill the image."""
+    usual = float(np.mean(prepared(ink(SEVEN, side=500))))
+    assert usual == pytest.approx(np.mean(prepared(ink(SEVEN, side=500, width=width))), rel=0.5)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_of_the_camera_is_undone(orientation: int) -> None:
+    """All eight EXIF orientations give the image as it was meant."""
+    undo = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    picture = ink(SEVEN)
+    if orientation in undo:
+        picture = picture.transpose(undo[orientation])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    assert difference(EXPECTED, prepared(picture, "JPEG", exif=exif, quality=95)) < 2
+
+
+def sixteen_bits(picture: Image.Image) -> Image.Image:
+    """Give a picture 65,536 steps of brightness."""
+    return Image.fromarray(np.asarray(picture).astype(np.uint16) * 257)
+
+
+@pytest.mark.parametrize(
+    ("form", "convert"),
+    [
+        ("PNG", lambda picture: picture.convert("1", dither=Image.Dither.NONE)),
+        ("PNG", lambda picture: picture.convert("P")),
+        ("PNG", lambda picture: picture.convert("LA")),
+        ("PNG", sixteen_bits),
+        ("TIFF", lambda picture: picture.convert("F")),
+        ("TIFF", lambda picture: picture.convert("I")),
+        ("TIFF", lambda picture: picture.convert("CMYK")),
+        ("JPEG", lambda picture: picture.convert("YCbCr")),
+        ("BMP", lambda picture: picture),
+        ("GIF", lambda picture: picture),
+        ("WEBP", lambda picture: picture),
+        ("PPM", lambda picture: picture),
+    ],
+)
+def test_any_format_and_depth_gives_the_same_image(
+    form: str, convert: Callable[[Image.Image], Image.Image]
+) -> None:
+    """From one bit a pixel to 32, in every format that is read."""
+    assert difference(EXPECTED, prepared(convert(ink(SEVEN)), form)) < 4
+
+
+def test_several_digits_are_found_from_left_to_right() -> None:
+    """Each is what it would have been alone."""
+    images = prepared(ink(SEVEN, ONE, FIVE))
+    assert 3 == len(images)
+    for digit, image in zip([SEVEN, ONE, FIVE], images, strict=True):
+        assert difference(prepared(ink(digit)), image[np.newaxis]) < 2
+
+
+def test_part_that_is_apart_belongs_to_its_digit() -> None:
+    """A 5 whose bar does not touch is one digit, with its bar."""
+    (image,) = prepared(ink(FIVE)).reshape(-1, 28, 28)
+    _, pieces = ndimage.label(image > 100, np.ones((3, 3)))
+    assert 2 == pieces
+
+
+def test_specks_and_a_line_below_are_left_out() -> None:
+    """Neither dust nor an underline is a digit, or a part of one."""
+    picture = ink(SEVEN, ONE)
+    pencil = ImageDraw.Draw(picture)
+    pencil.ellipse((10, 150, 14, 154), 255)
+    pencil.line((10, 196, 390, 196), 255, 3)
+    images = prepared(picture)
+    assert 2 == len(images)
+    assert difference(EXPECTED, images[:1]) < 2
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        Image.new("RGB", (300, 200), "white"),
+        Image.new("RGBA", (300, 200)),
+        Image.new("1", (1, 1)),
+        Image.linear_gradient("L"),
+        Image.fromarray(np.random.default_rng(1).normal(128, 20, (200, 300)).astype(np.uint8)),
+    ],
+    ids=["white", "transparent", "one pixel", "shadow", "noise"],
+)
+def test_picture_without_ink_is_refused(picture: Image.Image) -> None:
+    """Paper alone is not read as anything."""
+    with pytest.raises(PictureError, match="no ink"):
+        prepared(picture)
+
+
+def test_too_many_pieces_are_refused() -> None:
+    """A page of text is not taken for a number."""
+    with pytest.raises(PictureError, match="40 pieces of ink are not a line of digits"):
+        prepared(ink(*[ONE] * 40, side=24))
+
+
+def saved(form: str) -> bytes:
+    """Give a small picture as the bytes of a file."""
+    file = BytesIO()
+    ink(SEVEN, side=64).convert("RGB").save(file, form)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("content", [b"", b"hello, world\n", b"%!PS-Adobe-3.0 EPSF-3.0\n"])
+def test_what_is_no_picture_is_refused(content: bytes) -> None:
+    """Neither nothing, nor text, nor a format that another program would have to read."""
+    with pytest.raises(PictureError, match="not a picture in a known format"):
+        handwriting.decode(BytesIO(content))
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "TIFF", "GIF", "WEBP", "BMP", "PPM"])
+def test_truncated_picture_is_refused(form: str) -> None:
+    """Half of a file is never taken for the whole."""
+    content = saved(form)
+    with pytest.raises(PictureError):
+        handwriting.decode(BytesIO(content[: len(content) // 2]))
+
+
+@pytest.mark.parametrize("side", [10_000, 60_000])
+def test_too_large_picture_is_refused_before_it_is_decoded(side: int) -> None:
+    """The size in the header is enough: there are no pixels behind it here."""
+    header = bytearray(saved("PNG")[:33])
+    header[16:24] = side.to_bytes(4, "big") * 2
+    header[29:33] = zlib.crc32(bytes(header[12:29])).to_bytes(4, "big")
+    with pytest.raises(PictureError, match="64 million pixels allowed"):
+        handwriting.decode(BytesIO(bytes(header) + saved("PNG")[33:]))
+
+
+@given(
+    form=st.sampled_from(handwriting.FORMATS),
+    changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=9),
+)
+def test_damaged_picture_never_raises_anything_else(
+    form: str, changes: list[tuple[float, int]]
+) -> None:
+    """Whatever bytes are changed, the answer is an image or one plain error."""
+    content = bytearray(saved(form))
+    for place, value in changes:
+        content[int(place * len(content))] = value
+    with suppress(PictureError):
+        images = handwriting.digits(handwriting.decode(BytesIO(bytes(content))))
+        assert (784,) == images.shape[1:]
+
+
+@given(
+    rows=st.integers(1, 40),
+    columns=st.integers(1, 40),
+    seed=st.integers(0, 99),
+    dense=st.floats(0, 1),
+)
+def test_any_pixels_are_read_or_refused(rows: int, columns: int, seed: int, dense: float) -> None:
+    """However few or wild the pixels, the answer is images or one plain error."""
+    random = np.random.default_rng(seed)
+    picture = (random.random((rows, columns, 3)) < dense).astype(np.float32) * 255
+    with suppress(PictureError):
+        assert handwriting.digits(picture).any(axis=1).all()
+
+
+def test_sheet_shows_each_image_enlarged() -> None:
+    """Twelve images are two rows of ten, four times as large."""
+    images = np.repeat(EXPECTED, 12, axis=0)
+    with Image.open(BytesIO(handwriting.sheet(images))) as sheet:
+        assert (10 * 28 * 4, 2 * 28 * 4) == sheet.size
+        pixels = np.asarray(sheet)
+    assert np.array_equal(EXPECTED.reshape(28, 28), pixels[112::4, 112:224:4])
+    assert not pixels[112:, 224:].any()

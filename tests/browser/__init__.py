@@ -1,1 +1,0 @@
-"""Tests in a browser; a package, because tests/ has modules of the same names."""
