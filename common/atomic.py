@@ -1,4 +1,4 @@
-"""Files that are whole or not there at all."""
+"""Write files atomically: a reader sees the old content or the new, never a part."""
 
 from __future__ import annotations
 
@@ -9,28 +9,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-import psutil
-
-from common.command_line import CommandError
-
 
 def sha256(content: bytes) -> str:
-    """Give the SHA-256 of some bytes, as 64 hexadecimal digits."""
+    """Return the SHA-256 of some bytes, as 64 hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
 
 
 @contextmanager
 def atomic_open(path: Path) -> Iterator[BinaryIO]:
-    """Write a file under a temporary name beside it, and give it its name when it is on disk.
+    """Open a file for writing; it takes its name once all of it is on disk.
 
-    Whoever reads `path` finds the old content or the new, never a part: not after an exception,
-    not after SIGKILL, not after a power cut. What a killed writer left is removed by the next.
-    A stage whose DVC has been killed writes nothing more: another may be at work by now.
+    A reader of `path` finds the old content or the new, also after an exception, SIGKILL or a
+    power cut. The next writer removes the temporary file of one that was killed.
 
     Parameters
     ----------
     path
-        The file to write; its folder is made if need be.
+        The file to write; its folder is created if necessary.
 
     Yields
     ------
@@ -41,8 +36,6 @@ def atomic_open(path: Path) -> Iterator[BinaryIO]:
     ------
     OSError
         If the disk is full or the folder cannot be written to; `path` is then unchanged.
-    CommandError
-        If the DVC process that started this stage has ended; `path` is then unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(path)
@@ -52,7 +45,6 @@ def atomic_open(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        _check_starter(path)
         partial.replace(path)
     except BaseException as error:
         partial.unlink(missing_ok=True)
@@ -63,32 +55,9 @@ def atomic_open(path: Path) -> Iterator[BinaryIO]:
 
 
 def atomic_write(path: Path, content: bytes) -> None:
-    """Write a whole file, as `atomic_open` does."""
+    """Write a file, as `atomic_open` does."""
     with atomic_open(path) as file:
         file.write(content)
-
-
-def _starter() -> psutil.Process | None:
-    """Find the DVC process that runs this stage: the first above it that is not of the stage."""
-    for process in psutil.Process().parents() if "DVC_STAGE" in os.environ else ():
-        try:
-            if "DVC_STAGE" not in process.environ():
-                return process
-        except psutil.Error:
-            return process  # not to be looked into: then it stands for DVC, which is above it
-    return None
-
-
-# Found when the stage begins, while DVC is there: later its place would be taken by another.
-STARTER = _starter()
-
-
-def _check_starter(path: Path) -> None:
-    if STARTER and STARTER not in psutil.Process().parents():
-        raise CommandError(
-            f"{path}: not written, for DVC (process {STARTER.pid}) was killed while its stage "
-            f"{os.environ['DVC_STAGE']} went on; run `dvc repro` again"
-        )
 
 
 def _remove_abandoned(path: Path) -> None:
@@ -109,7 +78,7 @@ def _is_alive(process: int) -> bool:
 
 
 def _sync(folder: Path) -> None:
-    # The new name is an entry of the folder, which has to reach the disk as well.
+    # The new name is an entry of the folder, which must be on disk as well.
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""How every command speaks: one line for an error, progress for what takes long."""
+"""What all commands share: errors in one line, arguments, output, progress."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ CONSOLE = Console(highlight=False, soft_wrap=True, markup=False)
 
 
 class CommandError(Exception):
-    """What the world did: a source that fails, a check that is not met. Exit status 1."""
+    """An external failure: an unreachable source, a failed check. Exit status 1."""
 
     exit_status = 1
 
 
 class InputError(CommandError):
-    """What the user gave is wrong: a setting, an argument, a file. Exit status 2."""
+    """Wrong input: a setting, an argument, a file. Exit status 2."""
 
     exit_status = 2
 
 
 def run(main: Callable[[], None]) -> NoReturn:
-    """Run a command and leave the process, with one line on stderr if it failed.
+    """Run a command and end the process, with one line on stderr if it failed.
 
     Parameters
     ----------
     main
-        The command. What a user can cause it raises as `CommandError` or `OSError`;
-        anything else is a defect of this project and keeps its traceback.
+        The command. It raises `CommandError` or `OSError` for what a user can cause; anything
+        else is a defect of this project and keeps its traceback.
     """
-    # As an exception, so that what is half done is undone: partial files, servers.
+    # As an exception, so that temporary files are removed and servers are stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         main()
@@ -55,7 +55,7 @@ def run(main: Callable[[], None]) -> NoReturn:
     except CommandError as error:
         sys.exit(_fail(str(error), error.exit_status))
     except BrokenPipeError:
-        # The reader has gone (`... | head`); what stdout still holds must not raise at exit.
+        # The reader has ended (`... | head`); what stdout still holds must not raise at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
@@ -73,10 +73,10 @@ def _fail(message: str, status: int) -> int:
 
 @contextmanager
 def gc_disabled() -> Iterator[None]:
-    """Import a large library in two thirds of the time: without looking for garbage.
+    """Import a large library in two thirds of the time, without garbage collection.
 
-    Python's collector would go through all that has been imported, again and again, and once more
-    when the process ends; but what a library defines stays until then.
+    What a library defines stays until the process ends, but Python's collector would search it
+    again and again.
     """
     gc.disable()
     try:
@@ -87,7 +87,7 @@ def gc_disabled() -> Iterator[None]:
 
 
 def argument_parser(module: str, doc: str | None) -> ArgumentParser:
-    """Make the parser of a command's arguments; its help is the module's own docstring."""
+    """Return the parser of a command's arguments; its help is the module's docstring."""
     return ArgumentParser(
         prog=f"python -m {module}",
         description=doc,
@@ -96,14 +96,14 @@ def argument_parser(module: str, doc: str | None) -> ArgumentParser:
 
 
 def port(text: str) -> int:
-    """Read the argument of ``--port``; raises ValueError where it is none."""
+    """Return the argument of ``--port`` as a number; raises ValueError if it is not a port."""
     if not (text.isdecimal() and int(text) < 1 << 16):
         raise ValueError
     return int(text)
 
 
 def redact_credentials(text: str) -> str:
-    """Give an address, or a text with some, as anyone may see it: without names and passwords."""
+    """Return a text without the user names and passwords of the URLs in it."""
     return re.sub(r"//[^/\s]*@", "//", text)
 
 
@@ -115,14 +115,14 @@ def echo(line: str) -> None:
 
 @contextmanager
 def progress(task: str, total: int | None, unit: str = "") -> Iterator[Callable[[int], None]]:
-    """Show how far a task has come; only on a terminal, for a log file has the lines of `say`.
+    """Show a progress bar on a terminal; in a log file the lines of `echo` take its place.
 
     Parameters
     ----------
     task
         What is being done, shown before the bar.
     total
-        The number of steps, or None where it is not known.
+        The number of steps, or None if it is not known.
     unit
         ``"bytes"`` for a download; otherwise steps are counted.
 

@@ -1,56 +1,100 @@
-"""The network's answer, in NumPy alone: what is evaluated here is what is served.
+"""The model in NumPy: its settings, its first weights, and its forward pass.
 
-Computed in float64, although the weights are float32: processors differ in the order in which
-they add, and so in the last digits of a sum; here these are twelve digits away from any that is
-written to a file.
+ADAPT: another architecture is another content of these, and the same forward pass in
+stages/train/network.py. Weights are named float32 arrays of any shape; nothing else in the
+project knows more about them. This file is also what MLflow serves, so it imports nothing of
+the project.
+
+The forward pass computes in float64, although the weights are float32. Processors differ in the
+order in which they add, and so in the last digits of a sum; in float64 these digits are far
+beyond those that are written to a file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, Field, PositiveInt
 
 Weights = Mapping[str, NDArray[np.float32]]
 
-# Bounds the memory: 4,096 images of 784 pixels are 26 MB in float64.
-IMAGES_PER_CHUNK = 4096
+
+class ModelParams(BaseModel, extra="forbid", strict=True, frozen=True):
+    """The section ``model`` of params.yaml.
+
+    Attributes
+    ----------
+    hidden_units
+        The width of each hidden layer, from the input on.
+    """
+
+    hidden_units: Annotated[tuple[PositiveInt, ...], Field(strict=False)]
 
 
-def logits(weights: Weights, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Give the score of each class: ReLU layers, and a linear one at the end.
+def initial_weights(
+    params: ModelParams, example_shape: tuple[int, ...], classes: int, random: np.random.Generator
+) -> Weights:
+    """Return the first weights: Xavier's uniform distribution, and zero for the biases.
+
+    Parameters
+    ----------
+    params
+        The settings of the model.
+    example_shape
+        The shape of the features of one example.
+    classes
+        The number of classes.
+    random
+        The source of randomness.
+
+    Returns
+    -------
+    dict
+        ``W1`` (pixels, units) and ``b1`` (units,) of the first layer, ``W2`` and so on; float32.
+
+    References
+    ----------
+    X. Glorot and Y. Bengio: Understanding the difficulty of training deep feedforward neural
+    networks. AISTATS 2010, equation 16.
+    """
+    weights: dict[str, NDArray[np.float32]] = {}
+    widths = [int(np.prod(example_shape)), *params.hidden_units, classes]
+    for layer, (inputs, units) in enumerate(pairwise(widths), start=1):
+        limit = np.sqrt(6 / (inputs + units))
+        weights[f"W{layer}"] = random.uniform(-limit, limit, (inputs, units)).astype(np.float32)
+        weights[f"b{layer}"] = np.zeros(units, np.float32)
+    return weights
+
+
+def logits(weights: Weights, features: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the logits of each class: ReLU layers, and a linear one at the end.
 
     Parameters
     ----------
     weights
-        ``W1`` (pixels, units), ``b1`` (units,), ``W2`` and so on.
-    images : ndarray of uint8, shape (n, pixels)
+        As `initial_weights` names them.
+    features : ndarray of uint8, shape (n, pixels)
         Brightness in [0, 255].
 
     Returns
     -------
     ndarray of float64, shape (n, classes)
     """
+    values = features / 255.0
     layers = len(weights) // 2
-    scores = np.empty((len(images), len(weights[f"b{layers}"])))
-    for start in range(0, len(images), IMAGES_PER_CHUNK):
-        values = images[start : start + IMAGES_PER_CHUNK] / 255.0
-        for layer in range(1, layers + 1):
-            values = values @ weights[f"W{layer}"].astype(np.float64) + weights[f"b{layer}"]
-            if layer < layers:
-                values = np.maximum(values, 0.0)
-        scores[start : start + IMAGES_PER_CHUNK] = values
-    return scores
+    for layer in range(1, layers + 1):
+        values = values @ weights[f"W{layer}"].astype(np.float64) + weights[f"b{layer}"]
+        if layer < layers:
+            values = np.maximum(values, 0.0)
+    return values
 
 
-def probabilities(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the probability of each class, the softmax of the logits; shape (n, classes)."""
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float64)
-
-
-def accuracy(weights: Weights, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> float:
-    """Give the fraction of images that are read right: counted first, divided once."""
-    predicted = probabilities(logits(weights, images)).argmax(axis=1)
-    return int((predicted == labels).sum()) / len(labels)
+def architecture(weights: Weights) -> str:
+    """Return the architecture in one phrase, for the model card and for MLflow."""
+    biases = [array for name, array in weights.items() if name.startswith("b")]
+    widths = [len(weights["W1"]), *(len(bias) for bias in biases)]
+    return f"{'-'.join(map(str, widths))}, fully connected, ReLU between the layers"

@@ -1,4 +1,4 @@
-"""What was measured of each run: metrics/accuracy.json."""
+"""The accuracies of each run: metrics/accuracy.json."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from common.atomic import atomic_write
 from common.command_line import InputError
-from common.config import StrictModel
+from common.schema import StrictModel
 
 ACCURACY = Path("metrics/accuracy.json")
 
 
 class Result(StrictModel):
-    """A run's accuracies, in [0, 1], and what was asked of it."""
+    """The accuracies of a run, in [0, 1], and what was required of it."""
 
     iterations: int
     train: float
@@ -28,31 +28,31 @@ class Result(StrictModel):
 RESULTS = TypeAdapter(dict[str, Result])
 
 
-def save(path: Path, results: Mapping[str, Result]) -> None:
+def save_results(path: Path, results: Mapping[str, Result]) -> None:
     """Write the results of all runs, by the runs' names."""
     content = {name: result.model_dump() for name, result in results.items()}
     atomic_write(path, json.dumps(content, indent=2).encode() + b"\n")
 
 
-def load(path: Path) -> dict[str, Result]:
-    """Read the results of all runs.
+def load_results(path: Path) -> dict[str, Result]:
+    """Load the results of all runs.
 
     Raises
     ------
     InputError
-        If the file is missing, or is not what `save` writes.
+        If the file is missing, or is not what `save_results` writes.
     """
     try:
-        return parse(path.read_bytes(), path)
+        return parse_results(path.read_bytes(), path)
     except FileNotFoundError:
         raise InputError(f"{path}: not found; `dvc repro` makes it") from None
 
 
-def parse(content: bytes, path: Path) -> dict[str, Result]:
-    """Read the results of all runs from the content of a file; `path` is named in an error."""
+def parse_results(content: bytes, path: Path) -> dict[str, Result]:
+    """Load the results of all runs from the content of a file; `path` is named in an error."""
     try:
         return RESULTS.validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         place = "".join(f"{part}: " for part in first["loc"])
-        raise InputError(f"{path}: {place}{first['msg']}; `dvc repro` makes it anew") from None
+        raise InputError(f"{path}: {place}{first['msg']}; `dvc repro` makes it again") from None

@@ -1,4 +1,4 @@
-"""The CSV files that stages hand on."""
+"""The CSV files that stages pass on."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pandas as pd
 from common.command_line import InputError
 
 
-def load(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
-    """Read a CSV file. Only what is empty is taken for missing: a run may be named ``NA``.
+def load_csv(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
+    """Load a CSV file. Only an empty field is a missing value: a run may be named ``NA``.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def load(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        These columns, in this order, a row a line.
+        These columns, in this order.
 
     Raises
     ------
@@ -41,5 +41,5 @@ def load(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
     except FileNotFoundError:
         raise InputError(f"{path}: not found; `dvc repro` makes it") from None
     except (ValueError, OverflowError) as error:  # pandas' own errors are ValueErrors
-        raise InputError(f"{path}: damaged ({error}); `dvc repro` makes it anew") from None
+        raise InputError(f"{path}: damaged ({error}); `dvc repro` makes it again") from None
     return table[list(columns)]

@@ -1,9 +1,8 @@
-"""Measure every run of params.yaml on all training, validation and test images.
+"""Evaluate every run: accuracies, per-class measures, confusion matrix, test predictions.
 
     python -m stages.evaluate data/flat models costs metrics plots/predictions
 
-About two seconds for two runs on 70,000 images. It writes accuracy.json, per_class.csv and
-confusion.csv into metrics, and a run's answer for each test image into plots/predictions.
+About three seconds for two runs. Fails if a folder holds files of other runs.
 """
 
 from __future__ import annotations
@@ -14,102 +13,111 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from common import arrays, results
-from common import model as inference
-from common.arrays import Split
+from common.arrays import load_weights
 from common.atomic import atomic_write
 from common.command_line import InputError, argument_parser, echo, run
 from common.config import load_config
+from common.inference import probabilities
 from common.model import Weights
-from common.results import ACCURACY, Result
+from common.results import ACCURACY, Result, save_results
+from common.splits import SPLITS, Split, load_description, load_split
 
 
-def predictions(weights: Weights, examples: Split) -> pd.DataFrame:
-    """Give the network's answers.
+def predict(weights: Weights, examples: Split) -> pd.DataFrame:
+    """Classify examples.
 
     Returns
     -------
     DataFrame
-        ``label``, ``predicted`` and the ``probability`` of what is predicted, a row an image.
+        ``label``, ``predicted`` and its ``probability``, one row per example.
 
     Raises
     ------
     ValueError
-        If the weights are for images of another size.
+        If the model is for examples of another shape.
     """
-    pixels = examples.images.shape[1]
-    if len(weights["W1"]) != pixels:
-        raise ValueError(f"for images of {len(weights['W1'])} pixels, these have {pixels}")
-    odds = inference.probabilities(inference.logits(weights, examples.images))
+    of_each_class = probabilities(weights, examples.features)
     return pd.DataFrame(
         {
             "label": examples.labels,
-            "predicted": odds.argmax(axis=1).astype(np.uint8),
-            "probability": odds.max(axis=1),
+            "predicted": of_each_class.argmax(axis=1).astype(np.uint8),
+            "probability": of_each_class.max(axis=1),
         }
     )
 
 
-def accuracy(answers: pd.DataFrame) -> float:
-    """Give the fraction of right answers: counted first, divided once."""
-    return int((answers["label"] == answers["predicted"]).sum()) / len(answers)
+def accuracy(predictions: pd.DataFrame) -> float:
+    """Return the fraction of correct predictions: counted first, divided once."""
+    correct = predictions["label"] == predictions["predicted"]
+    return int(correct.sum()) / len(predictions)
 
 
-def confusion(answers: pd.DataFrame, classes: int) -> pd.DataFrame:
-    """Count the answers; a row each true class, a column each predicted one."""
-    every = range(classes)
-    counts = pd.crosstab(answers["label"], answers["predicted"])
-    return counts.reindex(index=every, columns=every, fill_value=0)
+def confusion(predictions: pd.DataFrame, classes: int) -> pd.DataFrame:
+    """Count the predictions; one row per true class, one column per predicted class."""
+    labels = range(classes)
+    counts = pd.crosstab(predictions["label"], predictions["predicted"])
+    return counts.reindex(index=labels, columns=labels, fill_value=0)
 
 
 def per_class(counts: pd.DataFrame) -> pd.DataFrame:
-    """Derive precision, recall and support of each class from its confusion matrix.
+    """Return precision, recall and support of each class, from the confusion matrix.
 
-    Precision is empty for a class that is never predicted, recall for one without images.
+    Precision is empty for a class that is never predicted, recall for one without examples.
     """
     matrix: NDArray[np.int64] = counts.to_numpy()
-    right, support, predicted = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
+    correct, support, predicted = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
     with np.errstate(invalid="ignore"):
-        columns = {"precision": right / predicted, "recall": right / support, "support": support}
+        columns = {
+            "precision": correct / predicted,
+            "recall": correct / support,
+            "support": support,
+        }
     return pd.DataFrame(columns, index=counts.index)
 
 
+def _save_tables(folder: Path, matrices: dict[str, pd.DataFrame]) -> None:
+    measures = {name: per_class(matrix) for name, matrix in matrices.items()}
+    table = pd.concat(measures, names=["run", "class"]).to_csv(float_format="%.6f")
+    atomic_write(folder / "per_class.csv", table.encode())
+    table = pd.concat(matrices, names=["run", "label"]).to_csv()
+    atomic_write(folder / "confusion.csv", table.encode())
+
+
 def main() -> None:
-    """Read the arguments, the settings, arrays and weights; write what was measured."""
+    """Read the arguments, the settings, splits and weights; write the results."""
     parser = argument_parser("stages.evaluate", __doc__)
-    parser.add_argument("flat", type=Path, help="where the arrays are: data/flat")
-    parser.add_argument("models", type=Path, help="where each run's weights are: models")
-    parser.add_argument("costs", type=Path, help="where each run's costs are: costs")
-    parser.add_argument("metrics", type=Path, help="where the results go: metrics")
-    parser.add_argument("predictions", type=Path, help="where answers go: plots/predictions")
+    parser.add_argument("flat", type=Path, help="folder of the splits: data/flat")
+    parser.add_argument("models", type=Path, help="folder of each run's weights: models")
+    parser.add_argument("costs", type=Path, help="folder of each run's costs: costs")
+    parser.add_argument("metrics", type=Path, help="folder for the results: metrics")
+    parser.add_argument("predictions", type=Path, help="folder for these: plots/predictions")
     arguments = parser.parse_args()
     config = load_config()
-    config.check_folders(arguments.models, arguments.costs)
-    parts = {part: arrays.load_split(arguments.flat / f"{part}.npz") for part in arrays.SPLITS}
-    accuracies: dict[str, Result] = {}
+    config.check_leftovers(arguments.models, arguments.costs)
+    classes = len(load_description(arguments.flat / "description.json").classes)
+    splits = {name: load_split(arguments.flat / f"{name}.npz") for name in SPLITS}
+    results: dict[str, Result] = {}
     matrices: dict[str, pd.DataFrame] = {}
-    for name, wanted in config.runs.items():
+    for name, params in config.runs.items():
         path = arguments.models / name / "weights.npz"
-        weights = arrays.load_weights(path)
+        weights = load_weights(path)
         try:
-            answers = {part: predictions(weights, examples) for part, examples in parts.items()}
-        except ValueError as error:
-            raise InputError(f"{path}: {error}; `dvc repro` makes it anew") from None
-        measured = {part: accuracy(given) for part, given in answers.items()}
-        accuracies[name] = Result(
-            iterations=wanted.iterations, min_test_accuracy=wanted.min_test_accuracy, **measured
+            predictions = {split: predict(weights, splits[split]) for split in SPLITS}
+        except (ValueError, KeyError) as error:
+            raise InputError(
+                f"{path}: not weights of the model in common/model.py for examples of "
+                f"{list(splits['test'].features.shape[1:])}: {error}; `dvc repro` makes it again"
+            ) from None
+        accuracies = {split: accuracy(table) for split, table in predictions.items()}
+        results[name] = Result(
+            iterations=params.iterations, min_test_accuracy=params.min_test_accuracy, **accuracies
         )
-        matrices[name] = confusion(answers["test"], len(config.dataset.classes))
-        shown = ", ".join(f"{part} {value:.2%}" for part, value in measured.items())
-        echo(f"{name}: {shown}")
-        table = answers["test"].to_csv(index_label="image", float_format="%.6f")
+        matrices[name] = confusion(predictions["test"], classes)
+        echo(f"{name}: " + ", ".join(f"{split} {value:.2%}" for split, value in accuracies.items()))
+        table = predictions["test"].to_csv(index_label="image", float_format="%.6f")
         atomic_write(arguments.predictions / f"{name}.csv", table.encode())
-    results.save(arguments.metrics / ACCURACY.name, accuracies)
-    per_run = {name: per_class(matrix) for name, matrix in matrices.items()}
-    table = pd.concat(per_run, names=["run", "class"]).to_csv(float_format="%.6f")
-    atomic_write(arguments.metrics / "per_class.csv", table.encode())
-    table = pd.concat(matrices, names=["run", "label"]).to_csv()
-    atomic_write(arguments.metrics / "confusion.csv", table.encode())
+    save_results(arguments.metrics / ACCURACY.name, results)
+    _save_tables(arguments.metrics, matrices)
 
 
 if __name__ == "__main__":

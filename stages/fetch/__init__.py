@@ -1,0 +1,1 @@
+"""Get the raw files of the dataset."""

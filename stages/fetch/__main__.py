@@ -11,7 +11,8 @@ from pathlib import Path
 
 from common.atomic import atomic_write
 from common.command_line import CommandError, argument_parser, echo, run
-from common.config import DATASETS, DatasetSpec, load_config
+from common.config import load_config
+from common.datasets import DATASETS, DatasetSpec
 from stages.fetch import sources
 
 

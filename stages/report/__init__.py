@@ -1,0 +1,1 @@
+"""Show the results: figures, a page, a model card."""

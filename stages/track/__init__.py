@@ -1,0 +1,1 @@
+"""Bring MLflow up to date with the files."""

@@ -1,4 +1,4 @@
-"""Which images each iteration sees: every image once an epoch, in a new order each epoch."""
+"""Draw batches: every example once per epoch, in a new order in each epoch."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from numpy.typing import NDArray
 
 
 def batches(
-    images: int, batch_size: int, random: np.random.Generator
+    examples: int, batch_size: int, random: np.random.Generator
 ) -> Iterator[NDArray[np.int32]]:
     """Draw batches without end.
 
-    A batch that meets the end of an epoch takes the rest of it and goes on in the next, as the
-    tutorial's ``next_batch`` does. Only one epoch's order is in memory at a time.
+    A batch that crosses the end of an epoch is completed from the next epoch's order, as in the
+    tutorial's ``next_batch``. Only one epoch's order is in memory at a time.
 
     Parameters
     ----------
-    images
-        How many images there are; at least 1.
+    examples
+        The number of examples; at least 1.
     batch_size
-        How many indices a batch has; may be more than `images`.
+        The number of indices in a batch; may be more than `examples`.
     random
-        What the orders are drawn from.
+        The source of randomness.
 
     Yields
     ------
     ndarray of int32, shape (batch_size,)
-        Indices in [0, images).
+        Indices in [0, examples).
     """
     order = np.empty(0, np.int32)
     while True:
         while len(order) < batch_size:
-            order = np.concatenate([order, random.permutation(images).astype(np.int32)])
+            order = np.concatenate([order, random.permutation(examples).astype(np.int32)])
         yield order[:batch_size]
         order = order[batch_size:]

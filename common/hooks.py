@@ -1,0 +1,41 @@
+"""Let extras add to the commands, without the commands knowing any of them.
+
+An extra takes part by having a file ``extras/<name>/hooks.py`` with one or more of these
+functions:
+
+``gate_failures(config, results)``
+    Yields one line for each reason why `commands.gate` should fail.
+``summary_columns(config)``
+    Returns columns for the table of `commands.summary`: a mapping of titles to cells, which are
+    themselves a mapping of names of runs to text.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+EXTRAS = Path(__file__).parents[1] / "extras"
+
+
+def call_hooks(function: str, *arguments: Any) -> Iterator[Any]:
+    """Call a function in the hooks of each extra that defines it, in the order of their names.
+
+    Parameters
+    ----------
+    function
+        Its name.
+    arguments
+        What it is called with.
+
+    Yields
+    ------
+    Any
+        What each extra's function returns.
+    """
+    for path in sorted(EXTRAS.glob("*/hooks.py")):
+        module = importlib.import_module(f"extras.{path.parent.name}.hooks")
+        if hook := getattr(module, function, None):
+            yield hook(*arguments)

@@ -1,0 +1,95 @@
+"""Check the content of a file against a model; errors name the place and the value."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from common.command_line import InputError, redact_credentials
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+PositiveInteger = Annotated[int, Field(gt=0)]
+PositiveNumber = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+# The name of a run or a dataset is also that of a stage, a folder, a file and an experiment, and
+# DVC splits parameters at dots.
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+
+# A part of a pydantic error's location that is no name in the file, such as the variant of a union.
+NOT_A_NAME = r"["
+
+
+class StrictModel(BaseModel):
+    """A section of a file: no unknown names, no conversions, no changes once it is read."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+AnyModel = TypeVar("AnyModel", bound=BaseModel)
+
+
+def validate(
+    model: type[AnyModel], document: Any, path: Path, above: tuple[str, ...] = ()
+) -> AnyModel:
+    """Return a section of a file as a model.
+
+    Parameters
+    ----------
+    model
+        What the section should be.
+    document
+        What was read from the file.
+    path, above
+        The file, and the names above the section in it; an error begins with them.
+
+    Raises
+    ------
+    InputError
+        If the section is something else; the one line names every value that is wrong.
+    """
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        problems = "; ".join(_problems(error.errors(), above))
+    raise InputError(f"{path}: {problems}")
+
+
+def _problems(errors: list[ErrorDetails], above: tuple[str, ...]) -> Iterator[str]:
+    """Describe each error; a misspelt name counts once, not as unknown and missing."""
+    missing = {error["loc"] for error in errors if error["type"] == "missing"}
+    for error in errors:
+        if error["type"] == "extra_forbidden":
+            parents, name = error["loc"][:-1], str(error["loc"][-1])
+            candidates = [str(place[-1]) for place in missing if place[:-1] == parents]
+            suggestions = difflib.get_close_matches(name, candidates, n=1)
+            missing -= {(*parents, suggestion) for suggestion in suggestions}
+            hint = "".join(f", did you mean {suggestion}?" for suggestion in suggestions)
+            yield f"{_place(error, above)}: unknown name{hint}"
+    for error in errors:
+        if error["type"] == "missing" and error["loc"] in missing:
+            yield f"{_place(error, above)}: missing"
+        elif error["type"] not in ("missing", "extra_forbidden"):
+            value = redact_credentials(repr(error["input"]))
+            yield f"{_place(error, above)}: is {value:.60}, {_expectation(error)}"
+
+
+def _place(error: ErrorDetails, above: tuple[str, ...]) -> str:
+    parts = [str(part) for part in error["loc"]]
+    return ".".join([*above, *(part for part in parts if not part.startswith(NOT_A_NAME))])
+
+
+def _expectation(error: ErrorDetails) -> str:
+    if error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] == NAME_PATTERN:
+        return "should be made of letters, digits, - and _ only"
+    # YAML has lists only, whatever they become here.
+    message = error["msg"].replace("tuple", "list")
+    # pydantic begins with "Input should", "Value error," and the like.
+    return message[message.index("should") :] if "should" in message else message

@@ -1,0 +1,104 @@
+"""The splits of the dataset, as `flatten` writes them and later stages read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError
+
+from common.arrays import load_arrays, save_arrays, summary
+from common.atomic import atomic_write
+from common.command_line import InputError
+from common.schema import PositiveInteger, StrictModel
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split of the dataset.
+
+    Attributes
+    ----------
+    features : ndarray, shape (n, ...)
+        Of any dtype and shape; for MNIST uint8 (n, 784), brightness in [0, 255], row by row.
+    labels : ndarray of uint8, shape (n,)
+    """
+
+    features: NDArray[Any]
+    labels: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        return len(self.labels)
+
+
+class Description(StrictModel):
+    """What later stages must know about the examples.
+
+    Attributes
+    ----------
+    classes
+        The name of each label, from 0 on.
+    example_shape
+        The shape of one example as it was before it was flattened: rows and columns.
+    """
+
+    classes: Annotated[tuple[str, ...], Field(min_length=2, strict=False)]
+    example_shape: Annotated[tuple[PositiveInteger, ...], Field(strict=False)]
+
+
+def save_split(path: Path, split: Split, features: str) -> None:
+    """Write a split; `features` is the name that its array of features has in the file."""
+    save_arrays(path, {features: split.features, "labels": split.labels})
+
+
+def load_split(path: Path) -> Split:
+    """Load a split: the array ``labels``, and the one other array.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, or holds something else.
+    """
+    arrays = load_arrays(path)
+    labels = arrays.get("labels")
+    others = [array for name, array in arrays.items() if name != "labels"]
+    if (
+        labels is None
+        or labels.dtype != np.uint8
+        or labels.ndim != 1
+        or len(others) != 1
+        or others[0].shape[:1] != labels.shape
+    ):
+        raise InputError(
+            f"{path}: should hold uint8 labels (n,) and one array of features (n, ...), "
+            f"holds {summary(arrays)}"
+        )
+    return Split(others[0], labels)
+
+
+def save_description(path: Path, description: Description) -> None:
+    """Write what later stages must know about the examples."""
+    atomic_write(path, description.model_dump_json(indent=2).encode() + b"\n")
+
+
+def load_description(path: Path) -> Description:
+    """Load what later stages must know about the examples.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, or is not what `save_description` writes.
+    """
+    try:
+        return Description.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found; `dvc repro` makes it") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"{path}: {first['msg']}; `dvc repro` makes it again") from None
