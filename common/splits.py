@@ -17,6 +17,8 @@ from common.schema import PositiveInteger, StrictModel
 
 SPLITS = ("train", "validation", "test")
 
+Shape = Annotated[tuple[PositiveInteger, ...], Field(strict=False)]
+
 
 @dataclass(frozen=True)
 class Split:
@@ -45,11 +47,18 @@ class Description(StrictModel):
     classes
         The name of each label, from 0 on.
     example_shape
-        The shape of one example as it was before it was flattened: rows and columns.
+        The shape of an example before it was flattened: rows and columns.
+    feature_shape, feature_dtype
+        The shape of the features of one example, and NumPy's name of their dtype.
+    examples
+        The number of examples in each split.
     """
 
     classes: Annotated[tuple[str, ...], Field(min_length=2, strict=False)]
-    example_shape: Annotated[tuple[PositiveInteger, ...], Field(strict=False)]
+    example_shape: Shape
+    feature_shape: Shape
+    feature_dtype: str
+    examples: dict[str, int]
 
 
 def save_split(path: Path, split: Split, features: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -23,7 +23,7 @@ class CoreSchemaLoader(yaml.SafeLoader):
     https://yaml.org/spec/1.2.2/#103-core-schema
     """
 
-    yaml_implicit_resolvers: ClassVar = {
+    yaml_implicit_resolvers = {  # noqa: RUF012 - as in the base class
         first: [
             (tag, pattern)
             for tag, pattern in resolvers

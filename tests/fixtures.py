@@ -27,10 +27,12 @@ import pytest
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
-from common import arrays, results
-from common import command_line as console
+from common import command_line
+from common.arrays import save_arrays
 from common.atomic import sha256
-from common.config import FILE_NAMES, DatasetSpec
+from common.datasets import FILE_NAMES, DatasetSpec
+from common.results import Result, save_results
+from common.splits import SPLITS, Description, save_description
 from stages.fetch import sources
 
 # A shell has its background jobs ignore Ctrl+C, and what they start as well; tests send it.
@@ -67,9 +69,9 @@ def pytest_terminal_summary(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Take for slow what needs the real data, a browser or other processors, or breaks things."""
+    """Mark as slow what is in folders of slow tests."""
     for item in items:
-        if {"slow", "browser", "faults"} & set(item.path.relative_to(ROOT).parts):
+        if {"slow", "faults"} & set(item.path.relative_to(ROOT).parts):
             item.add_marker(pytest.mark.slow)
 
 
@@ -92,7 +94,7 @@ def _synthetic() -> dict[str, bytes]:
     return files
 
 
-CONTENTS = _synthetic()
+RAW_FILES = _synthetic()
 
 
 def entry(*sources: dict[str, Any] | str) -> dict[str, Any]:
@@ -105,7 +107,7 @@ def entry(*sources: dict[str, Any] | str) -> dict[str, Any]:
         "classes": [str(label) for label in range(CLASSES)],
         "image_shape": list(SHAPE),
         "files": {
-            name: {"bytes": len(CONTENTS[name]), "sha256": sha256(CONTENTS[name])}
+            name: {"bytes": len(RAW_FILES[name]), "sha256": sha256(RAW_FILES[name])}
             for name in FILE_NAMES
         },
         "sources": [{"url": source} if isinstance(source, str) else source for source in sources],
@@ -137,7 +139,7 @@ def synthetic_params() -> Any:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What the server says instead of a file.
 
     Attributes
@@ -188,11 +190,11 @@ class Server(ThreadingHTTPServer):
 
     def reset(self) -> None:
         """Serve the synthetic dataset under /data/, and nothing else."""
-        self.files = {f"/data/{name}": content for name, content in CONTENTS.items()}
-        self.answers: dict[str, list[Answer | None]] = {}
+        self.files = {f"/data/{name}": content for name, content in RAW_FILES.items()}
+        self.answers: dict[str, list[Response | None]] = {}
         self.requests: list[str] = []
 
-    def answer(self, path: str) -> Answer:
+    def answer(self, path: str) -> Response:
         """Choose what to say."""
         self.requests.append(path)
         planned = self.answers.get(path)
@@ -200,10 +202,10 @@ class Server(ThreadingHTTPServer):
         if config:
             return config
         if path in self.files:
-            return Answer(body=self.files[path])
+            return Response(body=self.files[path])
         if path.removesuffix(".gz") in self.files:
-            return Answer(body=gzip.compress(self.files[path.removesuffix(".gz")]))
-        return Answer(404, b"nothing here")
+            return Response(body=gzip.compress(self.files[path.removesuffix(".gz")]))
+        return Response(404, b"nothing here")
 
     def handle_error(self, *_: object) -> None:
         """Say nothing where a client has gone."""
@@ -259,7 +261,7 @@ def server(running_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait a fraction of a second for what takes many in real life."""
     monkeypatch.setattr(sources, "TIMEOUT_SECONDS", (0.3, 0.3))
     monkeypatch.setattr(sources, "DEADLINE_SECONDS", 0.3)
@@ -268,7 +270,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CompletedRun:
     """How a command ended, and what it printed."""
 
     status: int
@@ -278,11 +280,11 @@ class Outcome:
     def error(self) -> str:
         """Give the one line that a command may end with, without the word before it."""
         assert self.err.startswith("error: "), self.err
-        assert (1, "\n") == (self.err.count("\n"), self.err[-1]), self.err
+        assert (self.err.count("\n"), self.err[-1]) == (1, "\n"), self.err
         return self.err.removeprefix("error: ").rstrip("\n")
 
 
-class Folder:
+class Workspace:
     """A working directory with settings, for commands that run inside the test's process."""
 
     def __init__(self, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -304,24 +306,24 @@ class Folder:
             (self.path / where / name).write_bytes(content)
         return self.path / where
 
-    def run(self, stage: str, *arguments: object) -> Outcome:
+    def run(self, stage: str, *arguments: object) -> CompletedRun:
         """Run a command as `python -m stages.STAGE` does, or with a dot as `python -m` does."""
         module = stage if "." in stage else f"stages.{stage}"
         main: Callable[[], None] = importlib.import_module(module).main
         with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as left:
             patch.setattr(sys, "argv", [stage, *map(str, arguments)])
-            console.run(main)
+            command_line.run(main)
         printed = self._capsys.readouterr()
-        return Outcome(int(left.value.code or 0), printed.out, printed.err)
+        return CompletedRun(int(left.value.code or 0), printed.out, printed.err)
 
 
 @pytest.fixture
-def folder(
+def workspace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Folder:
+) -> Workspace:
     """Give a working directory with valid settings for the synthetic dataset."""
     monkeypatch.chdir(tmp_path)
-    made = Folder(tmp_path, capsys)
+    made = Workspace(tmp_path, capsys)
     made.write()
     return made
 
@@ -362,11 +364,11 @@ class Project:
             start_new_session=True,
         )
 
-    def run(self, *command: str, **environment: str) -> Outcome:
+    def run(self, *command: str, **environment: str) -> CompletedRun:
         """Run a program of .venv, or git, and wait for it."""
         with self.start(*command, **environment) as process:
             out, err = process.communicate()
-        return Outcome(process.returncode, out, err)
+        return CompletedRun(process.returncode, out, err)
 
     def do(self, *command: str) -> str:
         """Run what must succeed, and give what it printed."""
@@ -385,12 +387,12 @@ class Project:
     def edit(self, name: str, old: str, new: str) -> None:
         """Change a file as in an editor; `old` must stand in it once."""
         content = (self.path / name).read_text("utf-8")
-        assert 1 == content.count(old)
+        assert content.count(old) == 1
         (self.path / name).write_text(content.replace(old, new), "utf-8")
 
 
 def project_in(path: Path) -> Project:
-    """Give the project in a folder, with the folders beside it made."""
+    """Give the project in a workspace, with the folders beside it made."""
     project = Project(path / "project", path / "home", path / "temporary")
     project.home.mkdir()
     project.temporary.mkdir()
@@ -403,7 +405,7 @@ def make_project(path: Path, source: str) -> Project:
     Parameters
     ----------
     path
-        Where; an empty folder.
+        Where; an empty workspace.
     source
         The address that has the dataset.
     """
@@ -433,11 +435,21 @@ def project(tmp_path: Path, server: Server) -> Project:
     return make_project(tmp_path, f"{server.url}/data/{{file}}.gz")
 
 
-SPLITS = ("train", "validation", "test")
+DESCRIPTION = Description(
+    classes=tuple(str(label) for label in range(CLASSES)),
+    example_shape=SHAPE,
+    feature_shape=(SHAPE[0] * SHAPE[1],),
+    feature_dtype="uint8",
+    examples={
+        "train": TRAIN_IMAGES - VALIDATION_IMAGES,
+        "validation": VALIDATION_IMAGES,
+        "test": TEST_IMAGES,
+    },
+)
 WIDTHS = (SHAPE[0] * SHAPE[1], 8, CLASSES)
 
 
-def fabricate(
+def write_fake_results(
     path: Path,
     *,
     iterations: Mapping[str, int] = MappingProxyType(ITERATIONS),
@@ -464,10 +476,13 @@ def fabricate(
         Whether there are plots.
     """
     random = np.random.default_rng(seed)
+    save_description(path / "data/flat/description.json", DESCRIPTION)
+    description = (path / "data/flat/description.json").read_bytes()
     stages: dict[str, Any] = {
         "flatten": _locked(
             {"dataset": "synthetic", "flatten": {"validation_images": VALIDATION_IMAGES}},
-            {f"data/flat/{part}.npz": f"{part}{data}".encode() for part in SPLITS},
+            {f"data/flat/{part}.npz": f"{part}{data}".encode() for part in SPLITS}
+            | {"data/flat/description.json": description},
         )
     }
     measured, per_class = {}, "run,class,precision,recall,support\n"
@@ -478,23 +493,23 @@ def fabricate(
             for kind, shape in (("W", (inputs, units)), ("b", (units,)))
         }
         weights = {name: random.normal(size=size).astype("f4") for name, size in shapes.items()}
-        arrays.save(path / f"models/{run}/weights.npz", weights)
+        save_arrays(path / f"models/{run}/weights.npz", weights)
         costs = (2.3 / np.sqrt(1 + np.arange(count)) + random.random(count) / 10).astype("f4")
         rows = "".join(f"{row},{cost!s}\n" for row, cost in enumerate(costs))
         (path / "costs").mkdir(exist_ok=True)
         (path / f"costs/{run}.csv").write_text(f"iteration,cost\n{rows}")
         validation, test = accuracy.get(run, (1 - 1 / count, 1 - 2 / count))
-        measured[run] = results.Result(
+        measured[run] = Result(
             iterations=count, train=1.0, validation=validation, test=test, min_test_accuracy=0.5
         )
         for label in range(CLASSES):
             per_class += f"{run},{label},,{'' if label == CLASSES - 1 else 1 - label / 10},50\n"
         made = (f"models/{run}/weights.npz", f"costs/{run}.csv")
         stages[f"train@{run}"] = _locked(
-            {"dataset": "synthetic", "train": {"learning_rate": 0.001, "seed": seed}},
+            {"model": {"hidden_units": [8]}, "train": {"learning_rate": 0.001, "seed": seed}},
             {name: (path / name).read_bytes() for name in made},
         )
-    results.save(path / "metrics/accuracy.json", measured)
+    save_results(path / "metrics/accuracy.json", measured)
     (path / "metrics/per_class.csv").write_text(per_class)
     made = ("metrics/accuracy.json", "metrics/per_class.csv")
     stages["evaluate"] = _locked({}, {name: (path / name).read_bytes() for name in made})
@@ -524,24 +539,26 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         capture_output=True,
         check=False,
     )
-    assert 0 == made.returncode, made.stderr.decode()
+    assert made.returncode == 0, made.stderr.decode()
     return path
 
 
 @pytest.fixture
-def finished(folder: Folder, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
+def completed_workspace(
+    workspace: Workspace, empty_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> Workspace:
     """Give a working directory with the fabricated result of both runs, and a new MLflow store."""
     for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME"):
         # Set and then deleted, so that what MLflow sets is undone as well.
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
-    shutil.copy(empty_store, folder.path)
-    fabricate(folder.path)
-    return folder
+    shutil.copy(empty_store, workspace.path)
+    write_fake_results(workspace.path)
+    return workspace
 
 
 @pytest.fixture(scope="session")
-def done(running_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Project:
+def completed_project(running_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Give a project in which everything has run once; tests leave it as it is."""
     running_server.reset()
     source = f"{running_server.url}/data/{{file}}.gz"
@@ -551,22 +568,25 @@ def done(running_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Pr
 
 
 @pytest.fixture
-def copy(done: Project, server: Server, tmp_path: Path) -> Project:
+def copy(completed_project: Project, server: Server, tmp_path: Path) -> Project:
     """Give a copy of the finished project, to change it."""
-    assert server.url in (done.path / "datasets.yaml").read_text()
+    assert server.url in (completed_project.path / "datasets.yaml").read_text()
     # The MLflow store knows where it is; it is a view, and not copied.
     view = shutil.ignore_patterns("mlflow.db*", "mlartifacts")
-    shutil.copytree(done.path, tmp_path / "project", symlinks=True, ignore=view)
+    shutil.copytree(completed_project.path, tmp_path / "project", symlinks=True, ignore=view)
     project = project_in(tmp_path)
     project.set_up()
     return project
 
 
 @pytest.fixture
-def stalling() -> Iterator[Server]:
+def stalling_server() -> Iterator[Server]:
     """Give a server that sends a part of the second file, and waits until it is released."""
     server = Server()
-    server.answers[f"/data/{FILE_NAMES[1]}"] = [Answer(body=CONTENTS[FILE_NAMES[1]], stall=9), None]
+    server.answers[f"/data/{FILE_NAMES[1]}"] = [
+        Response(body=RAW_FILES[FILE_NAMES[1]], stall=9),
+        None,
+    ]
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
     yield server
     server.released.set()
@@ -574,7 +594,7 @@ def stalling() -> Iterator[Server]:
     server.server_close()
 
 
-def in_the_middle(project: Project, server: Server) -> subprocess.Popen[str]:
+def start_fetching(project: Project, server: Server) -> subprocess.Popen[str]:
     """Start `dvc repro`, and wait until its first stage waits for the rest of a file."""
     dvc = project.start("dvc", "repro", "fetch")
     while f"/data/{FILE_NAMES[1]}" not in server.requests:

@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import (
+from tests.fixtures import (
     CLASSES,
-    CONTENTS,
+    RAW_FILES,
     ITERATIONS,
     ROOT,
     SHAPE,
     TEST_IMAGES,
     TRAIN_IMAGES,
     VALIDATION_IMAGES,
-    Outcome,
+    CompletedRun,
     Project,
     Server,
     yaml,
@@ -31,7 +31,7 @@ from conftest import (
 PIXELS = SHAPE[0] * SHAPE[1]
 DVC = yaml().load(ROOT / "dvc.yaml")
 TREES = {path.stem: ast.parse(path.read_text()) for path in (ROOT / "stages").glob("[!_]*.py")}
-VERBS = {
+ENTRY_POINTS = {
     name
     for name, tree in TREES.items()
     if any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body)
@@ -84,13 +84,13 @@ def test_the_package_itself_only_looks_at_python() -> None:
     tree = ast.parse((ROOT / "stages/__init__.py").read_text())
     assert [ast.Expr, ast.Import, ast.ImportFrom, ast.If] == [type(node) for node in tree.body]
     (action,) = tree.body[-1].body
-    assert "sys.exit" == ast.unparse(action.value.func)
+    assert ast.unparse(action.value.func) == "sys.exit"
 
 
 @pytest.mark.parametrize("module", sorted(TREES))
 def test_nobody_imports_a_verb(module: str) -> None:
     """A stage is run, never imported: data flows through files."""
-    assert set() == _project_imports(module) & VERBS
+    assert set() == _project_imports(module) & ENTRY_POINTS
 
 
 @pytest.mark.parametrize(
@@ -112,16 +112,16 @@ def test_a_heavy_library_has_one_owner(library: str, owners: set[str]) -> None:
     assert importers <= owners
 
 
-@pytest.mark.parametrize("verb", sorted(VERBS))
-def test_help_comes_without_tensorflow(done: Project, verb: str) -> None:
+@pytest.mark.parametrize("verb", sorted(ENTRY_POINTS))
+def test_help_comes_without_tensorflow(completed_project: Project, verb: str) -> None:
     """Every command explains itself, and does not take seconds to do so."""
-    outcome = done.run("python", "-X", "importtime", "-m", f"stages.{verb}", "--help")
-    assert 0 == outcome.status
+    outcome = completed_project.run("python", "-X", "importtime", "-m", f"stages.{verb}", "--help")
+    assert outcome.status == 0
     assert outcome.out.startswith(f"usage: python -m stages.{verb} ")
     assert not {"tensorflow", "keras", "matplotlib"} & _imported(outcome)
 
 
-def _imported(outcome: Outcome) -> set[str]:
+def _imported(outcome: CompletedRun) -> set[str]:
     """Read what `-X importtime` said."""
     imported = {line.rpartition("|")[2].strip() for line in outcome.err.splitlines()}
     assert "common.command_line" in imported
@@ -137,18 +137,26 @@ def _imported(outcome: Outcome) -> set[str]:
         ("gate",),
     ],
 )
-def test_most_stages_run_without_tensorflow(done: Project, command: tuple[str, ...]) -> None:
+def test_most_stages_run_without_tensorflow(
+    completed_project: Project, command: tuple[str, ...]
+) -> None:
     """They succeed on their own, start fast, and what they write is what was there."""
-    outcome = done.run("python", "-X", "importtime", "-m", f"stages.{command[0]}", *command[1:])
-    assert 0 == outcome.status, outcome.err
+    outcome = completed_project.run(
+        "python", "-X", "importtime", "-m", f"stages.{command[0]}", *command[1:]
+    )
+    assert outcome.status == 0, outcome.err
     assert not {"tensorflow", "keras", "matplotlib", "mlflow"} & _imported(outcome)
-    assert "Data and pipelines are up to date.\n" == done.do("dvc", "status", "dvc.yaml")
+    assert (
+        completed_project.do("dvc", "status", "dvc.yaml") == "Data and pipelines are up to date.\n"
+    )
 
 
-def test_repro_fetches_the_files(done: Project) -> None:
+def test_repro_fetches_the_files(completed_project: Project) -> None:
     """data/raw has the four uncompressed files, and nothing else."""
-    found = {path.name: path.read_bytes() for path in (done.path / "data/raw").iterdir()}
-    assert CONTENTS == found
+    found = {
+        path.name: path.read_bytes() for path in (completed_project.path / "data/raw").iterdir()
+    }
+    assert found == RAW_FILES
 
 
 @pytest.mark.parametrize(
@@ -159,16 +167,18 @@ def test_repro_fetches_the_files(done: Project) -> None:
         ("test", TEST_IMAGES),
     ],
 )
-def test_repro_makes_the_arrays(done: Project, part: str, images: int) -> None:
+def test_repro_makes_the_arrays(completed_project: Project, part: str, images: int) -> None:
     """The three parts have their images and labels, as uint8."""
-    with np.load(done.path / f"data/flat/{part}.npz") as arrays:
+    with np.load(completed_project.path / f"data/flat/{part}.npz") as arrays:
         assert {"images", "labels"} == set(arrays)
         assert ((images, PIXELS), np.uint8) == (arrays["images"].shape, arrays["images"].dtype)
         assert ((images,), np.uint8) == (arrays["labels"].shape, arrays["labels"].dtype)
 
 
 @pytest.mark.parametrize(("run", "iterations"), ITERATIONS.items())
-def test_repro_makes_a_model_and_its_costs(done: Project, run: str, iterations: int) -> None:
+def test_repro_makes_a_model_and_its_costs(
+    completed_project: Project, run: str, iterations: int
+) -> None:
     """Weights of three layers in float32, and a cost an iteration that falls."""
     expected = {
         "W1": (PIXELS, 128),
@@ -178,18 +188,18 @@ def test_repro_makes_a_model_and_its_costs(done: Project, run: str, iterations: 
         "W3": (64, CLASSES),
         "b3": (CLASSES,),
     }
-    with np.load(done.path / f"models/{run}/weights.npz") as weights:
+    with np.load(completed_project.path / f"models/{run}/weights.npz") as weights:
         assert expected == {name: array.shape for name, array in weights.items()}
         assert {np.dtype(np.float32)} == {array.dtype for array in weights.values()}
-    costs = pd.read_csv(done.path / f"costs/{run}.csv")
-    assert ["iteration", "cost"] == list(costs.columns)
+    costs = pd.read_csv(completed_project.path / f"costs/{run}.csv")
+    assert list(costs.columns) == ["iteration", "cost"]
     assert list(range(iterations)) == list(costs["iteration"])
     assert costs["cost"].iloc[-5:].mean() < costs["cost"].iloc[0]
 
 
-def test_repro_measures_every_run(done: Project) -> None:
+def test_repro_measures_every_run(completed_project: Project) -> None:
     """accuracy.json has what the interface says; the longer run has learned this dataset."""
-    measured = json.loads((done.path / "metrics/accuracy.json").read_text())
+    measured = json.loads((completed_project.path / "metrics/accuracy.json").read_text())
     assert list(ITERATIONS) == list(measured)
     names = ["iterations", "train", "validation", "test", "min_test_accuracy"]
     for run, result in measured.items():
@@ -199,7 +209,7 @@ def test_repro_measures_every_run(done: Project) -> None:
     assert measured["long"]["test"] > 0.9
 
 
-def test_repro_leaves_git_clean(done: Project) -> None:
+def test_repro_leaves_git_clean(completed_project: Project) -> None:
     """Only dvc.lock, and outputs that dvc.yaml leaves to git, are git's to notice."""
     outputs = [
         output
@@ -209,27 +219,27 @@ def test_repro_leaves_git_clean(done: Project) -> None:
         if isinstance(output, dict)
     ]
     kept = {name for output in outputs for name, how in output.items() if "cache" in how}
-    changed = {line[3:] for line in done.do("git", "status", "--short").splitlines()}
+    changed = {line[3:] for line in completed_project.do("git", "status", "--short").splitlines()}
     assert changed <= {"dvc.lock", *kept}
     assert {"dvc.lock", "metrics/accuracy.json"} <= changed
 
 
-def test_nothing_is_written_outside(done: Project) -> None:
+def test_nothing_is_written_outside(completed_project: Project) -> None:
     """The user's home folder stays as it was."""
-    assert [] == list(done.home.rglob("*"))
+    assert list(completed_project.home.rglob("*")) == []
 
 
-def test_a_second_repro_runs_nothing(done: Project) -> None:
+def test_a_second_repro_runs_nothing(completed_project: Project) -> None:
     """What is up to date stays so."""
-    out = done.do("dvc", "repro")
+    out = completed_project.do("dvc", "repro")
     assert "Running stage" not in out
     assert "Data and pipelines are up to date." in out
 
 
 @pytest.mark.parametrize("command", [("metrics", "show"), ("plots", "show", "--json")])
-def test_dvc_shows_results(done: Project, command: tuple[str, ...]) -> None:
+def test_dvc_shows_results(completed_project: Project, command: tuple[str, ...]) -> None:
     """DVC's own commands find both runs."""
-    out = done.do("dvc", *command)
+    out = completed_project.do("dvc", *command)
     assert "short" in out
     assert "long" in out
 
@@ -240,26 +250,28 @@ def _results(project: Project) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_training_anew_gives_the_same(copy: Project) -> None:
+def test_training_anew_gives_the_same(project_copy: Project) -> None:
     """Forced to run again, fetch, flatten and train give the same bytes."""
-    before = _results(copy)
-    out = copy.do("dvc", "repro", "--force", "train@long")
-    assert 3 == out.count("Running stage")
-    assert before == _results(copy)
+    before = _results(project_copy)
+    out = project_copy.do("dvc", "repro", "--force", "train@long")
+    assert out.count("Running stage") == 3
+    assert before == _results(project_copy)
 
 
 @pytest.mark.slow
-def test_an_experiment(copy: Project) -> None:
+def test_an_experiment(project_copy: Project) -> None:
     """A parameter changed for one experiment leads to another result, which DVC lists."""
-    copy.do("git", "add", "--all")
-    copy.do("git", "commit", "--quiet", "--message", "Results")
-    before = _results(copy)
-    copy.do("dvc", "exp", "run", "--name", "faster", "-S", "train.learning_rate=0.01")
-    assert before["accuracy.json"] != _results(copy)["accuracy.json"]
-    shown = pd.read_csv(StringIO(copy.do("dvc", "exp", "show", "--csv")), index_col="Experiment")
+    project_copy.do("git", "add", "--all")
+    project_copy.do("git", "commit", "--quiet", "--message", "Results")
+    before = _results(project_copy)
+    project_copy.do("dvc", "exp", "run", "--name", "faster", "-S", "train.learning_rate=0.01")
+    assert before["accuracy.json"] != _results(project_copy)["accuracy.json"]
+    shown = pd.read_csv(
+        StringIO(project_copy.do("dvc", "exp", "show", "--csv")), index_col="Experiment"
+    )
     faster = shown.loc["faster"]
-    measured = json.loads(_results(copy)["accuracy.json"])
-    assert 0.01 == faster["train.learning_rate"]
+    measured = json.loads(_results(project_copy)["accuracy.json"])
+    assert faster["train.learning_rate"] == 0.01
     assert measured["short"]["test"] == faster["short.test"]
 
 
@@ -274,73 +286,73 @@ WRONG = (
 )
 
 
-def test_a_wrong_parameter_stops_repro(copy: Project) -> None:
+def test_a_wrong_parameter_stops_repro(project_copy: Project) -> None:
     """It is named without a traceback and starts no training; put right, nothing was lost."""
-    before = _results(copy)
+    before = _results(project_copy)
     for right, wrong, said in WRONG:
-        copy.edit("params.yaml", right, wrong)
-        outcome = copy.run("dvc", "repro")
-        assert 0 != outcome.status
+        project_copy.edit("params.yaml", right, wrong)
+        outcome = project_copy.run("dvc", "repro")
+        assert outcome.status != 0
         assert said in outcome.err
         assert "Traceback" not in outcome.err
         assert "iteration 0," not in outcome.out
-        copy.edit("params.yaml", wrong, right)
-    assert "iteration 0," not in copy.do("dvc", "repro")
-    assert before == _results(copy)
+        project_copy.edit("params.yaml", wrong, right)
+    assert "iteration 0," not in project_copy.do("dvc", "repro")
+    assert before == _results(project_copy)
 
 
 @pytest.mark.slow
-def test_a_renamed_run(copy: Project) -> None:
+def test_a_renamed_run(project_copy: Project) -> None:
     """What it left is to be deleted, as the error says; then dvc.lock is that of a new clone."""
-    copy.edit("params.yaml", "  short:", "  brief:")
+    project_copy.edit("params.yaml", "  short:", "  brief:")
     left = ["costs/short.csv", "models/short/weights.npz"]
-    refused = copy.run("dvc", "repro")
+    refused = project_copy.run("dvc", "repro")
     assert f"`rm {' '.join(left)}`, and go on" in refused.err
-    subprocess.run(["rm", *left], cwd=copy.path, check=True)
-    assert re.search(r"^brief: .* tracked as run", copy.do("dvc", "repro"), re.MULTILINE)
-    locked = (copy.path / "dvc.lock").read_text()
+    subprocess.run(["rm", *left], cwd=project_copy.path, check=True)
+    assert re.search(r"^brief: .* tracked as run", project_copy.do("dvc", "repro"), re.MULTILINE)
+    locked = (project_copy.path / "dvc.lock").read_text()
     for name in ("models", "costs", "plots"):
-        shutil.rmtree(copy.path / name)
-    copy.do("dvc", "repro", "--force")
-    assert locked == (copy.path / "dvc.lock").read_text()
+        shutil.rmtree(project_copy.path / name)
+    project_copy.do("dvc", "repro", "--force")
+    assert locked == (project_copy.path / "dvc.lock").read_text()
 
 
 @pytest.mark.slow
-def test_every_run_has_a_plot(copy: Project) -> None:
+def test_every_run_has_a_plot(project_copy: Project) -> None:
     """DVC draws the costs of a third run as those of the others."""
-    copy.edit(
+    project_copy.edit(
         "params.yaml", "runs:\n", "runs:\n  third: {iterations: 30, min_test_accuracy: 0.1}\n"
     )
-    copy.do("dvc", "repro", "evaluate")
-    drawn = json.loads(copy.do("dvc", "plots", "show", "--json"))["data"]
+    project_copy.do("dvc", "repro", "evaluate")
+    drawn = json.loads(project_copy.do("dvc", "plots", "show", "--json"))["data"]
     costs = {Path(name).stem for name in drawn if name.startswith("costs/")}
     assert {"third", *ITERATIONS} == costs
 
 
-def test_no_shell_reads_the_name_of_a_run(copy: Project) -> None:
+def test_no_shell_reads_the_name_of_a_run(project_copy: Project) -> None:
     """A name with a shell's signs in it is refused before `train` would hand it to one."""
-    copy.edit("params.yaml", "  short:", '  "a; touch entered; b":')
-    refused = copy.run("dvc", "repro")
-    assert 0 != refused.status
+    project_copy.edit("params.yaml", "  short:", '  "a; touch entered; b":')
+    refused = project_copy.run("dvc", "repro")
+    assert refused.status != 0
     assert "should be made of letters, digits, - and _ only" in refused.err
-    assert not (copy.path / "entered").exists()
+    assert not (project_copy.path / "entered").exists()
 
 
-def test_a_damaged_raw_file_is_fetched_again(copy: Project, server: Server) -> None:
+def test_a_damaged_raw_file_is_fetched_again(project_copy: Project, server: Server) -> None:
     """Only that file is, and nothing else has to run."""
-    path = copy.path / "data/raw/t10k-labels-idx1-ubyte"
+    path = project_copy.path / "data/raw/t10k-labels-idx1-ubyte"
     path.chmod(0o644)
     path.write_bytes(b"damaged")
-    out = copy.do("dvc", "repro")
-    assert CONTENTS[path.name] == path.read_bytes()
-    assert ["/data/t10k-labels-idx1-ubyte.gz"] == server.requests
+    out = project_copy.do("dvc", "repro")
+    assert RAW_FILES[path.name] == path.read_bytes()
+    assert server.requests == ["/data/t10k-labels-idx1-ubyte.gz"]
     assert "Running stage 'train" not in out
 
 
-def test_gate_fails_where_results_are_of_other_settings(copy: Project) -> None:
+def test_gate_fails_where_results_are_of_other_settings(project_copy: Project) -> None:
     """A changed parameter or a missed threshold is one line and status 1."""
-    copy.edit("params.yaml", "batch_size: 64", "batch_size: 32")
-    outcome = copy.run("python", "-m", "commands.gate")
-    assert 1 == outcome.status
+    project_copy.edit("params.yaml", "batch_size: 64", "batch_size: 32")
+    outcome = project_copy.run("python", "-m", "commands.gate")
+    assert outcome.status == 1
     assert "modified params.yaml train" in outcome.error()
     assert "run `dvc repro`" in outcome.error()

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from tests.fixtures import ROOT
 
 TABLE = (ROOT / "docs/reliability.md").read_text("utf-8")
 ROWS = [line for line in TABLE.splitlines() if line.startswith("| ") and "| test |" not in line]
@@ -24,7 +24,7 @@ def _tests(path: str) -> set[str]:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split("|")[1].strip()[:40])
 def test_every_fault_has_a_test(row: str) -> None:
     """The last column names tests, and they exist."""
-    assert 5 == len(row.split("|"))
+    assert len(row.split("|")) == 5
     named = NAME.findall(row.split("|")[3])
     assert named
     for path, test in named:

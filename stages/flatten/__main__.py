@@ -118,13 +118,18 @@ def main() -> None:
         arguments.raw, "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", config.dataset
     )
     validation, train = hold_out(examples, config.flatten.validation_images)
-    for name, split in zip(SPLITS, (train, validation, test), strict=True):
+    splits = dict(zip(SPLITS, (train, validation, test), strict=True))
+    for name, split in splits.items():
         save_split(arguments.flat / f"{name}.npz", split, features="images")
         echo(f"{name}: {len(split):,} images of {split.features.shape[1]} pixels")
-    save_description(
-        arguments.flat / "description.json",
-        Description(classes=config.dataset.classes, example_shape=config.dataset.image_shape),
+    description = Description(
+        classes=config.dataset.classes,
+        example_shape=config.dataset.image_shape,
+        feature_shape=test.features.shape[1:],
+        feature_dtype=str(test.features.dtype),
+        examples={name: len(split) for name, split in splits.items()},
     )
+    save_description(arguments.flat / "description.json", description)
 
 
 if __name__ == "__main__":

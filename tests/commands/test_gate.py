@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Folder
+from tests.fixtures import Workspace
 
 from commands.gate import differences, misses
 from common.config import RunParams
@@ -74,23 +74,23 @@ def test_what_has_changed_is_said(
     assert expected == list(differences({"s": changes}))
 
 
-def test_data_that_are_not_those_of_the_cache(folder: Folder) -> None:
+def test_data_that_are_not_those_of_the_cache(workspace: Workspace) -> None:
     """A file that is there, but not kept under the digest of dvc.lock, has changed."""
-    folder.put("models", {"weights.npz": b""})
+    workspace.put("models", {"weights.npz": b""})
     changes = [{"changed outs": {"models/weights.npz": "not in cache"}}]
-    assert ["s: not in cache models/weights.npz"] == list(differences({"s": changes}))
+    assert list(differences({"s": changes})) == ["s: not in cache models/weights.npz"]
 
 
-def test_no_results_yet(folder: Folder) -> None:
+def test_no_results_yet(workspace: Workspace) -> None:
     """A fresh clone without results says what makes them."""
-    outcome = folder.run("gate")
-    assert 2 == outcome.status
-    assert "metrics/accuracy.json: not found; `dvc repro` makes it" == outcome.error()
+    outcome = workspace.run("gate")
+    assert outcome.status == 2
+    assert outcome.error() == "metrics/accuracy.json: not found; `dvc repro` makes it"
 
 
-def test_outside_of_a_repository(folder: Folder) -> None:
+def test_outside_of_a_repository(workspace: Workspace) -> None:
     """Where DVC cannot tell, the gate does not pass."""
-    folder.put("metrics", {"accuracy.json": b"{}"})
-    outcome = folder.run("gate")
-    assert 1 == outcome.status
+    workspace.put("metrics", {"accuracy.json": b"{}"})
+    outcome = workspace.run("gate")
+    assert outcome.status == 1
     assert outcome.error().startswith("cannot compare with dvc.lock: ")

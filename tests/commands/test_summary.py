@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ITERATIONS, Folder
+from tests.fixtures import ITERATIONS, Workspace
 
 from common import results
 from common.results import ACCURACY, Result
@@ -23,12 +23,12 @@ def _save(test: float) -> None:
 
 
 @pytest.fixture
-def committed(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> Folder:
+def committed(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """Give a repository with committed results, as git and DVC know them."""
-    monkeypatch.setenv("HOME", str(folder.path))
+    monkeypatch.setenv("HOME", str(workspace.path))
     _save(0.5)
     stage = "stages: {a: {cmd: 'true', metrics: [metrics/accuracy.json: {cache: false}]}}\n"
-    (folder.path / "dvc.yaml").write_text(stage)
+    (workspace.path / "dvc.yaml").write_text(stage)
     author = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
     for command in (
         ["git", "init", "--quiet"],
@@ -36,38 +36,38 @@ def committed(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> Folder:
         ["git", "add", "--all"],
         ["git", *author, "commit", "--quiet", "--message", "Results"],
     ):
-        subprocess.run(command, cwd=folder.path, check=True)
-    return folder
+        subprocess.run(command, cwd=workspace.path, check=True)
+    return workspace
 
 
-def test_nothing_changed(committed: Folder) -> None:
+def test_nothing_changed(committed: Workspace) -> None:
     """The table of results, and a sentence instead of an empty table."""
     outcome = committed.run("summary")
-    assert (0, "") == (outcome.status, outcome.err)
+    assert (outcome.status, outcome.err) == (0, "")
     assert "| short | 30 | 75.00% | 50.00% | **50.00%** |" in outcome.out
     assert "| long | 120 | 75.00% | 50.00% | **50.00%** |" in outcome.out
     assert "The results are those of `HEAD`." in outcome.out
 
 
-def test_what_changed(committed: Folder) -> None:
+def test_what_changed(committed: Workspace) -> None:
     """DVC's own table, with both values and the difference."""
     _save(0.75)
     outcome = committed.run("summary", "HEAD")
-    assert (0, "") == (outcome.status, outcome.err)
+    assert (outcome.status, outcome.err) == (0, "")
     cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in outcome.out.splitlines()]
     assert ["metrics/accuracy.json", "long.test", "0.5", "0.75", "0.25"] in cells
     assert not any("long.train" in row for row in cells)
 
 
-def test_a_revision_that_is_not_there(committed: Folder) -> None:
+def test_a_revision_that_is_not_there(committed: Workspace) -> None:
     """One line with its name."""
     outcome = committed.run("summary", "nowhere")
-    assert 1 == outcome.status
+    assert outcome.status == 1
     assert outcome.error().startswith("cannot compare with nowhere: ")
 
 
-def test_no_results_yet(folder: Folder) -> None:
+def test_no_results_yet(workspace: Workspace) -> None:
     """One line with the remedy."""
-    outcome = folder.run("summary")
-    assert 2 == outcome.status
-    assert "metrics/accuracy.json: not found; `dvc repro` makes it" == outcome.error()
+    outcome = workspace.run("summary")
+    assert outcome.status == 2
+    assert outcome.error() == "metrics/accuracy.json: not found; `dvc repro` makes it"

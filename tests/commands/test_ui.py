@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Folder, fabricate
+from tests.fixtures import ROOT, Workspace, write_fake_results
 
 from commands import ui
 
@@ -27,7 +27,7 @@ SECONDS = 120
 def test_the_pages_compare_the_runs_in_their_order() -> None:
     """Identifiers are JSON in the address, and encoded; the table wants its runs first."""
     pages = ui.pages("http://127.0.0.1:5000", "7", ["abc", "def"])
-    assert ["charts", "table"] == list(pages)
+    assert list(pages) == ["charts", "table"]
     assert pages["charts"].startswith(
         "http://127.0.0.1:5000/#/experiments/7/runs?compareRunsMode=CHART&"
     )
@@ -45,24 +45,24 @@ def port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_a_port_that_is_taken_is_one_line(finished: Folder) -> None:
+def test_a_port_that_is_taken_is_one_line(completed_workspace: Workspace) -> None:
     """It is said before anything takes time, with another to try."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         number = taken.getsockname()[1]
-        outcome = finished.run("ui", "--port", number)
-    assert 1 == outcome.status
+        outcome = completed_workspace.run("ui", "--port", number)
+    assert outcome.status == 1
     assert f"port {number}: Address already in use; try another: `make ui PORT=" in outcome.error()
 
 
-def test_without_the_runs_it_says_what_to_do(finished: Folder, port: int) -> None:
+def test_without_the_runs_it_says_what_to_do(completed_workspace: Workspace, port: int) -> None:
     """Neither an empty store nor a repository without results is served."""
-    outcome = finished.run("ui", "--port", port)
-    assert (1, True) == (outcome.status, "`make ui`" in outcome.error())
-    (finished.path / "dvc.lock").unlink()
-    outcome = finished.run("ui", "--port", port)
-    assert (2, "dvc.lock: not found; `dvc repro` makes it") == (outcome.status, outcome.error())
+    outcome = completed_workspace.run("ui", "--port", port)
+    assert (outcome.status, "`make ui`" in outcome.error()) == (1, True)
+    (completed_workspace.path / "dvc.lock").unlink()
+    outcome = completed_workspace.run("ui", "--port", port)
+    assert (outcome.status, outcome.error()) == (2, "dvc.lock: not found; `dvc repro` makes it")
 
 
 def _children(process: int) -> set[int]:
@@ -100,22 +100,22 @@ def _serving(port: int) -> Iterator[subprocess.Popen[str]]:
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for processes in /proc")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
 def test_it_serves_this_machine_and_ends_as_asked(
-    finished: Folder, port: int, number: signal.Signals, status: int
+    completed_workspace: Workspace, port: int, number: signal.Signals, status: int
 ) -> None:
     """One server, two addresses, no stranger's name; none of it is left when it ends."""
-    fabricate(finished.path)
-    assert 0 == finished.run("track").status
+    write_fake_results(completed_workspace.path)
+    assert completed_workspace.run("track").status == 0
     with _serving(port) as process:
         assert process.stdout
         lines = [process.stdout.readline() for _ in range(3)]
         assert lines[0].startswith(f"charts: http://127.0.0.1:{port}/#/experiments/")
         assert lines[1].startswith(f"table: http://127.0.0.1:{port}/#/compare-runs?")
-        assert "Ctrl+C ends it\n" == lines[2]
-        assert (200, 200) == (
+        assert lines[2] == "Ctrl+C ends it\n"
+        assert (
             _request(port, f"127.0.0.1:{port}"),
             _request(port, f"localhost:{port}"),
-        )
-        assert (403, 403) == (_request(port, "example.org"), _request(port, f"192.168.1.1:{port}"))
+        ) == (200, 200)
+        assert (_request(port, "example.org"), _request(port, f"192.168.1.1:{port}")) == (403, 403)
         listening = {
             line.split()[1]
             for name in ("tcp", "tcp6")
@@ -127,7 +127,7 @@ def test_it_serves_this_machine_and_ends_as_asked(
         commands = [
             Path(f"/proc/{one}/cmdline").read_text().replace("\0", " ") for one in sorted(servers)
         ]
-        assert 2 == len(commands)  # mlflow, and the one worker that it starts
+        assert len(commands) == 2  # mlflow, and the one worker that it starts
         assert not any("mlflow.db" in command for command in commands)
         for one in servers:
             environment = Path(f"/proc/{one}/environ").read_text().split("\0")
@@ -144,14 +144,16 @@ def test_it_serves_this_machine_and_ends_as_asked(
 
 
 @pytest.mark.slow
-def test_a_server_that_ends_by_itself_is_a_failure(finished: Folder, port: int) -> None:
+def test_a_server_that_ends_by_itself_is_a_failure(
+    completed_workspace: Workspace, port: int
+) -> None:
     """It is not taken for the user's wish."""
-    assert 0 == finished.run("track").status
+    assert completed_workspace.run("track").status == 0
     with _serving(port) as process:
         assert process.stdout
         assert process.stdout.readline().startswith("charts: ")
         (first,) = (one for one in _children(process.pid) if _children(one))
         os.kill(first, signal.SIGTERM)
         _, err = process.communicate(timeout=SECONDS)
-    assert 1 == process.returncode
+    assert process.returncode == 1
     assert "error: mlflow server ended" in err

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, entry, fabricate, synthetic_params, yaml
+from tests.fixtures import ROOT, entry, write_fake_results, synthetic_params, yaml
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
@@ -37,7 +37,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if UPDATE:
         return ROOT
     path = tmp_path_factory.mktemp("result")
-    fabricate(path, iterations=RUNS)
+    write_fake_results(path, iterations=RUNS)
     yaml().dump(synthetic_params(), path / "params.yaml")
     yaml().dump({"synthetic": entry("https://example.org/{file}")}, path / "datasets.yaml")
     return path
@@ -66,7 +66,7 @@ def addresses(result: Path) -> Iterator[dict[str, str]]:
     finally:
         server.send_signal(signal.SIGINT)
         server.communicate(timeout=SECONDS)
-    assert 0 == server.returncode
+    assert server.returncode == 0
 
 
 @pytest.fixture

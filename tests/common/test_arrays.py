@@ -32,7 +32,7 @@ def test_examples_come_back(tmp_path: Path) -> None:
     path = tmp_path / "new" / "train.npz"
     arrays.save_split(path, EXAMPLES)
     loaded = arrays.load_split(path)
-    assert 4 == len(loaded)
+    assert len(loaded) == 4
     np.testing.assert_array_equal(EXAMPLES.images, loaded.images, strict=True)
     np.testing.assert_array_equal(EXAMPLES.labels, loaded.labels, strict=True)
 
@@ -59,7 +59,7 @@ def test_the_bytes_follow_from_the_arrays(tmp_path: Path) -> None:
 def test_the_bytes_do_not_follow_from_the_python(tmp_path: Path) -> None:
     """Python 3.11.3 and older, whose ZIP64 headers differ, give the same digest as newer ones."""
     arrays.save(tmp_path / "a.npz", WEIGHTS)
-    assert DIGEST == sha256((tmp_path / "a.npz").read_bytes())
+    assert sha256((tmp_path / "a.npz").read_bytes()) == DIGEST
 
 
 @pytest.mark.parametrize("load", [arrays.load_split, arrays.load_weights])
@@ -97,7 +97,7 @@ def test_no_wrong_byte_gives_a_traceback(
     kept = data.draw(st.just(len(content)) | st.integers(0, len(content)))
     path.write_bytes(content[:kept])
     try:
-        assert 4 == len(arrays.load_split(path))
+        assert len(arrays.load_split(path)) == 4
     except InputError as error:
         assert str(path) in str(error)
 

@@ -24,7 +24,7 @@ def test_replacing_makes_folders_and_leaves_nothing_else(tmp_path: Path) -> None
     with atomic_open(path) as file:
         file.write(b"new")
         assert not path.exists()
-    assert b"new" == path.read_bytes()
+    assert path.read_bytes() == b"new"
     assert [path] == list(path.parent.iterdir())
 
 
@@ -36,7 +36,7 @@ def test_an_interrupted_write_changes_nothing(tmp_path: Path, error: type[BaseEx
     with pytest.raises(error), atomic_open(path) as file:
         file.write(b"ne")
         raise error
-    assert b"old" == path.read_bytes()
+    assert path.read_bytes() == b"old"
     assert [path] == list(tmp_path.iterdir())
 
 
@@ -56,12 +56,12 @@ def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path: Path) -> Non
     path = tmp_path / "a"
     path.write_bytes(b"old")
     killed = subprocess.run([sys.executable, "-c", KILLED, path], check=False)
-    assert -9 == killed.returncode
-    assert b"old" == path.read_bytes()
-    assert 2 == len(list(tmp_path.iterdir()))
+    assert killed.returncode == -9
+    assert path.read_bytes() == b"old"
+    assert len(list(tmp_path.iterdir())) == 2
     with atomic_open(path) as file:
         file.write(b"new")
-    assert b"new" == path.read_bytes()
+    assert path.read_bytes() == b"new"
     assert [path] == list(tmp_path.iterdir())
 
 
@@ -72,7 +72,7 @@ def test_a_living_writer_is_left_alone(tmp_path: Path) -> None:
     other.write_bytes(b"half")
     with atomic_open(path) as file:
         file.write(b"new")
-    assert b"half" == other.read_bytes()
+    assert other.read_bytes() == b"half"
 
 
 def test_a_read_only_file_is_replaced(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_read_only_file_is_replaced(tmp_path: Path) -> None:
     path.hardlink_to(cached)
     with atomic_open(path) as file:
         file.write(b"new")
-    assert (b"old", b"new") == (cached.read_bytes(), path.read_bytes())
+    assert (cached.read_bytes(), path.read_bytes()) == (b"old", b"new")
 
 
 STAGE = """
@@ -124,7 +124,7 @@ def test_a_stage_whose_dvc_was_killed_writes_nothing(
         text=True,
     ) as starter:
         assert starter.stdout
-        assert "at work\n" == starter.stdout.readline()
+        assert starter.stdout.readline() == "at work\n"
         if killed:
             starter.kill()
             starter.wait()

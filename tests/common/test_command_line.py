@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from conftest import ROOT
+from tests.fixtures import ROOT
 
 from common import command_line as console
 from common.command_line import CommandError, InputError
@@ -46,8 +46,8 @@ def test_success_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
     """A command that returns ends with 0."""
     with pytest.raises(SystemExit) as left:
         console.run(lambda: None)
-    assert 0 == left.value.code
-    assert ("", "") == capsys.readouterr()
+    assert left.value.code == 0
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_defect_keeps_its_traceback() -> None:
@@ -77,9 +77,9 @@ def test_a_python_without_the_packages_is_said() -> None:
     """Outside of .venv a command is one line with what to do, and no traceback."""
     command = [sys.executable, "-S", "-m", "commands.gate"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert 1 == done.returncode
+    assert done.returncode == 1
     assert done.stderr.startswith(f"error: {sys.executable} lacks the packages")
-    assert 1 == done.stderr.count("\n")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(

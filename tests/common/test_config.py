@@ -7,7 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import CLASSES, ITERATIONS, ROOT, SHAPE, Folder, entry, synthetic_params, yaml
+from tests.fixtures import (
+    CLASSES,
+    ITERATIONS,
+    ROOT,
+    SHAPE,
+    Workspace,
+    entry,
+    synthetic_params,
+    yaml,
+)
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -20,18 +29,18 @@ def test_the_settings_of_the_repository(monkeypatch: pytest.MonkeyPatch) -> None
     """params.yaml and datasets.yaml as they are in git are valid, and say MNIST."""
     monkeypatch.chdir(ROOT)
     loaded = load_config()
-    assert "mnist" == loaded.dataset_name
-    assert (28, 28) == loaded.dataset.image_shape
-    assert 70_000 * 785 + 2 * 16 + 2 * 8 == sum(f.bytes for f in loaded.dataset.files.values())
+    assert loaded.dataset_name == "mnist"
+    assert loaded.dataset.image_shape == (28, 28)
+    assert sum(f.bytes for f in loaded.dataset.files.values()) == 70_000 * 785 + 2 * 16 + 2 * 8
 
 
 @pytest.mark.usefixtures("folder")
 def test_settings_are_read_as_they_stand() -> None:
     """Every number arrives as it was written, 1.0e-8 as a number too."""
     loaded = load_config()
-    assert ITERATIONS == {name: run.iterations for name, run in loaded.runs.items()}
-    assert (SHAPE, CLASSES) == (loaded.dataset.image_shape, len(loaded.dataset.classes))
-    assert 1e-8 == loaded.train.epsilon
+    assert {name: run.iterations for name, run in loaded.runs.items()} == ITERATIONS
+    assert (loaded.dataset.image_shape, len(loaded.dataset.classes)) == (SHAPE, CLASSES)
+    assert loaded.train.epsilon == 1e-8
     assert loaded.run("long") is loaded.runs["long"]
 
 
@@ -75,14 +84,16 @@ def test_an_unknown_run_is_named_with_those_there_are() -> None:
         ("extra", 1, "extra: unknown name"),
     ],
 )
-def test_a_wrong_parameter_is_named(folder: Folder, where: str, value: Any, said: str) -> None:
+def test_a_wrong_parameter_is_named(
+    workspace: Workspace, where: str, value: Any, said: str
+) -> None:
     """The error says the file, the parameter, what it is, and what would be right."""
     *parents, last = where.split(".")
-    section = folder.params
+    section = workspace.params
     for parent in parents:
         section = section[parent]
     section[last] = value
-    folder.write()
+    workspace.write()
     with pytest.raises(InputError) as raised:
         load_config()
     assert str(raised.value).startswith("params.yaml: ")
@@ -129,21 +140,21 @@ def test_a_wrong_parameter_is_named(folder: Folder, where: str, value: Any, said
     ],
 )
 def test_a_wrong_dataset_is_named(
-    folder: Folder, change: Callable[[dict[str, Any]], object], said: str
+    workspace: Workspace, change: Callable[[dict[str, Any]], object], said: str
 ) -> None:
     """The error says the dataset, its part, and what would be right."""
-    change(folder.datasets["synthetic"])
-    folder.write()
+    change(workspace.datasets["synthetic"])
+    workspace.write()
     with pytest.raises(InputError) as raised:
         load_config()
     assert str(raised.value).startswith("datasets.yaml: synthetic")
     assert said in str(raised.value)
 
 
-def test_a_dataset_that_is_no_mapping_is_named(folder: Folder) -> None:
+def test_a_dataset_that_is_no_mapping_is_named(workspace: Workspace) -> None:
     """Every entry is checked, also one that is not used."""
-    folder.datasets["other"] = 3  # type: ignore[assignment]
-    folder.write()
+    workspace.datasets["other"] = 3  # type: ignore[assignment]
+    workspace.write()
     with pytest.raises(InputError, match=r"^datasets\.yaml: other: is 3, should be"):
         load_config()
 
@@ -158,10 +169,10 @@ def test_a_dataset_that_is_no_mapping_is_named(folder: Folder) -> None:
         "file:///data/{file}",
     ],
 )
-def test_an_address_of_a_source(folder: Folder, url: str) -> None:
+def test_an_address_of_a_source(workspace: Workspace, url: str) -> None:
     """HTTPS, a path, and HTTP on loopback are sources."""
-    folder.datasets["synthetic"] = entry(url)
-    folder.write()
+    workspace.datasets["synthetic"] = entry(url)
+    workspace.write()
     assert url.replace("{file}", "*") == str(load_config().dataset.sources[0])
 
 
@@ -184,13 +195,13 @@ def test_an_address_of_a_source(folder: Folder, url: str) -> None:
     ],
 )
 def test_a_file_that_is_not_settings(
-    folder: Folder, name: str, content: bytes | None, said: str
+    workspace: Workspace, name: str, content: bytes | None, said: str
 ) -> None:
     """The error names the file, and the line where there is one."""
     if content is None:
-        (folder.path / name).unlink()
+        (workspace.path / name).unlink()
     else:
-        (folder.path / name).write_bytes(content)
+        (workspace.path / name).write_bytes(content)
     with pytest.raises(InputError, match=f"^{name}: {said}") as raised:
         load_config()
     assert "\n" not in str(raised.value)
@@ -222,7 +233,7 @@ PLAIN = {"params": synthetic_params(), "datasets": {"synthetic": entry("file:{fi
 )
 @given(data=st.data())
 def test_any_mutated_document_is_settings_or_an_input_error(
-    folder: Folder, data: st.DataObject
+    workspace: Workspace, data: st.DataObject
 ) -> None:
     """Whatever stands at whichever place, nothing but InputError is raised."""
     document = {"all": copy.deepcopy(PLAIN)}
@@ -232,7 +243,7 @@ def test_any_mutated_document_is_settings_or_an_input_error(
         section = section[parent]
     section[last] = data.draw(VALUES)
     for name, content in document["all"].items():
-        with (folder.path / f"{name}.yaml").open("w", encoding="utf-8") as file:
+        with (workspace.path / f"{name}.yaml").open("w", encoding="utf-8") as file:
             yaml().dump(content, file)
     try:
         load_config()
@@ -242,8 +253,8 @@ def test_any_mutated_document_is_settings_or_an_input_error(
 
 @hypothesis_settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary() | st.text(alphabet="ab:-?[]{}!&*|>'\"%@#,\n 01.~<").map(str.encode))
-def test_any_bytes_are_settings_or_an_input_error(folder: Folder, content: bytes) -> None:
+def test_any_bytes_are_settings_or_an_input_error(workspace: Workspace, content: bytes) -> None:
     """No file is so wrong that anything but InputError is raised."""
-    (folder.path / "params.yaml").write_bytes(content)
+    (workspace.path / "params.yaml").write_bytes(content)
     with pytest.raises(InputError, match=r"^params\.yaml: "):
         load_config()

@@ -20,7 +20,7 @@ def test_results_come_back_to_the_last_digit(tmp_path: Path) -> None:
     results.save(tmp_path / "accuracy.json", saved)
     loaded = results.load(tmp_path / "accuracy.json")
     assert saved == loaded
-    assert ["short", "long"] == list(loaded)
+    assert list(loaded) == ["short", "long"]
 
 
 @pytest.mark.parametrize(

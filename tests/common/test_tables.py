@@ -18,9 +18,9 @@ def test_a_table(tmp_path: Path) -> None:
     path.write_text("recall,run,more,support\n0.1,NA,x,3\n,null,y,4\n")
     table = tables.load(path, COLUMNS)
     assert list(COLUMNS) == list(table.columns)
-    assert ["NA", "null"] == list(table["run"])
-    assert [False, True] == table["recall"].isna().to_list()
-    assert [3, 4] == list(table["support"])
+    assert list(table["run"]) == ["NA", "null"]
+    assert table["recall"].isna().to_list() == [False, True]
+    assert list(table["support"]) == [3, 4]
 
 
 @pytest.mark.parametrize(

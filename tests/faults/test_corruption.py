@@ -11,7 +11,7 @@ from hashlib import md5
 from pathlib import Path
 
 import pytest
-from conftest import Project, yaml
+from tests.fixtures import Project, yaml
 
 # One of each kind that the accuracies are made from, or with them.
 KINDS = (
@@ -54,30 +54,30 @@ def _make(project: Project, target: str) -> None:
     """Run a target of the Makefile with the environment as it is."""
     command = ["make", "--old-file=.venv/installed", target]
     done = subprocess.run(command, cwd=project.path, capture_output=True, text=True, check=False)
-    assert 0 == done.returncode, done.stdout + done.stderr
+    assert completed_project.returncode == 0, completed_project.stdout + completed_project.stderr
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_flipped_bit_is_noticed(done: Project, name: str) -> None:
+def test_a_flipped_bit_is_noticed(completed_project: Project, name: str) -> None:
     """The gate reads every byte, though DVC sees a file that it knows, and names the file."""
-    path = done.path / name
+    path = completed_project.path / name
     _flip(path)
     try:
-        outcome = done.run("python", "-m", "commands.gate")
+        outcome = completed_project.run("python", "-m", "commands.gate")
     finally:
         _flip(path)
-    assert 0 != outcome.status
+    assert outcome.status != 0
     assert any(named in outcome.error() for named in (name, f"{Path(name).parent}"))
     assert "`make repair`" in outcome.error() or "`dvc repro`" in outcome.error()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("where", ["the working directory", "DVC's cache", "both"])
-def test_flipped_bits_are_repaired(copy: Project, where: str) -> None:
+def test_flipped_bits_are_repaired(project_copy: Project, where: str) -> None:
     """`make repair` makes every damaged file anew, the same as before."""
-    before = _contents(copy)
+    before = _contents(project_copy)
     for name in CACHED if where == "DVC's cache" else KINDS:
-        cached, path = _in_cache(copy, name), copy.path / name
+        cached, path = _in_cache(project_copy, name), project_copy.path / name
         if where != "the working directory" and name in CACHED:
             _flip(cached)
         if where == "DVC's cache":
@@ -86,20 +86,20 @@ def test_flipped_bits_are_repaired(copy: Project, where: str) -> None:
             _flip(path)
     if where == "DVC's cache":
         # As it is documented to do: without a look at what it restores.
-        copy.do("dvc", "checkout")
-        assert before != _contents(copy)
-    assert 0 != copy.run("python", "-m", "commands.gate").status
-    _make(copy, "repair")
-    assert before == _contents(copy)
-    copy.do("python", "-m", "commands.gate")
+        project_copy.do("dvc", "checkout")
+        assert before != _contents(project_copy)
+    assert project_copy.run("python", "-m", "commands.gate").status != 0
+    _make(project_copy, "repair")
+    assert before == _contents(project_copy)
+    project_copy.do("python", "-m", "commands.gate")
 
 
 @pytest.mark.slow
 def test_a_flipped_bit_in_the_lock_file(
-    done: Project, record_property: Callable[[str, object], None]
+    completed_project: Project, record_property: Callable[[str, object], None]
 ) -> None:
     """The gate names the file or the stage that it is wrong for, or nothing depends on it."""
-    lock = done.path / "dvc.lock"
+    lock = completed_project.path / "dvc.lock"
     content = lock.read_bytes()
     right = yaml().load(content)
     # What comes after is of the report and of MLflow, which the gate does not judge.
@@ -108,7 +108,7 @@ def test_a_flipped_bit_in_the_lock_file(
     for position in chance.sample(range(end), FLIPS):
         _flip(lock, position)
         try:
-            outcome = done.run("python", "-m", "commands.gate")
+            outcome = completed_project.run("python", "-m", "commands.gate")
             if not outcome.status:
                 assert _without_sizes(right) == _without_sizes(yaml().load(lock)), position
             else:
@@ -131,29 +131,31 @@ def _without_sizes(document: object) -> object:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kept", [0, 14, 20, 8192])
-def test_a_lock_file_cut_off(copy: Project, kept: int) -> None:
+def test_a_lock_file_cut_off(project_copy: Project, kept: int) -> None:
     """DVC goes on from it, or names it; with the committed one it goes on."""
-    lock = copy.path / "dvc.lock"
+    lock = project_copy.path / "dvc.lock"
     content = lock.read_bytes()
-    copy.do("git", "add", "dvc.lock")
-    copy.do("git", "commit", "--quiet", "--message", "Results")
+    project_copy.do("git", "add", "dvc.lock")
+    project_copy.do("git", "commit", "--quiet", "--message", "Results")
     lock.write_bytes(content[:kept])
-    outcome = copy.run("dvc", "repro")
+    outcome = project_copy.run("dvc", "repro")
     if outcome.status:
         assert "dvc.lock" in outcome.err
-        assert "`git checkout dvc.lock`" in copy.run("python", "-m", "commands.gate").error()
-        copy.do("git", "checkout", "dvc.lock")
-        copy.do("dvc", "repro")
+        assert (
+            "`git checkout dvc.lock`" in project_copy.run("python", "-m", "commands.gate").error()
+        )
+        project_copy.do("git", "checkout", "dvc.lock")
+        project_copy.do("dvc", "repro")
     assert content == lock.read_bytes()
 
 
 @pytest.mark.slow
-def test_a_list_of_locks_cut_off(copy: Project) -> None:
+def test_a_list_of_locks_cut_off(project_copy: Project) -> None:
     """DVC names the file, and `make repair` takes it away."""
-    locks = copy.path / ".dvc/tmp/rwlock"
+    locks = project_copy.path / ".dvc/tmp/rwlock"
     locks.write_bytes(b"")
-    outcome = copy.run("dvc", "repro")
-    assert 0 != outcome.status
+    outcome = project_copy.run("dvc", "repro")
+    assert outcome.status != 0
     assert "rwlock" in outcome.err
-    _make(copy, "repair")
-    assert "Data and pipelines are up to date.\n" == copy.do("dvc", "status", "dvc.yaml")
+    _make(project_copy, "repair")
+    assert project_copy.do("dvc", "status", "dvc.yaml") == "Data and pipelines are up to date.\n"

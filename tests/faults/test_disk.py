@@ -11,7 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CLASSES, CONTENTS, ROOT, SHAPE, Folder, Outcome, Server, entry, make_project
+from tests.fixtures import (
+    CLASSES,
+    RAW_FILES,
+    ROOT,
+    SHAPE,
+    Workspace,
+    CompletedRun,
+    Server,
+    entry,
+    make_project,
+)
 
 from common import arrays
 
@@ -25,21 +35,21 @@ STAGES = (
 
 
 @pytest.fixture
-def ready(folder: Folder) -> Folder:
+def ready(workspace: Workspace) -> Workspace:
     """Give a folder in which every one of the stages can run."""
-    raw = folder.put("raw", CONTENTS)
-    folder.datasets["synthetic"] = entry(f"{raw.as_uri()}/{{file}}")
-    folder.write()
-    assert 0 == folder.run("flatten", "raw", "flat").status
+    raw = workspace.put("raw", RAW_FILES)
+    workspace.datasets["synthetic"] = entry(f"{raw.as_uri()}/{{file}}")
+    workspace.write()
+    assert workspace.run("flatten", "raw", "flat").status == 0
     pixels = SHAPE[0] * SHAPE[1]
     weights = {
         "W1": np.ones((pixels, CLASSES), np.float32),
         "b1": np.zeros(CLASSES, np.float32),
     }
-    for run in folder.params["runs"]:
+    for run in workspace.params["runs"]:
         arrays.save(Path("models") / run / "weights.npz", weights)
-    (folder.path / "out").mkdir()
-    return folder
+    (workspace.path / "out").mkdir()
+    return workspace
 
 
 def _mount(*arguments: str) -> None:
@@ -68,13 +78,13 @@ def _fill(disk: Path) -> Path:
 
 
 def _there(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
+    return {path.name for path in workspace.iterdir()}
 
 
 @pytest.mark.parametrize(("stage", "arguments", "first"), STAGES)
 @pytest.mark.parametrize("trouble", ["full", "read-only"])
 def test_a_disk_that_takes_nothing(
-    ready: Folder, disk: Path, trouble: str, stage: str, arguments: tuple[str, ...], first: str
+    ready: Workspace, disk: Path, trouble: str, stage: str, arguments: tuple[str, ...], first: str
 ) -> None:
     """The error names the file and the system's reason; the earlier result is as it was."""
     (disk / first).write_bytes(OLD)
@@ -85,7 +95,7 @@ def test_a_disk_that_takes_nothing(
     before = _there(disk)
     outcome = ready.run(stage, *arguments)
     reason = {"full": "No space left on device", "read-only": "Read-only file system"}[trouble]
-    assert 1 == outcome.status
+    assert outcome.status == 1
     assert f"out/{first}" in outcome.error().replace(f".{first}", first)
     assert reason in outcome.error()
     assert (OLD, before) == ((disk / first).read_bytes(), _there(disk))
@@ -97,7 +107,7 @@ POWERLESS = ("setpriv", "--bounding-set=-dac_override") if os.geteuid() == 0 els
 
 @pytest.mark.parametrize(("stage", "arguments", "first"), STAGES)
 def test_a_folder_without_permission(
-    ready: Folder, stage: str, arguments: tuple[str, ...], first: str
+    ready: Workspace, stage: str, arguments: tuple[str, ...], first: str
 ) -> None:
     """The error names the file that may not be written; the earlier result is as it was."""
     out = ready.path / "out"
@@ -110,9 +120,9 @@ def test_a_folder_without_permission(
         text=True,
         check=False,
     )
-    outcome = Outcome(done.returncode, done.stdout, done.stderr)
+    outcome = CompletedRun(done.returncode, done.stdout, done.stderr)
     out.chmod(0o755)
-    assert 1 == outcome.status
+    assert outcome.status == 1
     assert f"out/.{first}" in outcome.error()
     assert "Permission denied" in outcome.error()
     assert (OLD, {first}) == ((out / first).read_bytes(), _there(out))
@@ -129,7 +139,7 @@ def test_repro_on_a_disk_that_fills_up(server: Server, tmp_path: Path) -> None:
         project.do("dvc", "repro", "flatten")
         filler = _fill(disk)
         outcome = project.run("dvc", "repro")
-        assert 0 != outcome.status
+        assert outcome.status != 0
         # Of a stage, or of the databases in which DVC and MLflow keep what they know.
         reasons = ("No space left on device", "disk I/O error", "disk is full")
         assert any(reason in outcome.err for reason in reasons), outcome.err
@@ -137,6 +147,6 @@ def test_repro_on_a_disk_that_fills_up(server: Server, tmp_path: Path) -> None:
         filler.unlink()
         out = project.do("dvc", "repro")
         assert "Stage 'flatten' didn't change, skipping" in out
-        assert "Data and pipelines are up to date.\n" == project.do("dvc", "status", "dvc.yaml")
+        assert project.do("dvc", "status", "dvc.yaml") == "Data and pipelines are up to date.\n"
     finally:
         subprocess.run(["umount", "--lazy", disk], check=True)

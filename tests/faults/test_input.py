@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import CONTENTS, Folder, entry, synthetic_params
+from tests.fixtures import RAW_FILES, Workspace, entry, synthetic_params
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -70,21 +70,21 @@ def _mutated(data: st.DataObject) -> dict[str, Any]:
 )
 @given(data=st.data())
 def test_any_settings_are_followed_or_refused(
-    folder: Folder, record_property: Callable[[str, object], None], data: st.DataObject
+    workspace: Workspace, record_property: Callable[[str, object], None], data: st.DataObject
 ) -> None:
     """A stage runs to its end, or ends in one line that names a file, before it writes any."""
-    folder.put("raw", CONTENTS)
+    workspace.put("raw", RAW_FILES)
     document = _mutated(data)
-    folder.params, folder.datasets = document["params"], document["datasets"]
+    workspace.params, workspace.datasets = document["params"], document["datasets"]
     try:
-        folder.write()
+        workspace.write()
     except (TypeError, ValueError):
         return  # no YAML can be written of it
     record_property("faults", 1)
-    outcome = folder.run("flatten", "raw", "flat")
-    made = folder.path / "flat"
+    outcome = workspace.run("flatten", "raw", "flat")
+    made = workspace.path / "flat"
     if outcome.status:
-        assert 2 == outcome.status
+        assert outcome.status == 2
         assert outcome.error().startswith(("params.yaml: ", "datasets.yaml: ", "raw/"))
         assert not made.exists()
     else:

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
-from conftest import ROOT, Project
+from tests.fixtures import ROOT, Project
 
 SOURCES = sorted([*(ROOT / "stages").glob("*.py"), *(ROOT / "studies").glob("*.py")])
 # They run what they load.
@@ -52,9 +52,9 @@ def test_nothing_is_loaded_that_runs(path: Path) -> None:
         if not name.startswith("re."):
             assert name.split(".")[-1] not in UNSAFE_CALLS, ast.unparse(call)
         if name in NUMPY_LOADERS:
-            assert "False" == _keywords(call).get("allow_pickle"), ast.unparse(call)
+            assert _keywords(call).get("allow_pickle") == "False", ast.unparse(call)
         if name == "YAML":
-            assert "'safe'" == _keywords(call).get("typ"), ast.unparse(call)
+            assert _keywords(call).get("typ") == "'safe'", ast.unparse(call)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
@@ -66,20 +66,20 @@ def test_no_shell_is_started(path: Path) -> None:
             assert not isinstance(call.args[0], ast.Constant | ast.JoinedStr), ast.unparse(call)
 
 
-def test_dvc_keeps_its_memory_in_the_clone(done: Project) -> None:
+def test_dvc_keeps_its_memory_in_the_clone(completed_project: Project) -> None:
     """Not in a folder that other users of the machine can write to."""
-    assert [] != list((done.path / ".dvc-state").rglob("*.db"))
+    assert list((completed_project.path / ".dvc-state").rglob("*.db")) != []
 
 
 @pytest.mark.slow
-def test_no_secret_of_the_environment_is_written(copy: Project) -> None:
+def test_no_secret_of_the_environment_is_written(project_copy: Project) -> None:
     """Neither a run nor any other file has what stands in the environment."""
     secret = secrets.token_hex()
     environment = dict.fromkeys(("AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "SOMETHING"), secret)
-    outcome = copy.run("dvc", "repro", "--force", "track", **environment)
-    assert 0 == outcome.status, outcome.err
+    outcome = project_copy.run("dvc", "repro", "--force", "track", **environment)
+    assert outcome.status == 0, outcome.err
     assert secret not in outcome.out + outcome.err
-    for folder in (copy.path, copy.home, copy.temporary):
+    for folder in (project_copy.path, project_copy.home, project_copy.temporary):
         for path in folder.rglob("*"):
             if path.is_file() and ".venv" not in path.parts:
                 assert secret.encode() not in path.read_bytes(), path
@@ -92,20 +92,20 @@ def _free_port() -> int:
 
 
 @pytest.mark.slow
-def test_the_pages_of_mlflow_are_for_this_machine(done: Project) -> None:
+def test_the_pages_of_mlflow_are_for_this_machine(completed_project: Project) -> None:
     """Only loopback is listened to, and a page of another host's name, as a web page that a
     browser shows could ask for it, is refused.
     """
     port = _free_port()
     address = f"http://127.0.0.1:{port}/"
-    with done.start("python", "-m", "commands.ui", "--port", str(port)) as ui:
+    with completed_project.start("python", "-m", "commands.ui", "--port", str(port)) as ui:
         try:
             assert ui.stdout
             assert ui.stdout.readline().startswith(f"charts: {address}")
-            assert 200 == requests.get(address, timeout=30).status_code
+            assert requests.get(address, timeout=30).status_code == 200
             for host in ("evil.example", f"evil.example:{port}", "10.0.0.1"):
                 answer = requests.get(address, headers={"Host": host}, timeout=30)
-                assert 403 == answer.status_code
+                assert answer.status_code == 403
             listening = {
                 connection.laddr.ip
                 for process in psutil.Process(ui.pid).children(recursive=True)

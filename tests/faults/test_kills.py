@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import CONTENTS, Project, Server, in_the_middle, make_project
+from tests.fixtures import RAW_FILES, Project, Server, start_fetching, make_project
 
 from common.config import FILE_NAMES
 
@@ -51,11 +51,11 @@ Kill = Callable[[subprocess.Popen[str]], None]
 
 @pytest.mark.parametrize("kill", VICTIMS)
 def test_a_killed_repro_is_made_good_by_the_next(
-    stalling: Server, tmp_path: Path, kill: Kill
+    stalling_server: Server, tmp_path: Path, kill: Kill
 ) -> None:
     """What was complete is kept, what was not is made again, and an orphan changes nothing."""
-    project = make_project(tmp_path, f"{stalling.url}/data/{{file}}")
-    dvc = in_the_middle(project, stalling)
+    project = make_project(tmp_path, f"{stalling_server.url}/data/{{file}}")
+    dvc = start_fetching(project, stalling_server)
     stages = _stages(dvc.pid)
     with dvc:
         kill(dvc)
@@ -64,14 +64,14 @@ def test_a_killed_repro_is_made_good_by_the_next(
         project.do("dvc", "repro", "fetch")
         raw = project.path / "data/raw"
         made = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in raw.iterdir()}
-        stalling.released.set()
+        stalling_server.released.set()
         psutil.wait_procs(stages)
         _, err = dvc.communicate()
-    assert CONTENTS == {name: content for name, (content, _) in made.items()}
+    assert {name: content for name, (content, _) in made.items()} == RAW_FILES
     after = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in raw.iterdir()}
     assert made == after
     assert (kill is _kill_dvc) == (f"not written, for DVC (process {dvc.pid}) was killed" in err)
-    assert "Data and pipelines are up to date.\n" == project.do("dvc", "status", "fetch")
+    assert project.do("dvc", "status", "fetch") == "Data and pipelines are up to date.\n"
 
 
 def _fresh(project: Project) -> None:
@@ -127,7 +127,7 @@ def test_kills_at_random_moments(
         elif done := _ended_well(project, dvc):
             psutil.wait_procs(orphans)
             assert expected == (project.path / "dvc.lock").read_bytes()
-            assert "Data and pipelines are up to date.\n" == project.do("dvc", "status", "dvc.yaml")
+            assert project.do("dvc", "status", "dvc.yaml") == "Data and pipelines are up to date.\n"
             if len(killed) < MOMENTS:
                 _fresh(project)
     for dvc in killed:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, Project, project_in
+from tests.fixtures import ROOT, Project, project_in
 
 from common import arrays
 from common import model as inference
@@ -28,7 +28,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def test_thresholds_are_met(clone: Project) -> None:
     """Both runs reach the tutorial's promise, and neither is too good to be true."""
     results = json.loads((clone.path / "metrics/accuracy.json").read_text())
-    assert (1000, 10000) == (results["short"]["iterations"], results["long"]["iterations"])
+    assert (results["short"]["iterations"], results["long"]["iterations"]) == (1000, 10000)
     assert 0.95 <= results["short"]["test"] < 0.975
     assert 0.97 <= results["long"]["test"] < 0.99
     assert results["short"]["test"] < results["long"]["test"]
@@ -47,14 +47,14 @@ def test_arrays_have_their_shapes(clone: Project) -> None:
 def test_every_iteration_has_its_cost(clone: Project, run: str, iterations: int) -> None:
     """A row an iteration, from 0 on; the short run is the beginning of the long one."""
     rows = (clone.path / f"costs/{run}.csv").read_text().splitlines()
-    assert "iteration,cost" == rows[0]
+    assert rows[0] == "iteration,cost"
     assert [str(number) for number in range(iterations)] == [row.split(",")[0] for row in rows[1:]]
     assert rows[1:1001] == (clone.path / "costs/short.csv").read_text().splitlines()[1:]
 
 
 def test_results_are_the_committed_ones(clone: Project) -> None:
     """A new clone on this machine gives, byte for byte, what was committed from another."""
-    assert "" == clone.do("git", "status", "--porcelain")
+    assert clone.do("git", "status", "--porcelain") == ""
 
 
 def test_second_run_does_nothing(clone: Project) -> None:
@@ -67,8 +67,8 @@ def test_second_run_does_nothing(clone: Project) -> None:
 def test_forced_run_changes_nothing(clone: Project) -> None:
     """The same bytes come out again, in another locale and time zone."""
     outcome = clone.run("dvc", "repro", "--force", LC_ALL="C", TZ="Pacific/Auckland")
-    assert 0 == outcome.status, outcome.err
-    assert "" == clone.do("git", "status", "--porcelain")
+    assert outcome.status == 0, outcome.err
+    assert clone.do("git", "status", "--porcelain") == ""
 
 
 def test_numpy_agrees_with_tensorflow_on_all_images(clone: Project) -> None:
@@ -95,7 +95,7 @@ def test_experiment_is_compared(clone: Project) -> None:
 
 def test_moved_elsewhere_it_writes_nothing_outside(clone: Project) -> None:
     """The user's home holds nothing afterwards; the temporary folder does, AutoGraph's code."""
-    assert [] == [path for path in _files(clone.home) if ".cache/pip" not in path.as_posix()]
+    assert [path for path in _files(clone.home) if ".cache/pip" not in path.as_posix()] == []
 
 
 def _files(folder: Path) -> list[Path]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from tests.fixtures import ROOT
 
 from common.command_line import CommandError
 from extras.benchmarks import cases, comparison, picture, processes, profile, steady
@@ -80,14 +80,14 @@ def test_a_peer_trains(peer: Peer, flat: Path, tmp_path: Path) -> None:
 
 def test_operations_are_those_of_the_products() -> None:
     """A 3-2-1 network has 6 + 2 weights, and each is used three times but the first layer's."""
-    assert 2 * 5 * (3 * (6 + 2) - 6) == steady.operations([3, 2, 1], 5)
+    assert steady.operations([3, 2, 1], 5) == 2 * 5 * (3 * (6 + 2) - 6)
 
 
 def test_a_program_is_measured(tmp_path: Path) -> None:
     """A program's time, memory and last line are those of the program."""
     allocates = "import time; kept = bytearray(300_000_000); time.sleep(0.2); print('{\"a\": 1}')"
     ended = processes.run([sys.executable, "-c", allocates], tmp_path)
-    assert {"a": 1} == ended.result
+    assert ended.result == {"a": 1}
     assert ended.seconds > 0.2
     assert ended.peak_bytes > 300_000_000
 
@@ -121,9 +121,9 @@ def test_measurements_are_kept(tmp_path: Path) -> None:
     again = Measurements(tmp_path / "measured.json")
     again.add({"a": ("second", 1)})
     again.add({"a": ("second", 2)})
-    assert (3.0, 1.0, 2.0) == Measurements(tmp_path / "measured.json").values("a")
-    assert 2.0 == again.median("a")
-    assert () == again.values("c")
+    assert Measurements(tmp_path / "measured.json").values("a") == (3.0, 1.0, 2.0)
+    assert again.median("a") == 2.0
+    assert again.values("c") == ()
     assert json.loads((tmp_path / "measured.json").read_text())["benchmarks"]
 
 
@@ -136,8 +136,8 @@ def test_a_ratio_is_of_medians(tmp_path: Path) -> None:
     target = comparison.Target("ours / both", "ours", ("one", "other"), 0.5)
     found = comparison.ratio(target, measured)
     assert found is not None
-    assert (2, 2 + 2, 2 / 4) == (found.ours, found.theirs, found.value)
-    assert (1 / 4, 2 / 2) == (found.lowest, found.highest)
+    assert (found.ours, found.theirs, found.value) == (2, 2 + 2, 2 / 4)
+    assert (found.lowest, found.highest) == (1 / 4, 2 / 2)
     assert found.is_met
     assert None is comparison.ratio(comparison.Target("", "ours", ("none",), 1), measured)
 
@@ -148,7 +148,7 @@ def test_the_page_shows_each_row(tmp_path: Path) -> None:
     remarks = {"PyTorch: process": "not installed: torch"}
     page = comparison.page(measured, ["A processor, 2 threads"], remarks, rounds=3)
     for target in TARGETS:
-        assert 1 == page.count(f"| {target.title} |")
+        assert page.count(f"| {target.title} |") == 1
     for peer in PEERS:
         assert f"| {peer.title} |" in page
     assert "| PyTorch | not installed: torch |" in page

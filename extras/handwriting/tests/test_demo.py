@@ -93,8 +93,8 @@ def test_picture_is_read(address: str) -> None:
     answer = read(address, picture(digits=2)).json()
     assert 2 == len(answer["images"]) == len(answer["digits"])
     for image, digit in zip(answer["images"], answer["digits"], strict=True):
-        assert 784 == len(base64.b64decode(image["pixels"]))
-        assert 1 == pytest.approx(sum(image["probabilities"]))
+        assert len(base64.b64decode(image["pixels"])) == 784
+        assert pytest.approx(sum(image["probabilities"])) == 1
         assert int(digit) == np.argmax(image["probabilities"])
     least = min(max(image["probabilities"]) for image in answer["images"])
     assert least == answer["probability"]
@@ -103,8 +103,8 @@ def test_picture_is_read(address: str) -> None:
 def test_runs_answer_each_for_itself(address: str, folder: Path) -> None:
     """The page can switch between all runs of params.yaml."""
     runs = requests.get(f"{address}/runs", timeout=TIMEOUT).json()["runs"]
-    assert ["short", "long"] == [run["name"] for run in runs]
-    assert [1000, 10000] == [run["iterations"] for run in runs]
+    assert [run["name"] for run in runs] == ["short", "long"]
+    assert [run["iterations"] for run in runs] == [1000, 10000]
     test = arrays.load_split(folder / "data/flat/test.npz")
     for run in runs:
         weights = arrays.load_weights(folder / f"models/{run['name']}/weights.npz")
@@ -118,7 +118,7 @@ def test_runs_answer_each_for_itself(address: str, folder: Path) -> None:
 def test_examples_go_round(address: str, folder: Path) -> None:
     """Ten at a time, as they are in the test set, and from the beginning again at its end."""
     asked = requests.get(f"{address}/examples?start=10", timeout=TIMEOUT).json()["examples"]
-    assert [10, 11, 0, 1, 2, 3, 4, 5, 6, 7] == [example["number"] for example in asked]
+    assert [example["number"] for example in asked] == [10, 11, 0, 1, 2, 3, 4, 5, 6, 7]
     test = arrays.load_split(folder / "data/flat/test.npz")
     assert test.images[10].tobytes() == base64.b64decode(asked[0]["pixels"])
     answer = requests.get(f"{address}/examples/10?run=long", timeout=TIMEOUT).json()
@@ -157,10 +157,10 @@ def test_wrong_question_is_answered_in_one_line(
 def test_garbage_is_refused_in_one_line(address: str, body: bytes, problem: str) -> None:
     """What is no picture is said to be none, and the next is read."""
     answer = read(address, body)
-    assert 422 == answer.status_code
+    assert answer.status_code == 422
     assert answer.json()["error"].startswith(problem)
     assert "\n" not in answer.json()["error"]
-    assert 200 == read(address, picture()).status_code
+    assert read(address, picture()).status_code == 200
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
@@ -169,17 +169,17 @@ def test_large_body_is_refused(address: str, *, chunked: bool) -> None:
     body = b"\0" * (demo.MAX_BODY_BYTES + 1)
     pieces = (body[i : i + 1_000_000] for i in range(0, len(body), 1_000_000))
     answer = read(address, pieces if chunked else body)
-    assert (413, {"error": "more than the 20 MB allowed"}) == (answer.status_code, answer.json())
+    assert (answer.status_code, answer.json()) == (413, {"error": "more than the 20 MB allowed"})
 
 
 @pytest.mark.parametrize("path", ["/", "/runs", "/examples"])
 def test_other_host_names_are_refused(address: str, path: str) -> None:
     """A page elsewhere cannot give itself this machine's address and read along."""
     answer = requests.get(address + path, headers={"Host": "evil.example"}, timeout=TIMEOUT)
-    assert 400 == answer.status_code
+    assert answer.status_code == 400
     for host in ("localhost:1234", "127.0.0.1"):
         answer = requests.get(address + path, headers={"Host": host}, timeout=TIMEOUT)
-        assert 200 == answer.status_code
+        assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/runs", "/elsewhere"])
@@ -187,11 +187,11 @@ def test_every_answer_has_security_headers(address: str, path: str) -> None:
     """Nothing from elsewhere runs in the page, and nothing elsewhere can embed it."""
     headers = requests.get(address + path, timeout=TIMEOUT).headers
     policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
-    assert "'self'" == policy["default-src"]
-    assert "'none'" == policy["frame-ancestors"]
+    assert policy["default-src"] == "'self'"
+    assert policy["frame-ancestors"] == "'none'"
     assert "unsafe" not in headers["Content-Security-Policy"]
-    assert "nosniff" == headers["X-Content-Type-Options"]
-    assert "same-origin" == headers["Cross-Origin-Resource-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert "server" not in {name.lower() for name in headers}
 
 
@@ -202,7 +202,7 @@ def test_policy_allows_the_page_its_own_script(address: str) -> None:
         (content,) = re.findall(f"<{tag}>(.*?)</{tag}>", answer.text, re.DOTALL)
         digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
         assert f"{tag}-src 'sha256-{digest}'" in answer.headers["Content-Security-Policy"]
-    assert [] == re.findall(r'(?:src|href)="(?!data:)[^"]*"', answer.text)
+    assert re.findall(r'(?:src|href)="(?!data:)[^"]*"', answer.text) == []
 
 
 def test_port_that_is_taken_is_said(folder: Path) -> None:
@@ -211,7 +211,7 @@ def test_port_that_is_taken_is_said(folder: Path) -> None:
         port = taken.getsockname()[1]
         with start(folder, "--port", str(port)) as server:
             out, err = server.communicate(timeout=TIMEOUT)
-    assert (1, "") == (server.returncode, out)
+    assert (server.returncode, out) == (1, "")
     assert f"error: port {port} is not free; choose another with --port, or 0 for any\n" == err
 
 
@@ -224,7 +224,7 @@ def test_next_port_is_taken_where_none_was_asked_for(
         monkeypatch.setattr(demo, "PORT", port)
         with demo.listen(None) as opened:
             assert port < opened.getsockname()[1] <= port + demo.PORTS_TO_TRY
-            assert "127.0.0.1" == opened.getsockname()[0]
+            assert opened.getsockname()[0] == "127.0.0.1"
 
 
 def test_interrupt_is_the_way_to_end(folder: Path) -> None:
@@ -233,7 +233,7 @@ def test_interrupt_is_the_way_to_end(folder: Path) -> None:
         assert requests.get(address_of(server), timeout=TIMEOUT).ok
         server.send_signal(signal.SIGINT)
         out, err = server.communicate(timeout=TIMEOUT)
-    assert (0, "ended\n", "") == (server.returncode, out, err)
+    assert (server.returncode, out, err) == (0, "ended\n", "")
 
 
 def test_missing_weights_are_said_before_anything_is_served(tmp_path: Path, folder: Path) -> None:
@@ -242,5 +242,5 @@ def test_missing_weights_are_said_before_anything_is_served(tmp_path: Path, fold
         shutil.copy(folder / name, tmp_path)
     with start(tmp_path, "--port", "0") as server:
         out, err = server.communicate(timeout=TIMEOUT)
-    assert (2, "") == (server.returncode, out)
-    assert "error: models/short/weights.npz: not found; `dvc repro` makes it\n" == err
+    assert (server.returncode, out) == (2, "")
+    assert err == "error: models/short/weights.npz: not found; `dvc repro` makes it\n"

@@ -197,7 +197,7 @@ def test_page_is_usable_by_keyboard_alone(page: Page) -> None:
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id || document.activeElement.name"))
     # Clear and Undo are not in the way while there is nothing to clear.
-    assert ["run", "paper", "file", "more"] == reached[:4]
+    assert reached[:4] == ["run", "paper", "file", "more"]
     page.keyboard.press("Enter")
     expect(page.locator("#note")).to_contain_text("the label is")
 
@@ -225,13 +225,13 @@ def test_focus_can_be_seen(page: Page) -> None:
     """Whatever has the focus has an outline."""
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
-    assert "solid" == page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
 
 @pytest.mark.parametrize("page", [PHONE], indirect=True)
 def test_page_fits_a_phone(page: Page) -> None:
     """At 360 pixels nothing sticks out, and a finger draws."""
-    assert 360 == page.evaluate("document.documentElement.scrollWidth")
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
     box = page.locator("#paper").bounding_box()
     assert box is not None
     touch = page.context.new_cdp_session(page)
@@ -245,7 +245,7 @@ def test_page_fits_a_phone(page: Page) -> None:
         touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": place})
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     expect(page.locator("#digits")).to_have_text("3")
-    assert 360 == page.evaluate("document.documentElement.scrollWidth")
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
     sure = page.locator("#sure").bounding_box()
     assert sure is not None
     assert sure["y"] + sure["height"] < 740
@@ -270,7 +270,7 @@ def test_page_asks_nothing_of_other_servers(page: Page, address: str) -> None:
     draw(page, "1")
     expect(page.locator("#digits")).to_have_text("1")
     assert asked
-    assert [] == [url for url in asked if not url.startswith((address, "data:"))]
+    assert [url for url in asked if not url.startswith((address, "data:"))] == []
 
 
 def test_screenshot_for_the_documentation(page: Page, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_each_picture_is_one_line(folder: Path, predict: Predict) -> None:
     """Path, digit and a probability with four decimals, in the order that was asked."""
     names = [draw(folder / "a b.png"), draw(folder / "b.jpg")]
     done = predict(*names)
-    assert (0, "") == (done.returncode, done.stderr)
+    assert (done.returncode, done.stderr) == (0, "")
     lines = [line.split("\t") for line in done.stdout.splitlines()]
     assert names == [path for path, _, _ in lines]
     for _, digit, probability in lines:
@@ -96,7 +96,7 @@ def test_grid_shows_what_the_network_saw(folder: Path, predict: Predict) -> None
     draw(folder / "b.png", digits=2)
     assert predict("--grid", "seen/grid.png", "a.png", "b.png").returncode == 0
     with Image.open(folder / "seen/grid.png") as grid:
-        assert (3 * 112, 112) == grid.size
+        assert grid.size == (3 * 112, 112)
 
 
 def header_of(side: int) -> bytes:
@@ -132,8 +132,8 @@ def test_bad_picture_is_one_line_and_the_others_are_answered(
     elif isinstance(content, bytes):
         bad.write_bytes(content)
     done = predict(draw(folder / "a.png"), "bad.png", draw(folder / "b.png"))
-    assert 1 == done.returncode
-    assert ["a.png", "b.png"] == [line.split("\t")[0] for line in done.stdout.splitlines()]
+    assert done.returncode == 1
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["a.png", "b.png"]
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"error: bad.png: {problem}")
 
@@ -141,23 +141,23 @@ def test_bad_picture_is_one_line_and_the_others_are_answered(
 def test_a_name_that_no_disk_can_have_is_one_line(folder: Path, predict: Predict) -> None:
     """The system refuses it, and the next picture is answered."""
     done = predict("a" * 300, draw(folder / "b.png"))
-    assert (1, "b.png") == (done.returncode, done.stdout.split("\t")[0])
+    assert (done.returncode, done.stdout.split("\t")[0]) == (1, "b.png")
     assert f"error: {'a' * 300}: File name too long\n" == done.stderr
 
 
 def test_unknown_run_is_wrong_input(folder: Path, predict: Predict) -> None:
     """It is said which runs there are."""
     done = predict("--run", "longer", draw(folder / "a.png"))
-    assert (2, "") == (done.returncode, done.stdout)
-    assert "error: params.yaml: runs: no run 'longer', there are: short, long\n" == done.stderr
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: params.yaml: runs: no run 'longer', there are: short, long\n"
 
 
 def test_missing_weights_are_wrong_input(folder: Path, predict: Predict) -> None:
     """It is said which file is missing and what makes it."""
     (folder / "models/long/weights.npz").unlink()
     done = predict(draw(folder / "a.png"))
-    assert (2, "") == (done.returncode, done.stdout)
-    assert "error: models/long/weights.npz: not found; `dvc repro` makes it\n" == done.stderr
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: models/long/weights.npz: not found; `dvc repro` makes it\n"
 
 
 def test_images_of_another_size_are_named(folder: Path, predict: Predict) -> None:
@@ -165,7 +165,7 @@ def test_images_of_another_size_are_named(folder: Path, predict: Predict) -> Non
     datasets = folder / "datasets.yaml"
     datasets.write_text(datasets.read_text().replace("[28, 28]", "[14, 10]"))
     done = predict(draw(folder / "one.png"))
-    assert 2 == done.returncode
+    assert done.returncode == 2
     said = "datasets.yaml: mnist.image_shape: is (14, 10); pictures can be read for images of"
     assert done.stderr.startswith(f"error: {said} (28, 28) alone")
 
@@ -177,7 +177,7 @@ def test_weights_for_something_else_are_wrong_input(
     """A network for other images or other classes does not answer."""
     save_weights(folder / "models/long/weights.npz", pixels, classes)
     done = predict(draw(folder / "a.png"))
-    assert (2, "") == (done.returncode, done.stdout)
+    assert (done.returncode, done.stdout) == (2, "")
     assert f"is for {pixels} and {classes}\n" in done.stderr
 
 
@@ -187,7 +187,7 @@ def test_any_file_name_can_be_printed(folder: Path, predict: Predict, encoding: 
     name = os.fsdecode("zwölf".encode() + b"\xff.png")
     draw(folder / name)
     done = predict(name, PYTHONIOENCODING=encoding)
-    assert (0, "") == (done.returncode, done.stderr)
+    assert (done.returncode, done.stderr) == (0, "")
     assert "\\udcff.png\t" in done.stdout
 
 
@@ -200,7 +200,7 @@ def test_neither_tensorflow_nor_mlflow_is_imported() -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert "set()\n" == done.stdout
+    assert done.stdout == "set()\n"
 
 
 @pytest.mark.slow

@@ -66,10 +66,10 @@ def test_image_is_made_as_mnist_was() -> None:
     """A digit fills 20 pixels on its longer side, and its mass is in the middle of 28."""
     (image,) = EXPECTED.reshape(-1, 28, 28)
     rows, columns = (np.flatnonzero(image.any(axis=axis)) for axis in (1, 0))
-    assert 20 == rows[-1] - rows[0] + 1
+    assert rows[-1] - rows[0] + 1 == 20
     assert columns[-1] - columns[0] + 1 < 20
-    assert [14, 14] == pytest.approx(ndimage.center_of_mass(image), abs=0.5)
-    assert 255 == image.max()
+    assert pytest.approx(ndimage.center_of_mass(image), abs=0.5) == [14, 14]
+    assert image.max() == 255
 
 
 def test_test_image_stays_what_it_is() -> None:
@@ -203,7 +203,7 @@ def test_any_format_and_depth_gives_the_same_image(
 def test_several_digits_are_found_from_left_to_right() -> None:
     """Each is what it would have been alone."""
     images = prepared(ink(SEVEN, ONE, FIVE))
-    assert 3 == len(images)
+    assert len(images) == 3
     for digit, image in zip([SEVEN, ONE, FIVE], images, strict=True):
         assert difference(prepared(ink(digit)), image[np.newaxis]) < 2
 
@@ -212,7 +212,7 @@ def test_part_that_is_apart_belongs_to_its_digit() -> None:
     """A 5 whose bar does not touch is one digit, with its bar."""
     (image,) = prepared(ink(FIVE)).reshape(-1, 28, 28)
     _, pieces = ndimage.label(image > 100, np.ones((3, 3)))
-    assert 2 == pieces
+    assert pieces == 2
 
 
 def test_specks_and_a_line_below_are_left_out() -> None:
@@ -222,7 +222,7 @@ def test_specks_and_a_line_below_are_left_out() -> None:
     pencil.ellipse((10, 150, 14, 154), 255)
     pencil.line((10, 196, 390, 196), 255, 3)
     images = prepared(picture)
-    assert 2 == len(images)
+    assert len(images) == 2
     assert difference(EXPECTED, images[:1]) < 2
 
 
@@ -294,7 +294,7 @@ def test_damaged_picture_never_raises_anything_else(
         content[int(place * len(content))] = value
     with suppress(PictureError):
         images = handwriting.digits(handwriting.decode(BytesIO(bytes(content))))
-        assert (784,) == images.shape[1:]
+        assert images.shape[1:] == (784,)
 
 
 @given(
@@ -315,7 +315,7 @@ def test_sheet_shows_each_image_enlarged() -> None:
     """Twelve images are two rows of ten, four times as large."""
     images = np.repeat(EXPECTED, 12, axis=0)
     with Image.open(BytesIO(handwriting.sheet(images))) as sheet:
-        assert (10 * 28 * 4, 2 * 28 * 4) == sheet.size
+        assert sheet.size == (10 * 28 * 4, 2 * 28 * 4)
         pixels = np.asarray(sheet)
     assert np.array_equal(EXPECTED.reshape(28, 28), pixels[112::4, 112:224:4])
     assert not pixels[112:, 224:].any()

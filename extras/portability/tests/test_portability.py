@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from tests.fixtures import ROOT
 
 from extras.portability.__main__ import EMULATOR, EXAMPLES, Machine, machines, stage, train
 
@@ -34,7 +34,7 @@ def outcomes() -> dict[str, object]:
 def test_bytes_do_not_depend_on_the_processor(outcomes: dict[str, object]) -> None:
     """Weights and costs have one SHA-256 on all processors, numbers of threads and shells."""
     assert 3 + len(EMULATED) == len(outcomes)
-    assert 1 == len(set(outcomes.values())), outcomes
+    assert len(set(outcomes.values())) == 1, outcomes
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,6 @@ def test_a_processor_without_avx2_is_told(tmp_path: Path, processor: str, told: 
     """It trains there as well, but is said to give other bytes perhaps."""
     machine = Machine(processor, (EMULATOR, "-cpu", processor))
     done = stage(machine, ROOT, tmp_path, iterations=1)
-    assert 0 == done.returncode, done.stderr
+    assert done.returncode == 0, done.stderr
     assert told is ("this processor has no AVX2: " in done.stdout)
     assert "iteration 0, batch cost: 2.2635" in done.stdout

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Folder
+from tests.fixtures import Workspace
 
 from common.command_line import InputError
 from common.config import load_config
@@ -54,7 +54,7 @@ def test_cost_that_is_not_a_number_is_far_from_any() -> None:
     """Not a number is not within four deviations."""
     costs = _costs(0.8, -1.0)
     costs[100] = np.nan
-    assert 1 == len(list(reference.outliers(KNOWN, _result(0.96), costs)))
+    assert len(list(reference.outliers(KNOWN, _result(0.96), costs))) == 1
 
 
 def test_without_spread_only_the_mean_will_do() -> None:
@@ -119,10 +119,10 @@ def test_a_reference_fits_the_runs_that_it_is_of(runs: dict[str, int], fits: boo
     ],
 )
 def test_digest_follows_what_a_result_follows(
-    folder: Folder, section: str, name: str, value: object, same: bool
+    workspace: Workspace, section: str, name: str, value: object, same: bool
 ) -> None:
     """A reference is of all settings but the seed and what is only shown."""
     before = reference.digest(load_config())
-    folder.params[section][name] = value
-    folder.write()
+    workspace.params[section][name] = value
+    workspace.write()
     assert same == (before == reference.digest(load_config()))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ITERATIONS, ROOT, Folder, yaml
+from tests.fixtures import ITERATIONS, ROOT, Workspace, yaml
 
 from common.command_line import InputError
 from common.config import load_config
@@ -51,7 +51,7 @@ def test_a_trial_has_the_settings_of_its_run_but_for_what_was_drawn() -> None:
     train, iterations = sweep.applied(config, {"train.learning_rate": 0.5, "train.seed": 9})
     assert config.train.model_copy(update={"learning_rate": 0.5, "seed": 9}) == train
     assert ITERATIONS["short"] == iterations
-    assert 7 == sweep.applied(config, {"runs.short.iterations": 7})[1]
+    assert sweep.applied(config, {"runs.short.iterations": 7})[1] == 7
 
 
 @pytest.mark.usefixtures("folder")
@@ -133,8 +133,8 @@ def test_the_name_of_a_sweep_is_that_of_a_folder(name: str) -> None:
         _load(DOCUMENT, name)
 
 
-def test_a_file_that_is_missing(folder: Folder) -> None:
+def test_a_file_that_is_missing(workspace: Workspace) -> None:
     """The command ends in one line with status 2, without Ray."""
-    outcome = folder.run("sweep", "sweeps/none.yaml")
-    assert 2 == outcome.status
+    outcome = workspace.run("sweep", "sweeps/none.yaml")
+    assert outcome.status == 2
     assert "sweeps/none.yaml: not found" in outcome.error()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import CONTENTS, Folder, yaml
+from tests.fixtures import RAW_FILES, Workspace, yaml
 from test_search_space import DOCUMENT
 
 from common.command_line import InputError
@@ -34,7 +34,7 @@ def test_the_best_setting_is_that_of_the_best_mean() -> None:
         ]
     )
     ranking = sweep.summary(table, SWEEP)
-    assert [0.2, 0.1] == list(ranking["train.learning_rate"])
+    assert list(ranking["train.learning_rate"]) == [0.2, 0.1]
     assert pytest.approx([0.97, 0.95]) == list(ranking["validation"])
     assert pytest.approx(np.sqrt(2 * 0.01**2)) == ranking["deviation"][0]
 
@@ -52,7 +52,7 @@ def test_settings_without_all_their_seeds_are_not_chosen() -> None:
             (0.4, 16, 2, 0.5, "finished"),
         ]
     )
-    assert [0.4] == list(sweep.summary(table, SWEEP)["train.learning_rate"])
+    assert list(sweep.summary(table, SWEEP)["train.learning_rate"]) == [0.4]
 
 
 @pytest.mark.parametrize(
@@ -92,46 +92,46 @@ def test_a_store_of_this_machine_alone_is_refused(
 
 
 @pytest.fixture
-def ready(folder: Folder) -> Folder:
+def ready(workspace: Workspace) -> Workspace:
     """Give a working directory with arrays and a sweep file."""
-    raw = folder.put("raw", CONTENTS)
-    assert 0 == folder.run("flatten", raw, "data/flat").status
+    raw = workspace.put("raw", RAW_FILES)
+    assert workspace.run("flatten", raw, "data/flat").status == 0
     with Path("some.yaml").open("w", encoding="utf-8") as file:
         yaml().dump(DOCUMENT, file)
-    return folder
+    return workspace
 
 
-def test_other_machines_need_a_server(ready: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_machines_need_a_server(ready: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line and status 2, before anything is connected to."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     outcome = ready.run("sweep", "some.yaml", "--address", "192.0.2.1:6379")
-    assert 2 == outcome.status
+    assert outcome.status == 2
     assert "--address 192.0.2.1:6379: other machines cannot write to sqlite:" in outcome.error()
 
 
-def test_there_must_be_something_to_resume(ready: Folder) -> None:
+def test_there_must_be_something_to_resume(ready: Workspace) -> None:
     """One line and status 2 where nothing was begun, or something else was."""
     outcome = ready.run("sweep", "some.yaml", "--resume")
-    assert 2 == outcome.status
+    assert outcome.status == 2
     assert "some.yaml: nothing to resume" in outcome.error()
     ready.put(".cache/sweeps", {"some.json": b'{"made_of": "other", "run": "1"}'})
     outcome = ready.run("sweep", "some.yaml", "--resume")
-    assert 2 == outcome.status
+    assert outcome.status == 2
     assert "have changed since" in outcome.error()
 
 
-def test_arrays_of_other_settings_are_refused(ready: Folder) -> None:
+def test_arrays_of_other_settings_are_refused(ready: Workspace) -> None:
     """A trial would be validated on other images than the pipeline's run."""
     ready.params["flatten"]["validation_images"] += 1
     ready.write()
     outcome = ready.run("sweep", "some.yaml")
-    assert 2 == outcome.status
+    assert outcome.status == 2
     assert "data/flat: not made with the settings in params.yaml" in outcome.error()
 
 
-def test_ray_need_not_be_installed(ready: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ray_need_not_be_installed(ready: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without it, one line says how it is installed."""
     monkeypatch.setattr(cluster, "find_spec", lambda _: None)
     outcome = ready.run("sweep", "some.yaml")
-    assert 2 == outcome.status
+    assert outcome.status == 2
     assert "Ray is not installed; `make sweep` installs it" in outcome.error()

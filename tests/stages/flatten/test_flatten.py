@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import CLASSES, CONTENTS, SHAPE, Folder, dataset, idx
+from tests.fixtures import CLASSES, RAW_FILES, SHAPE, Workspace, dataset, idx
 
 from common import arrays
 from common.arrays import Split
@@ -17,8 +17,8 @@ from common.config import FILE_NAMES
 from stages.flatten.__main__ import __main__ as flatten
 from stages.flatten.idx import parse
 
-IMAGES = parse(CONTENTS["train-images-idx3-ubyte"], 3)
-LABELS = parse(CONTENTS["train-labels-idx1-ubyte"], 1)
+IMAGES = parse(RAW_FILES["train-images-idx3-ubyte"], 3)
+LABELS = parse(RAW_FILES["train-labels-idx1-ubyte"], 1)
 
 
 def test_an_image_becomes_a_row() -> None:
@@ -48,8 +48,8 @@ def test_the_first_images_are_held_out() -> None:
     """Validation and training are the whole, in order, without overlap."""
     given = Split(np.arange(10, dtype=np.uint8)[:, None], np.arange(10, dtype=np.uint8))
     validation, train = flatten.split(given, 3)
-    assert ([0, 1, 2], [3, 4, 5, 6, 7, 8, 9]) == (list(validation.labels), list(train.labels))
-    assert (3, 7) == (len(validation.images), len(train.images))
+    assert (list(validation.labels), list(train.labels)) == ([0, 1, 2], [3, 4, 5, 6, 7, 8, 9])
+    assert (len(validation.images), len(train.images)) == (3, 7)
 
 
 @pytest.mark.parametrize(("validation_images", "left"), [(9, 1), (10, None), (11, None)])
@@ -63,14 +63,14 @@ def test_something_must_be_left_to_train_with(validation_images: int, left: int 
         flatten.split(given, validation_images)
 
 
-def test_the_command(folder: Folder) -> None:
+def test_the_command(workspace: Workspace) -> None:
     """Four files in, three arrays out, all images in them."""
-    folder.put("raw", CONTENTS)
-    outcome = folder.run("flatten", "raw", "flat")
-    assert (0, "") == (outcome.status, outcome.err)
+    workspace.put("raw", RAW_FILES)
+    outcome = workspace.run("flatten", "raw", "flat")
+    assert (outcome.status, outcome.err) == (0, "")
     assert "train: 500 images of 30 pixels\n" in outcome.out
     parts = [arrays.load_split(Path("flat") / f"{part}.npz") for part in arrays.SPLITS]
-    assert [500, 100, 200] == [len(part) for part in parts]
+    assert [len(part) for part in parts] == [500, 100, 200]
     np.testing.assert_array_equal(LABELS[:100], parts[1].labels)
     np.testing.assert_array_equal(LABELS[100:], parts[0].labels)
 
@@ -79,35 +79,35 @@ def test_the_command(folder: Folder) -> None:
     ("content", "said"),
     [
         (None, "not found; `dvc repro` fetches it"),
-        (CONTENTS[FILE_NAMES[0]][:-1], "should have 18016 bytes for its shape 600 x 6 x 5, has"),
-        (CONTENTS[FILE_NAMES[1]], "should have 3 axes, has 1; delete it"),
+        (RAW_FILES[FILE_NAMES[0]][:-1], "should have 18016 bytes for its shape 600 x 6 x 5, has"),
+        (RAW_FILES[FILE_NAMES[1]], "should have 3 axes, has 1; delete it"),
         (b"", "should begin with a header of 16 bytes, has 0 in all; delete it"),
         (idx(255 - IMAGES), "SHA-256 should be "),
     ],
 )
-def test_a_damaged_file_is_named(folder: Folder, content: bytes | None, said: str) -> None:
+def test_a_damaged_file_is_named(workspace: Workspace, content: bytes | None, said: str) -> None:
     """The error says the file, what is wrong, and how to get it again; nothing is written."""
-    path = folder.put("raw", CONTENTS) / FILE_NAMES[0]
+    path = workspace.put("raw", RAW_FILES) / FILE_NAMES[0]
     path.unlink()
     if content is not None:
         path.write_bytes(content)
-    outcome = folder.run("flatten", "raw", "flat")
-    assert 2 == outcome.status
+    outcome = workspace.run("flatten", "raw", "flat")
+    assert outcome.status == 2
     assert f"raw/{FILE_NAMES[0]}: {said}" in outcome.error()
     assert not Path("flat").exists()
 
 
-def test_a_dataset_that_contradicts_itself(folder: Folder) -> None:
+def test_a_dataset_that_contradicts_itself(workspace: Workspace) -> None:
     """Files that are as described, but not of the described shape, point to datasets.yaml."""
-    folder.datasets["synthetic"]["image_shape"] = [5, 6]
-    folder.write()
-    folder.put("raw", CONTENTS)
-    outcome = folder.run("flatten", "raw", "flat")
-    assert 2 == outcome.status
+    workspace.datasets["synthetic"]["image_shape"] = [5, 6]
+    workspace.write()
+    workspace.put("raw", RAW_FILES)
+    outcome = workspace.run("flatten", "raw", "flat")
+    assert outcome.status == 2
     assert "images should be of (5, 6), are of (6, 5); see datasets.yaml" in outcome.error()
 
 
-def test_a_dataset_without_test_images(folder: Folder) -> None:
+def test_a_dataset_without_test_images(workspace: Workspace) -> None:
     """An empty file is refused, for nothing could be measured with it."""
     empty = {
         "t10k-images-idx3-ubyte": idx(np.zeros((0, *SHAPE), np.uint8)),
@@ -115,7 +115,7 @@ def test_a_dataset_without_test_images(folder: Folder) -> None:
     }
     for name, content in empty.items():
         file = {"bytes": len(content), "sha256": sha256(content)}
-        folder.datasets["synthetic"]["files"][name] = file
-    folder.write()
-    folder.put("raw", CONTENTS | empty)
-    assert "should be at least one image" in folder.run("flatten", "raw", "flat").error()
+        workspace.datasets["synthetic"]["files"][name] = file
+    workspace.write()
+    workspace.put("raw", RAW_FILES | empty)
+    assert "should be at least one image" in workspace.run("flatten", "raw", "flat").error()

@@ -22,13 +22,13 @@ def _answers(*rows: tuple[int, float]) -> pd.DataFrame:
 def test_reliability_by_hand() -> None:
     """A border is in the lower bin, 0 in the first and 1 in the last; an empty bin stays."""
     bins = uncertainty.reliability(_answers((1, 0.0), (0, 0.5), (1, 0.75), (1, 1.0)), 4)
-    assert [1, 1, 1, 1] == list(bins["images"])
-    assert [1, 0, 1, 1] == list(bins["right"])
-    assert [0.0, 0.5, 0.75, 1.0] == list(bins["confidence"])
+    assert list(bins["images"]) == [1, 1, 1, 1]
+    assert list(bins["right"]) == [1, 0, 1, 1]
+    assert list(bins["confidence"]) == [0.0, 0.5, 0.75, 1.0]
     bins = uncertainty.reliability(_answers((1, 0.9), (0, 0.7)), 2)
-    assert [0, 2] == list(bins["images"])
+    assert list(bins["images"]) == [0, 2]
     assert bins["confidence"].isna().to_list() == [True, False]
-    assert 0.8 == pytest.approx(bins["confidence"][1])
+    assert pytest.approx(bins["confidence"][1]) == 0.8
 
 
 def test_expected_calibration_error_by_hand() -> None:
@@ -46,7 +46,7 @@ def test_signs_in_one_bin_cancel_and_in_two_do_not() -> None:
         uncertainty.expected_calibration_error(uncertainty.reliability(answers, bins))
         for bins in (1, 2)
     ]
-    assert [0.0, 0.6] == pytest.approx(errors)
+    assert pytest.approx(errors) == [0.0, 0.6]
 
 
 @pytest.mark.parametrize(

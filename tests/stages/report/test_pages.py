@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from conftest import TEST_IMAGES, Folder
+from tests.fixtures import TEST_IMAGES, Workspace
 from jinja2 import UndefinedError
 
 from common.command_line import InputError
@@ -17,32 +17,32 @@ SHORT = Result(iterations=1000, train=0.5, validation=0.4, test=0.3, min_test_ac
 LONG = Result(iterations=10000, train=1.0, validation=0.9, test=0.8, min_test_accuracy=0.81)
 
 
-def test_rows(folder: Folder) -> None:
+def test_rows(workspace: Workspace) -> None:
     """A row a run, in the order of params.yaml; a threshold that is just reached is met."""
-    assert (folder.path / "params.yaml").exists()
+    assert (workspace.path / "params.yaml").exists()
     short, long = pages.rows(load_config(), {"long": LONG, "short": SHORT})
-    assert ["short", "long"] == [short.run, long.run]
-    assert [True, False] == [short.is_met, long.is_met]
+    assert [short.run, long.run] == ["short", "long"]
+    assert [short.is_met, long.is_met] == [True, False]
     low, high = short.interval
     assert low < 0.3 < high
     assert 2 * 1.96 * math.sqrt(0.3 * 0.7 / TEST_IMAGES) == pytest.approx(high - low, rel=0.02)
 
 
 @pytest.mark.parametrize("name", ["synthetic", tutorial.DATASET])
-def test_the_tutorial_stands_beside_its_own_dataset_alone(folder: Folder, name: str) -> None:
+def test_the_tutorial_stands_beside_its_own_dataset_alone(workspace: Workspace, name: str) -> None:
     """Its figures say nothing about other images, or about other lengths of training."""
-    folder.datasets = {name: folder.datasets["synthetic"]}
-    folder.params["dataset"] = name
-    folder.write()
+    workspace.datasets = {name: workspace.datasets["synthetic"]}
+    workspace.params["dataset"] = name
+    workspace.write()
     other = SHORT.model_copy(update={"iterations": 999})
     short, long = pages.rows(load_config(), {"short": SHORT, "long": other})
     expected = tutorial.FIGURES[1000] if name == tutorial.DATASET else None
     assert (expected, None) == (short.tutorial, long.tutorial)
 
 
-def test_a_run_without_a_result(folder: Folder) -> None:
+def test_a_run_without_a_result(workspace: Workspace) -> None:
     """It is named, with the remedy."""
-    assert (folder.path / "params.yaml").exists()
+    assert (workspace.path / "params.yaml").exists()
     with pytest.raises(InputError, match=r"accuracy\.json: has no run 'long'; `dvc repro`"):
         list(pages.rows(load_config(), {"short": SHORT}))
 

@@ -67,12 +67,12 @@ def _open(png: bytes) -> Image.Image:
 def test_a_picture_is_large_enough_and_not_empty(name: str) -> None:
     """At least 800 dots wide, at most a page; something is drawn, up to no edge of it."""
     picture = _open(PICTURES[name]())
-    assert "PNG" == picture.format
+    assert picture.format == "PNG"
     assert 800 <= picture.width <= plots.PAGE * plots.DOTS_PER_INCH
     dots = np.asarray(picture.convert("L"))
     assert dots.min() < 100
     edges = np.concatenate([dots[0], dots[-1], dots[:, 0], dots[:, -1]])
-    assert 255 == edges.min(), "something is cut off"
+    assert edges.min() == 255, "something is cut off"
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -118,7 +118,7 @@ def test_a_wrong_answer_is_framed() -> None:
         png = plots.digits("title", IMAGES[:1], answers, CLASSES, columns=4, width=plots.COLUMN)
         dots = np.asarray(_open(png).convert("RGB"))
         framed.append(bool((dots == vermillion).all(axis=2).any()))
-    assert [False, True] == framed
+    assert framed == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_little_to_draw(draw: Callable[[], bytes]) -> None:
 def test_probabilities_are_never_shown_as_certain() -> None:
     """What would be rounded to 100% is said to be more than 99.99%."""
     shown = [plots._confidence(value) for value in (0.5, 0.9999, 0.99996, 1.0)]
-    assert ["50.00%", "99.99%", "> 99.99%", "> 99.99%"] == shown
+    assert shown == ["50.00%", "99.99%", "> 99.99%", "> 99.99%"]
 
 
 def test_smoothed() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CLASSES, ITERATIONS, ROOT, SHAPE, Folder
+from tests.fixtures import CLASSES, ITERATIONS, ROOT, SHAPE, Workspace
 from PIL import Image
 
 from common import arrays, results
@@ -58,7 +58,7 @@ class Page(HTMLParser):
 
 
 @pytest.fixture
-def evaluated(folder: Folder) -> Folder:
+def evaluated(workspace: Workspace) -> Workspace:
     """Give a folder with two runs' weights, costs and results; one unit sees one pixel."""
     random = np.random.default_rng(0)
     for part in arrays.SPLITS:
@@ -76,8 +76,8 @@ def evaluated(folder: Folder) -> Folder:
     for run, iterations in ITERATIONS.items():
         arrays.save(Path("models") / run / "weights.npz", weights)
         train.save_costs(Path("costs") / f"{run}.csv", costs[:iterations])
-    assert 0 == folder.run("evaluate", "flat", *ARGUMENTS[1:5]).status
-    return folder
+    assert workspace.run("evaluate", "flat", *ARGUMENTS[1:5]).status == 0
+    return workspace
 
 
 @pytest.fixture(scope="module")
@@ -87,13 +87,13 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def reported(evaluated: Folder, kept: Path) -> Folder:
+def reported(evaluated: Workspace, kept: Path) -> Workspace:
     """Give a folder with a report."""
     if any(kept.iterdir()):
         shutil.copytree(kept, evaluated.path, dirs_exist_ok=True)
         return evaluated
     outcome = evaluated.run("report", *ARGUMENTS)
-    assert (0, "") == (outcome.status, outcome.err)
+    assert (outcome.status, outcome.err) == (0, "")
     shutil.copytree(evaluated.path, kept, dirs_exist_ok=True)
     return evaluated
 
@@ -109,7 +109,7 @@ def _shown(result: Result) -> set[str]:
     }
 
 
-def test_every_result_is_shown(reported: Folder) -> None:
+def test_every_result_is_shown(reported: Workspace) -> None:
     """Page and card have each number of accuracy.json, and of the classes."""
     card = (reported.path / "MODEL_CARD.md").read_text("utf-8")
     page = Page((reported.path / "plots/report.html").read_text("utf-8"))
@@ -121,7 +121,7 @@ def test_every_result_is_shown(reported: Folder) -> None:
         assert set() == {number for number in wanted if number not in words}
 
 
-def test_the_page_needs_no_other_file(reported: Folder) -> None:
+def test_the_page_needs_no_other_file(reported: Workspace) -> None:
     """Nothing is loaded, nothing runs, and every picture in it can be read and has words."""
     source = (reported.path / "plots/report.html").read_text("utf-8")
     page = Page(source)
@@ -131,7 +131,7 @@ def test_the_page_needs_no_other_file(reported: Folder) -> None:
     embedded = []
     for picture in page.pictures:
         head, _, content = picture["src"].partition(",")
-        assert "data:image/png;base64" == head
+        assert head == "data:image/png;base64"
         embedded.append(base64.b64decode(content, validate=True))
         with Image.open(io.BytesIO(embedded[-1])) as opened:
             opened.load()
@@ -142,7 +142,7 @@ def test_the_page_needs_no_other_file(reported: Folder) -> None:
     assert expected == {str(path.relative_to("plots/figures")) for path in on_disk}
 
 
-def test_the_data_and_the_weights_are_named(reported: Folder) -> None:
+def test_the_data_and_the_weights_are_named(reported: Workspace) -> None:
     """Licence, citation, and the SHA-256 of what went in and of what came out."""
     weights = Path("models/long/weights.npz").read_bytes()
     entry = reported.datasets["synthetic"]
@@ -154,7 +154,7 @@ def test_the_data_and_the_weights_are_named(reported: Folder) -> None:
 
 
 @pytest.mark.slow
-def test_the_same_bytes_elsewhere(reported: Folder) -> None:
+def test_the_same_bytes_elsewhere(reported: Workspace) -> None:
     """In another process, time zone and locale, all files are the same."""
 
     def digests() -> dict[str, str]:
@@ -174,13 +174,13 @@ def test_the_same_bytes_elsewhere(reported: Folder) -> None:
     assert before == digests()
 
 
-def test_what_is_not_as_it_should_be_is_shown_as_it_is(evaluated: Folder) -> None:
+def test_what_is_not_as_it_should_be_is_shown_as_it_is(evaluated: Workspace) -> None:
     """A missed threshold is said in words and not by a colour; what looks like code is text."""
     evaluated.params["runs"]["long"]["min_test_accuracy"] = 1.0
     evaluated.datasets["synthetic"]["citation"] = "<script>alert(1)</script> & so on"
     evaluated.write()
-    assert 0 == evaluated.run("evaluate", "flat", *ARGUMENTS[1:5]).status
-    assert 0 == evaluated.run("report", *ARGUMENTS).status
+    assert evaluated.run("evaluate", "flat", *ARGUMENTS[1:5]).status == 0
+    assert evaluated.run("report", *ARGUMENTS).status == 0
     page = Page(Path("plots/report.html").read_text("utf-8"))
     assert "✗ missed" in page.text
     assert "script" not in page.tags
@@ -200,11 +200,11 @@ def test_what_is_not_as_it_should_be_is_shown_as_it_is(evaluated: Folder) -> Non
         "plots/predictions/long.csv",
     ],
 )
-def test_a_missing_input(evaluated: Folder, missing: str) -> None:
+def test_a_missing_input(evaluated: Workspace, missing: str) -> None:
     """One line with the file and the remedy, and nothing is written."""
     Path(missing).unlink()
     outcome = evaluated.run("report", *ARGUMENTS)
-    assert 2 == outcome.status
+    assert outcome.status == 2
     assert f"{missing}: not found; `dvc repro` makes it" == outcome.error()
     assert not Path("plots/figures").exists()
     assert not Path("MODEL_CARD.md").exists()
@@ -239,10 +239,10 @@ def _shorten(path: str) -> None:
     ids=["costs", "answers", "confusion", "classes", "weights"],
 )
 def test_files_that_were_not_made_together(
-    evaluated: Folder, spoil: Callable[[], None], said: str
+    evaluated: Workspace, spoil: Callable[[], None], said: str
 ) -> None:
     """One line with the first that does not fit."""
     spoil()
     outcome = evaluated.run("report", *ARGUMENTS)
-    assert 2 == outcome.status
+    assert outcome.status == 2
     assert f"{said}; `dvc repro` makes its files anew" == outcome.error()

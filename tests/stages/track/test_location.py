@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import Folder
+from tests.fixtures import Workspace
 
 from stages.track import location as store
 
@@ -57,19 +57,23 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_in_any_doubt_nothing_is_known(finished: Folder, change: Callable[[Path], None]) -> None:
+def test_in_any_doubt_nothing_is_known(
+    completed_workspace: Workspace, change: Callable[[Path], None]
+) -> None:
     """Then MLflow is asked, which says what is wrong."""
-    assert 0 == finished.run("track", "--list", "list").status
-    listed = {line.split()[1] for line in (finished.path / "list").read_text().splitlines()}
-    assert listed == store.whole(finished.path)
-    change(finished.path / "mlflow.db")
-    assert set() == store.whole(finished.path)
+    assert completed_workspace.run("track", "--list", "list").status == 0
+    listed = {
+        line.split()[1] for line in (completed_workspace.path / "list").read_text().splitlines()
+    }
+    assert listed == store.whole(completed_workspace.path)
+    change(completed_workspace.path / "mlflow.db")
+    assert set() == store.whole(completed_workspace.path)
 
 
 def test_a_store_elsewhere_is_not_looked_into(
-    finished: Folder, monkeypatch: pytest.MonkeyPatch
+    completed_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the repository's own database knows is of no matter then."""
-    assert 0 == finished.run("track").status
+    assert completed_workspace.run("track").status == 0
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////somewhere/else.db")
-    assert set() == store.whole(finished.path)
+    assert set() == store.whole(completed_workspace.path)

@@ -18,7 +18,7 @@ from typing import Any
 import mlflow
 import numpy as np
 import pytest
-from conftest import CLASSES, ITERATIONS, WIDTHS, Folder, fabricate
+from tests.fixtures import CLASSES, ITERATIONS, WIDTHS, Workspace, write_fake_results
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
@@ -72,39 +72,41 @@ class Pages:
         for name, run in runs.items():
             assert ITERATIONS[name] == len(self.client.get_metric_history(run.info.run_id, "cost"))
             (output,) = self.client.get_run(run.info.run_id).outputs.model_outputs
-            assert "READY" == self.client.get_logged_model(output.model_id).status
+            assert self.client.get_logged_model(output.model_id).status == "READY"
             assert {"dvc.lock", "plots"} == {
                 file.path for file in self.client.list_artifacts(run.info.run_id)
             }
         model = mlflow.pyfunc.load_model(CHAMPION)
-        assert 1 == len(model.predict(np.zeros((1, WIDTHS[0]), np.uint8)))
+        assert len(model.predict(np.zeros((1, WIDTHS[0]), np.uint8))) == 1
         ended = {"FINISHED", "FAILED", "KILLED"}
         assert {run.info.status for run in self.all_runs(ViewType.ALL)} <= ended
 
 
 @pytest.fixture
-def pages(finished: Folder) -> Iterator[Pages]:
+def pages(completed_workspace: Workspace) -> Iterator[Pages]:
     """Give the pages of a store into which both runs have been tracked."""
-    outcome = finished.run("track")
-    assert (0, "") == (outcome.status, outcome.err)
+    outcome = completed_workspace.run("track")
+    assert (outcome.status, outcome.err) == (0, "")
     uri = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{finished.path}/mlflow.db")
-    yield Pages(finished.path)
+    mlflow.set_tracking_uri(f"sqlite:///{completed_workspace.path}/mlflow.db")
+    yield Pages(completed_workspace.path)
     mlflow.set_tracking_uri(uri)
 
 
-def track_again(finished: Folder) -> str:
+def track_again(completed_workspace: Workspace) -> str:
     """Run `track`, which must succeed, and give what it printed."""
-    outcome = finished.run("track")
-    assert (0, "") == (outcome.status, outcome.err)
+    outcome = completed_workspace.run("track")
+    assert (outcome.status, outcome.err) == (0, "")
     return outcome.out
 
 
-def test_a_run_holds_all_that_was_asked_and_measured(finished: Folder, pages: Pages) -> None:
+def test_a_run_holds_all_that_was_asked_and_measured(
+    completed_workspace: Workspace, pages: Pages
+) -> None:
     """Parameters, accuracies, recalls and a cost for every iteration, as in the files."""
     pages.assert_whole()
-    measured = json.loads((finished.path / "metrics/accuracy.json").read_text())
-    for record in records.gather(records.from_folder(finished.path)):
+    measured = json.loads((completed_workspace.path / "metrics/accuracy.json").read_text())
+    for record in records.gather(records.from_folder(completed_workspace.path)):
         run = pages.runs()[record.run]
         assert {name: str(value) for name, value in record.parameters.items()} == run.data.params
         for part in ("train", "validation", "test"):
@@ -119,7 +121,7 @@ def test_a_run_holds_all_that_was_asked_and_measured(finished: Folder, pages: Pa
         assert "cost_smoothed" in run.data.metrics
 
 
-def test_a_run_names_its_data(finished: Folder, pages: Pages) -> None:
+def test_a_run_names_its_data(completed_workspace: Workspace, pages: Pages) -> None:
     """Each part, with its context and the digest that dvc.lock has."""
     expected = {
         (
@@ -138,10 +140,14 @@ def test_a_run_names_its_data(finished: Folder, pages: Pages) -> None:
         assert expected == {
             (one.dataset.name, one.dataset.digest, one.tags[0].value) for one in given
         }
-    assert all(digest in (finished.path / "dvc.lock").read_text() for _, digest, _ in expected)
+    assert all(
+        digest in (completed_workspace.path / "dvc.lock").read_text() for _, digest, _ in expected
+    )
 
 
-def test_a_run_says_where_it_comes_from(finished: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_says_where_it_comes_from(
+    completed_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Commit, what was changed since, DVC's experiment, dvc.lock, processor and versions."""
     monkeypatch.setenv("DVC_EXP_NAME", "brave-name")
     for command in (
@@ -151,16 +157,16 @@ def test_a_run_says_where_it_comes_from(finished: Folder, monkeypatch: pytest.Mo
     ):
         subprocess.run(["git", *command], check=True)
     head = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True)
-    with (finished.path / "params.yaml").open("a") as file:
+    with (completed_workspace.path / "params.yaml").open("a") as file:
         file.write("# changed\n")
-    track_again(finished)
-    pages = Pages(finished.path)
+    track_again(completed_workspace)
+    pages = Pages(completed_workspace.path)
     # As DVC names the experiment, for many have a run of this name.
     run = pages.runs()["long (brave-name)"]
     tags = run.data.tags
-    lock = (finished.path / "dvc.lock").read_bytes()
+    lock = (completed_workspace.path / "dvc.lock").read_bytes()
     assert head.stdout.decode().strip() == tags["mlflow.source.git.commit"]
-    assert ("true", "brave-name") == (tags["git.dirty"], tags["dvc.experiment"])
+    assert (tags["git.dirty"], tags["dvc.experiment"]) == ("true", "brave-name")
     assert hashlib.sha256(lock).hexdigest() == tags["dvc.lock.sha256"]
     assert tags["processor"]
     assert mlflow.__version__ == tags["version.mlflow"]
@@ -169,7 +175,7 @@ def test_a_run_says_where_it_comes_from(finished: Folder, monkeypatch: pytest.Mo
     assert {"dvc.lock", "uncommitted.patch", "plots/cost.png", "plots/confusion.png"} == set(kept)
     assert lock == kept["dvc.lock"]
     assert b"+# changed" in kept["uncommitted.patch"]
-    assert b"a picture: long/confusion.png" == kept["plots/confusion.png"]
+    assert kept["plots/confusion.png"] == b"a picture: long/confusion.png"
     note = tags["mlflow.note.content"]
     assert note.startswith("**long**: after 120 iterations the 30-8-4 network reads **98.33%**")
 
@@ -183,39 +189,46 @@ def _kept(pages: Pages, run: Run) -> dict[str, bytes]:
     }
 
 
-def test_the_environment_stays_out(finished: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_stays_out(
+    completed_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A secret in it is neither in the database nor in any file that MLflow keeps."""
     monkeypatch.setenv("SOME_TOKEN", "hunter2-5d41402abc4b")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hunter2-5d41402abc4b")
-    track_again(finished)
-    Pages(finished.path).assert_whole()
-    files = [*finished.path.glob("mlflow.db*"), *finished.path.glob("mlartifacts/**/*")]
+    track_again(completed_workspace)
+    Pages(completed_workspace.path).assert_whole()
+    files = [
+        *completed_workspace.path.glob("mlflow.db*"),
+        *completed_workspace.path.glob("mlartifacts/**/*"),
+    ]
     contents = [path.read_bytes() for path in files if path.is_file()]
     assert len(contents) > 10
     assert not any(b"hunter2" in content for content in contents)
 
 
-def test_the_model_answers_as_evaluate_does(finished: Folder, pages: Pages) -> None:
+def test_the_model_answers_as_evaluate_does(completed_workspace: Workspace, pages: Pages) -> None:
     """The champion gives label and probability of each image."""
     images = np.random.default_rng(0).integers(0, 256, (50, WIDTHS[0]), np.uint8)
-    weights = arrays.load_weights(finished.path / "models/long/weights.npz")
+    weights = arrays.load_weights(completed_workspace.path / "models/long/weights.npz")
     expected = inference.probabilities(inference.logits(weights, images))
     answers = mlflow.pyfunc.load_model(CHAMPION).predict(images)
-    assert ["label", "probability"] == list(answers.columns)
+    assert list(answers.columns) == ["label", "probability"]
     assert expected.argmax(axis=1).tolist() == answers["label"].tolist()
     assert expected.max(axis=1).tolist() == answers["probability"].tolist()
     pages.assert_whole()
 
 
-def test_the_model_needs_numpy_alone_and_no_pickle(finished: Folder, pages: Pages) -> None:
+def test_the_model_needs_numpy_alone_and_no_pickle(
+    completed_workspace: Workspace, pages: Pages
+) -> None:
     """It is code and weights, with a signature and an example."""
     info = mlflow.models.get_model_info(CHAMPION)
     assert f"[('uint8', (-1, {WIDTHS[0]}))]" == str(
         [(str(one.type), one.shape) for one in info.signature.inputs]
     )
-    assert ["label", "probability"] == info.signature.outputs.input_names()
+    assert info.signature.outputs.input_names() == ["label", "probability"]
     assert info.saved_input_example_info
-    folders = list((finished.path / "mlartifacts/models").iterdir())
+    folders = list((completed_workspace.path / "mlartifacts/models").iterdir())
     assert len(ITERATIONS) == len(folders)
     for folder in folders:
         names = {path.name for path in folder.rglob("*") if path.is_file()}
@@ -240,39 +253,39 @@ def test_the_model_needs_numpy_alone_and_no_pickle(finished: Folder, pages: Page
     ids=["best validation", "not best test", "must pass", "the first of equals", "none passes"],
 )
 def test_the_champion(
-    finished: Folder, accuracy: dict[str, tuple[float, float]], champion: str | None
+    completed_workspace: Workspace, accuracy: dict[str, tuple[float, float]], champion: str | None
 ) -> None:
     """It has the best validation accuracy of those that pass; the test images do not choose."""
-    fabricate(finished.path, accuracy=accuracy)
-    track_again(finished)
-    pages = Pages(finished.path)
-    assert 2 == len(pages.client.search_model_versions(f"name = '{MODEL}'"))
+    write_fake_results(completed_workspace.path, accuracy=accuracy)
+    track_again(completed_workspace)
+    pages = Pages(completed_workspace.path)
+    assert len(pages.client.search_model_versions(f"name = '{MODEL}'")) == 2
     aliases = pages.client.get_registered_model(MODEL).aliases
     if champion is None:
-        assert {} == aliases
+        assert aliases == {}
     else:
         best = pages.client.get_model_version(MODEL, aliases["champion"])
         assert champion == best.tags["run"]
-    assert "in MLflow already" in track_again(finished)
+    assert "in MLflow already" in track_again(completed_workspace)
 
 
-def test_another_result_is_another_run(finished: Folder, pages: Pages) -> None:
+def test_another_result_is_another_run(completed_workspace: Workspace, pages: Pages) -> None:
     """The earlier stays; a better one becomes the champion."""
-    fabricate(finished.path, iterations={"long": 240})
-    track_again(finished)
-    assert 3 == len(pages.all_runs())
+    write_fake_results(completed_workspace.path, iterations={"long": 240})
+    track_again(completed_workspace)
+    assert len(pages.all_runs()) == 3
     champion = pages.client.get_model_version_by_alias(MODEL, "champion")
-    assert "240" == pages.client.get_run(champion.run_id).data.params["iterations"]
+    assert pages.client.get_run(champion.run_id).data.params["iterations"] == "240"
 
 
-def test_tried_again_nothing_is_written(finished: Folder, pages: Pages) -> None:
+def test_tried_again_nothing_is_written(completed_workspace: Workspace, pages: Pages) -> None:
     """Not a byte, with a look past MLflow as well as through it."""
-    before = _bytes(finished.path)
-    assert "short, long: in MLflow already\n" == track_again(finished)
-    assert before == _bytes(finished.path)
-    outcome = finished.run("track", "--all")
-    assert (0, 2) == (outcome.status, outcome.out.count("in MLflow already"))
-    assert before == _bytes(finished.path)
+    before = _bytes(completed_workspace.path)
+    assert track_again(completed_workspace) == "short, long: in MLflow already\n"
+    assert before == _bytes(completed_workspace.path)
+    outcome = completed_workspace.run("track", "--all")
+    assert (outcome.status, outcome.out.count("in MLflow already")) == (0, 2)
+    assert before == _bytes(completed_workspace.path)
     pages.assert_whole()
 
 
@@ -338,7 +351,7 @@ def _double(pages: Pages) -> None:
     pages.client.delete_run(deleted)
     subprocess.run([sys.executable, "-m", "stages.track"], env=_environment(), check=True)
     pages.client.restore_run(deleted)
-    assert 3 == len(pages.all_runs())
+    assert len(pages.all_runs()) == 3
 
 
 def _environment() -> dict[str, str]:
@@ -365,20 +378,20 @@ HARM = {
 
 @pytest.mark.parametrize("harm", HARM.values(), ids=HARM)
 def test_what_is_missing_is_rebuilt(
-    finished: Folder, pages: Pages, harm: Callable[[Pages], None]
+    completed_workspace: Workspace, pages: Pages, harm: Callable[[Pages], None]
 ) -> None:
     """Whatever was done to the store, the next call leaves one whole run of each."""
     harm(pages)
-    track_again(finished)
+    track_again(completed_workspace)
     pages.assert_whole()
-    assert "short, long: in MLflow already\n" == track_again(finished)
+    assert track_again(completed_workspace) == "short, long: in MLflow already\n"
 
 
 def test_costs_go_out_in_no_more_calls_than_needed(
-    finished: Folder, monkeypatch: pytest.MonkeyPatch
+    completed_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """MLflow takes 1,000 metrics, parameters and tags a call."""
-    fabricate(finished.path, iterations={"long": 10_000})
+    write_fake_results(completed_workspace.path, iterations={"long": 10_000})
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     calls: list[int] = []
@@ -390,15 +403,15 @@ def test_costs_go_out_in_no_more_calls_than_needed(
 
     monkeypatch.setattr(SqlAlchemyStore, "log_batch", counting)
     monkeypatch.setattr(SqlAlchemyStore, "log_metric", lambda *_: pytest.fail("one metric a call"))
-    track_again(finished)
-    pages = Pages(finished.path)
+    track_again(completed_workspace)
+    pages = Pages(completed_workspace.path)
     run_id = pages.runs()["long"].info.run_id
-    assert 10_000 == len(pages.client.get_metric_history(run_id, "cost"))
-    assert 313 == len(pages.client.get_metric_history(run_id, "cost_smoothed"))
+    assert len(pages.client.get_metric_history(run_id, "cost")) == 10_000
+    assert len(pages.client.get_metric_history(run_id, "cost_smoothed")) == 313
     assert -(-sum(calls) // 1000) == len(calls)
 
 
-def _refuse(_: Folder, monkeypatch: pytest.MonkeyPatch) -> str:
+def _refuse(_: Workspace, monkeypatch: pytest.MonkeyPatch) -> str:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -407,21 +420,23 @@ def _refuse(_: Folder, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"MLflow store http://127.0.0.1:{port}: "
 
 
-def _schema(schema: str) -> Callable[[Folder, pytest.MonkeyPatch], str]:
-    def change(finished: Folder, _: pytest.MonkeyPatch) -> str:
-        with closing(sqlite3.connect(finished.path / "mlflow.db")) as database, database:
+def _schema(schema: str) -> Callable[[Workspace, pytest.MonkeyPatch], str]:
+    def change(completed_workspace: Workspace, _: pytest.MonkeyPatch) -> str:
+        with closing(sqlite3.connect(completed_workspace.path / "mlflow.db")) as database, database:
             database.execute("UPDATE alembic_version SET version_num = ?", [schema])
         return "its schema is of another version of MLflow"
 
     return change
 
 
-def _nonsense(finished: Folder, _: pytest.MonkeyPatch) -> str:
-    (finished.path / "mlflow.db").write_bytes(b"this is no database, whatever its name says")
+def _nonsense(completed_workspace: Workspace, _: pytest.MonkeyPatch) -> str:
+    (completed_workspace.path / "mlflow.db").write_bytes(
+        b"this is no database, whatever its name says"
+    )
     return "file is not a database"
 
 
-def _unknown(_: Folder, monkeypatch: pytest.MonkeyPatch) -> str:
+def _unknown(_: Workspace, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "gopher://nowhere")
     return "MLflow store gopher://nowhere: "
 
@@ -437,34 +452,36 @@ TROUBLE = {
 
 @pytest.mark.parametrize("trouble", TROUBLE.values(), ids=TROUBLE)
 def test_a_store_that_cannot_be_used_is_one_line(
-    finished: Folder,
+    completed_workspace: Workspace,
     monkeypatch: pytest.MonkeyPatch,
-    trouble: Callable[[Folder, pytest.MonkeyPatch], str],
+    trouble: Callable[[Workspace, pytest.MonkeyPatch], str],
 ) -> None:
     """It fails with status 1 and what to do; no result is touched, no password shown."""
-    results = {path: path.read_bytes() for path in finished.path.rglob("*.*") if path.is_file()}
-    said = trouble(finished, monkeypatch)
-    outcome = finished.run("track")
-    assert 1 == outcome.status
+    results = {
+        path: path.read_bytes() for path in completed_workspace.path.rglob("*.*") if path.is_file()
+    }
+    said = trouble(completed_workspace, monkeypatch)
+    outcome = completed_workspace.run("track")
+    assert outcome.status == 1
     assert said in outcome.error()
     assert "`python -m stages.track`" in outcome.error()
     assert "hunter2" not in outcome.err
-    results.pop(finished.path / "mlflow.db")
+    results.pop(completed_workspace.path / "mlflow.db")
     assert results == {path: path.read_bytes() for path in results}
 
 
 def test_a_moved_repository_says_what_to_do(
-    finished: Folder, pages: Pages, empty_store: Path
+    completed_workspace: Workspace, pages: Pages, empty_store: Path
 ) -> None:
     """The store knows its artifacts by absolute paths; done as told, it is whole again."""
     assert pages.runs()
-    moved = finished.path.parent / "moved here"
-    finished.path.rename(moved)
-    finished.path.mkdir()
+    moved = completed_workspace.path.parent / "moved here"
+    completed_workspace.path.rename(moved)
+    completed_workspace.path.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(moved)
-        outcome = finished.run("track")
-        assert 1 == outcome.status
+        outcome = completed_workspace.run("track")
+        assert outcome.status == 1
         assert "delete mlflow.db and mlartifacts" in outcome.error()
         shutil.copy(empty_store, moved)
         shutil.rmtree(moved / "mlartifacts")

@@ -100,8 +100,8 @@ def test_outside_of_git_nothing_is_known(
     else:
         monkeypatch.setenv("PATH", str(repository))
     here = provenance.here()
-    assert (None, b"") == (here.commit, here.difference)
-    assert [] == list(provenance.commits("dvc.lock"))
+    assert (here.commit, here.difference) == (None, b"")
+    assert list(provenance.commits("dvc.lock")) == []
 
 
 def test_commits_are_gone_through_once_for_each_content(repository: Path) -> None:
@@ -123,7 +123,7 @@ def test_commits_are_gone_through_once_for_each_content(repository: Path) -> Non
     found = list(provenance.commits("dvc.lock"))
     assert [without, experiment] == [found[0].commit, found[-1].commit]
     assert {first, side} == {one.commit for one in found[1:-1]}
-    assert [None, None, None, "brave-name"] == [one.experiment for one in found]
+    assert [one.experiment for one in found] == [None, None, None, "brave-name"]
     for one in found:
         assert int(git("show", "-s", "--format=%ct", str(one.commit))) == one.seconds
-        assert ({}, b"") == (one.machine, one.difference)
+        assert (one.machine, one.difference) == ({}, b"")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CLASSES, ITERATIONS, VALIDATION_IMAGES, WIDTHS, fabricate, yaml
+from tests.fixtures import CLASSES, ITERATIONS, VALIDATION_IMAGES, WIDTHS, write_fake_results, yaml
 
 from common.command_line import InputError
 from stages.track import runs as records
@@ -24,7 +24,7 @@ def gathered(path: Path) -> dict[str, Record]:
 
 def test_every_run_is_gathered(tmp_path: Path) -> None:
     """Each has what it was made with and what came out, as in the files."""
-    fabricate(tmp_path)
+    write_fake_results(tmp_path)
     found = gathered(tmp_path)
     assert list(ITERATIONS) == list(found)
     for run, iterations in ITERATIONS.items():
@@ -41,7 +41,7 @@ def test_every_run_is_gathered(tmp_path: Path) -> None:
         written = np.loadtxt(tmp_path / f"costs/{run}.csv", delimiter=",", skiprows=1)[:, 1]
         assert written.astype(np.float32).tolist() == record.costs.tolist()
         assert (tmp_path / f"models/{run}/weights.npz").read_bytes() == record.weights
-        assert WIDTHS == record.layers
+        assert record.layers == WIDTHS
         # A class without images has no recall.
         assert {str(label): 1 - label / 10 for label in range(CLASSES - 1)} == record.recall
         assert (tmp_path / "dvc.lock").read_bytes() == record.lock
@@ -51,18 +51,18 @@ def test_every_run_is_gathered(tmp_path: Path) -> None:
 
 def test_a_result_has_one_identity(tmp_path: Path) -> None:
     """The same files give the same digest, and each run one of its own."""
-    fabricate(tmp_path)
+    write_fake_results(tmp_path)
     first = [record.digest for record in gathered(tmp_path).values()]
-    fabricate(tmp_path, pictures=False)
+    write_fake_results(tmp_path, pictures=False)
     assert first == [record.digest for record in gathered(tmp_path).values()]
-    assert 2 == len(set(first))
+    assert len(set(first)) == 2
 
 
 CHANGES: dict[str, Callable[[Path], None]] = {
-    "weights, costs and a parameter": lambda path: fabricate(path, seed=2),
-    "the data": lambda path: fabricate(path, data="other"),
-    "an accuracy": lambda path: fabricate(path, accuracy={"long": (0.5, 0.5)}),
-    "the iterations": lambda path: fabricate(path, iterations={"long": 121}),
+    "weights, costs and a parameter": lambda path: write_fake_results(path, seed=2),
+    "the data": lambda path: write_fake_results(path, data="other"),
+    "an accuracy": lambda path: write_fake_results(path, accuracy={"long": (0.5, 0.5)}),
+    "the iterations": lambda path: write_fake_results(path, iterations={"long": 121}),
 }
 
 
@@ -71,7 +71,7 @@ def test_another_result_has_another_identity(
     tmp_path: Path, change: Callable[[Path], None]
 ) -> None:
     """Whatever went into it shows in the digest."""
-    fabricate(tmp_path)
+    write_fake_results(tmp_path)
     before = gathered(tmp_path)["long"].digest
     change(tmp_path)
     assert before != gathered(tmp_path)["long"].digest
@@ -82,7 +82,7 @@ def test_another_result_has_another_identity(
 )
 def test_a_file_must_be_the_one_that_dvc_lock_speaks_of(tmp_path: Path, name: str) -> None:
     """A changed or missing file is named, with what to do."""
-    fabricate(tmp_path)
+    write_fake_results(tmp_path)
     (tmp_path / name).write_bytes((tmp_path / name).read_bytes() + b"\n")
     with pytest.raises(InputError, match=f"^{name}: not the file.*dvc repro"):
         gathered(tmp_path)
@@ -94,7 +94,7 @@ def test_a_file_must_be_the_one_that_dvc_lock_speaks_of(tmp_path: Path, name: st
 @pytest.mark.parametrize("content", [b"", b"\xff", b"stages", b"a: [", b"stages: {a: 1}"])
 def test_a_damaged_lock_is_named(tmp_path: Path, content: bytes) -> None:
     """Any content that is no dvc.lock is one line."""
-    fabricate(tmp_path)
+    write_fake_results(tmp_path)
     (tmp_path / "dvc.lock").write_bytes(content)
     with pytest.raises(InputError, match=r"^dvc\.lock: damaged"):
         gathered(tmp_path)
@@ -105,7 +105,7 @@ def test_a_damaged_lock_is_named(tmp_path: Path, content: bytes) -> None:
 )
 def test_a_lock_without_a_stage_is_named(tmp_path: Path, stage: str, part: str) -> None:
     """What never ran is said, with what to do."""
-    fabricate(tmp_path)
+    write_fake_results(tmp_path)
     _edit_lock(tmp_path, stage, part, None)
     with pytest.raises(InputError, match=r"^dvc.lock: no stage.*dvc repro"):
         gathered(tmp_path)
@@ -114,7 +114,7 @@ def test_a_lock_without_a_stage_is_named(tmp_path: Path, stage: str, part: str) 
 @pytest.mark.parametrize("params", [{}, {"dataset": "x"}, {"dataset": "x", "train": 3}])
 def test_a_result_of_another_version_is_named(tmp_path: Path, params: dict[str, object]) -> None:
     """The parameters of an old commit may be other ones: one line, no traceback."""
-    fabricate(tmp_path)
+    write_fake_results(tmp_path)
     _edit_lock(tmp_path, "train@long", "params", {"params.yaml": params})
     with pytest.raises(InputError, match=r"^dvc\.lock: long is of another version"):
         gathered(tmp_path)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import WIDTHS, Folder
+from tests.fixtures import WIDTHS, Workspace
 from mlflow import MlflowClient
 
 from common import arrays
@@ -26,18 +26,18 @@ SECONDS = 300
 
 
 def test_the_champion_is_served_without_tensorflow(
-    finished: Folder, tmp_path_factory: pytest.TempPathFactory
+    completed_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """`mlflow models serve` answers a request with the labels that evaluate gives."""
-    assert 0 == finished.run("track").status
-    address = f"sqlite:///{finished.path}/mlflow.db"
+    assert completed_workspace.run("track").status == 0
+    address = f"sqlite:///{completed_workspace.path}/mlflow.db"
     folder = tmp_path_factory.mktemp("serving")
     client = MlflowClient(address)
     version = client.get_model_version_by_alias("synthetic-mlp", "champion")
     model = client.get_model_version_download_uri(version.name, version.version)
     requirements = next(
         path
-        for path in (finished.path / "mlartifacts/models").rglob("requirements.txt")
+        for path in (completed_workspace.path / "mlartifacts/models").rglob("requirements.txt")
         if model.rpartition("/")[2] in path.parts or str(path.parent.as_uri()) == model
     )
     python = folder / "environment" / "bin" / "python"
@@ -82,7 +82,7 @@ def test_the_champion_is_served_without_tensorflow(
     finally:
         server.terminate()
         server.wait(SECONDS)
-    weights = arrays.load_weights(finished.path / "models/long/weights.npz")
+    weights = arrays.load_weights(completed_workspace.path / "models/long/weights.npz")
     expected = inference.probabilities(inference.logits(weights, images))
     assert expected.argmax(axis=1).tolist() == [answer["label"] for answer in answers]
     assert expected.max(axis=1) == pytest.approx([answer["probability"] for answer in answers])
@@ -104,6 +104,6 @@ def _ask(
             continue
         response = connection.getresponse()
         content = response.read().decode()
-        assert 200 == response.status, content
+        assert response.status == 200, content
         answers: list[dict[str, float]] = json.loads(content)["predictions"]
         return answers

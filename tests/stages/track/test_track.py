@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import ITERATIONS, ROOT, Folder, Project, fabricate
+from tests.fixtures import ITERATIONS, ROOT, Workspace, Project, write_fake_results
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
@@ -46,7 +46,7 @@ def start(**environment: str) -> subprocess.Popen[str]:
 def finish(process: subprocess.Popen[str]) -> str:
     """Wait for what must succeed, and give what it printed."""
     out, err = process.communicate(timeout=SECONDS)
-    assert (0, "") == (process.returncode, err)
+    assert (process.returncode, err) == (0, "")
     return out
 
 
@@ -84,43 +84,47 @@ MOMENTS = {
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
 def test_what_was_interrupted_is_completed(
-    finished: Folder, moment: str, number: signal.Signals
+    completed_workspace: Workspace, moment: str, number: signal.Signals
 ) -> None:
     """Ended at any moment, no run looks finished that is not, and the next call leaves one."""
-    fabricate(finished.path, iterations={"long": 10_000})
+    write_fake_results(completed_workspace.path, iterations={"long": 10_000})
     process = start()
-    with closing(sqlite3.connect(f"file:{finished.path}/mlflow.db?mode=ro", uri=True)) as database:
+    with closing(
+        sqlite3.connect(f"file:{completed_workspace.path}/mlflow.db?mode=ro", uri=True)
+    ) as database:
         while not database.execute(moment).fetchone() and process.poll() is None:
             time.sleep(0.001)
     process.send_signal(number)
     out, err = process.communicate(timeout=SECONDS)
     assert ("", process.returncode) == (out, -number if number == signal.SIGKILL else 143), err
     finish(start())
-    assert_whole(f"sqlite:///{finished.path}/mlflow.db", 1)
-    assert "long: in MLflow already\n" == finish(start())
+    assert_whole(f"sqlite:///{completed_workspace.path}/mlflow.db", 1)
+    assert finish(start()) == "long: in MLflow already\n"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("missing", ["mlflow.db", "mlartifacts", "both"])
-def test_a_store_of_which_a_part_is_gone_is_made_anew(finished: Folder, missing: str) -> None:
+def test_a_store_of_which_a_part_is_gone_is_made_anew(
+    completed_workspace: Workspace, missing: str
+) -> None:
     """Database, artifacts or both: the view is whole again."""
     finish(start())
     if missing in {"mlflow.db", "both"}:
-        (finished.path / "mlflow.db").unlink()
+        (completed_workspace.path / "mlflow.db").unlink()
     if missing in {"mlartifacts", "both"}:
-        shutil.rmtree(finished.path / "mlartifacts")
-    assert 2 == finish(start()).count("tracked as run")
-    assert_whole(f"sqlite:///{finished.path}/mlflow.db")
+        shutil.rmtree(completed_workspace.path / "mlartifacts")
+    assert finish(start()).count("tracked as run") == 2
+    assert_whole(f"sqlite:///{completed_workspace.path}/mlflow.db")
 
 
 @pytest.mark.slow
-def test_four_at_once_leave_one_run_each(finished: Folder) -> None:
+def test_four_at_once_leave_one_run_each(completed_workspace: Workspace) -> None:
     """On a store that is not there yet, one makes it and the others wait."""
-    (finished.path / "mlflow.db").unlink()
+    (completed_workspace.path / "mlflow.db").unlink()
     out = "".join(finish(process) for process in [start() for _ in range(4)])
-    assert 2 == out.count("tracked as run")
-    assert 3 == out.count("waiting for another process")
-    assert_whole(f"sqlite:///{finished.path}/mlflow.db")
+    assert out.count("tracked as run") == 2
+    assert out.count("waiting for another process") == 3
+    assert_whole(f"sqlite:///{completed_workspace.path}/mlflow.db")
 
 
 @contextmanager
@@ -161,19 +165,21 @@ def server(folder: Path) -> Iterator[str]:
 
 @pytest.mark.slow
 def test_a_server_keeps_runs_and_artifacts(
-    finished: Folder, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    completed_workspace: Workspace,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Four at once, through HTTP: one run each, and nothing beside the repository's files."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    (finished.path / "mlflow.db").unlink()
+    (completed_workspace.path / "mlflow.db").unlink()
     folder = tmp_path_factory.mktemp("server")
     with server(folder) as address:
         tracking = [start(MLFLOW_TRACKING_URI=address) for _ in range(4)]
         out = "".join(finish(process) for process in tracking)
-        assert 2 == out.count("tracked as run")
+        assert out.count("tracked as run") == 2
         assert_whole(address)
         before = sorted((folder / "kept").rglob("*"))
-        assert 2 == finish(start(MLFLOW_TRACKING_URI=address)).count("in MLflow already")
+        assert finish(start(MLFLOW_TRACKING_URI=address)).count("in MLflow already") == 2
         assert before == sorted((folder / "kept").rglob("*"))
         kept = {path.name for path in before}
         assert {"weights.npz", "MLmodel", "dvc.lock", "cost.png"} <= kept
@@ -188,10 +194,10 @@ def test_a_server_keeps_runs_and_artifacts(
             line[: len(address) + (23 if line.startswith("charts") else 22)]
             for line in shown.splitlines()
         ]
-    assert not list(finished.path.glob("ml*"))
+    assert not list(completed_workspace.path.glob("ml*"))
     process = start(MLFLOW_TRACKING_URI=address)
     _, err = process.communicate(timeout=SECONDS)
-    assert (1, 1) == (process.returncode, err.count("\n"))
+    assert (process.returncode, err.count("\n")) == (1, 1)
     assert f"error: MLflow store {address}: no answer from this server" in err
 
 
@@ -210,10 +216,16 @@ def mounted(folder: Path, size: str) -> Iterator[None]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place", ["artifacts", "database"])
-def test_a_full_disk_is_one_line(finished: Folder, empty_store: Path, place: str) -> None:
+def test_a_full_disk_is_one_line(
+    completed_workspace: Workspace, empty_store: Path, place: str
+) -> None:
     """Nothing is doubled, and with room again the run is completed."""
-    fabricate(finished.path, iterations={"long": 10_000})
-    folder = finished.path / "mlartifacts" if place == "artifacts" else finished.path / "database"
+    write_fake_results(completed_workspace.path, iterations={"long": 10_000})
+    folder = (
+        completed_workspace.path / "mlartifacts"
+        if place == "artifacts"
+        else completed_workspace.path / "database"
+    )
     folder.mkdir()
     # Each has room for what is there at first, and no more.
     size = "8k" if place == "artifacts" else str(empty_store.stat().st_size + 300_000)
@@ -224,39 +236,42 @@ def test_a_full_disk_is_one_line(finished: Folder, empty_store: Path, place: str
             environment = {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}
         process = start(**environment)
         out, err = process.communicate(timeout=SECONDS)
-        assert (1, "") == (process.returncode, out), err
-        assert ("error: ", 1) == (err[:7], err.count("\n"))
+        assert (process.returncode, out) == (1, ""), err
+        assert (err[:7], err.count("\n")) == ("error: ", 1)
         assert "full" in err or "No space left" in err
         subprocess.run(["mount", "-o", "remount,size=64m", str(folder)], check=True)
         finish(start(**environment))
         assert_whole(
-            environment.get("MLFLOW_TRACKING_URI", f"sqlite:///{finished.path}/mlflow.db"), 1
+            environment.get(
+                "MLFLOW_TRACKING_URI", f"sqlite:///{completed_workspace.path}/mlflow.db"
+            ),
+            1,
         )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place", ["repository", "database"])
 def test_a_store_that_is_read_only_is_one_line(
-    finished: Folder, empty_store: Path, monkeypatch: pytest.MonkeyPatch, place: str
+    completed_workspace: Workspace, empty_store: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     """It is named, and with the right to write the next call makes the runs."""
-    folder = finished.path / "disk"
+    folder = completed_workspace.path / "disk"
     folder.mkdir()
     with mounted(folder, "64m"):
         shutil.copy(empty_store, folder)
         environment = {}
         if place == "repository":
-            fabricate(folder)
+            write_fake_results(folder)
             monkeypatch.chdir(folder)
             for name in ("params.yaml", "datasets.yaml"):
-                shutil.copy(finished.path / name, folder)
+                shutil.copy(completed_workspace.path / name, folder)
         else:
             environment = {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}
         subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
         process = start(**environment)
         out, err = process.communicate(timeout=SECONDS)
-        assert (1, "") == (process.returncode, out), err
-        assert ("error: ", 1) == (err[:7], err.count("\n"))
+        assert (process.returncode, out) == (1, ""), err
+        assert (err[:7], err.count("\n")) == ("error: ", 1)
         assert str(folder) in err
         subprocess.run(["mount", "-o", "remount,rw", str(folder)], check=True)
         finish(start(**environment))
@@ -281,7 +296,7 @@ def test_every_kind_of_experiment_reaches_the_store(project: Project) -> None:
     project.do("dvc", "exp", "run", "--queue", "--name", "queued", "-S", "train.seed=4")
     # The worker calls `dvc` by its name, as in an environment that is activated.
     path = f"{project.path}/.venv/bin:{os.environ['PATH']}"
-    assert 0 == project.run("dvc", "queue", "start", PATH=path).status
+    assert project.run("dvc", "queue", "start", PATH=path).status == 0
     end = time.monotonic() + SECONDS
     while "Success" not in (status := project.do("dvc", "queue", "status")):
         assert "Failed" not in status
@@ -305,28 +320,28 @@ def test_every_kind_of_experiment_reaches_the_store(project: Project) -> None:
     (project.path / "mlflow.db").unlink()
     shutil.rmtree(project.path / "mlartifacts")
     outcome = project.run("python", "-m", "stages.track", "--all")
-    assert (0, "") == (outcome.status, outcome.err)
+    assert (outcome.status, outcome.err) == (0, "")
     first = project.do("git", "rev-list", "--max-parents=0", "HEAD")[:8]
     assert f"{first}: left out: dvc.lock: not found" in outcome.out
-    assert 2 == outcome.out.count(": left out: ")
-    assert 8 == outcome.out.count("tracked as run")
+    assert outcome.out.count(": left out: ") == 2
+    assert outcome.out.count("tracked as run") == 8
 
 
 @pytest.mark.slow
 def test_repro_tracks_again_what_dvc_knows(project: Project) -> None:
     """A failed store costs no result; and DVC's run cache hides no run from a new store."""
     outcome = project.run("dvc", "repro", MLFLOW_TRACKING_URI="gopher://nowhere")
-    assert 0 != outcome.status
-    assert 1 == outcome.err.count("error: MLflow store gopher://nowhere")
+    assert outcome.status != 0
+    assert outcome.err.count("error: MLflow store gopher://nowhere") == 1
     out = project.do("dvc", "repro")
-    assert 1 == out.count("Running stage")
-    assert 2 == out.count("tracked as run")
+    assert out.count("Running stage") == 1
+    assert out.count("tracked as run") == 2
     before = (project.path / "dvc.lock").read_bytes()
     project.edit("params.yaml", "\n  seed: 1", "\n  seed: 2")
     project.do("dvc", "repro")
     (project.path / "mlflow.db").unlink()
     shutil.rmtree(project.path / "mlartifacts")
     project.edit("params.yaml", "\n  seed: 2", "\n  seed: 1")
-    assert 2 == project.do("dvc", "repro").count("tracked as run")
+    assert project.do("dvc", "repro").count("tracked as run") == 2
     assert before == (project.path / "dvc.lock").read_bytes()
     assert_whole(f"sqlite:///{project.path}/mlflow.db")

@@ -10,7 +10,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from tests.fixtures import ROOT
 from numpy.typing import NDArray
 
 from common import model as inference
@@ -196,7 +196,7 @@ def test_train_steps(compiled: Trainer) -> None:
 def test_first_weights_are_xaviers() -> None:
     """They fill their interval evenly, with the variance that it has; biases are zero."""
     weights = initial_weights([784, 128, 10], np.random.default_rng(5))
-    assert ["W1", "b1", "W2", "b2"] == list(weights)
+    assert list(weights) == ["W1", "b1", "W2", "b2"]
     limit = np.sqrt(6 / (784 + 128))
     assert 0.999 * limit < np.abs(weights["W1"]).max() <= limit
     assert weights["W1"].var() == pytest.approx(2 / (784 + 128), rel=0.01)
@@ -238,5 +238,5 @@ print(hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest())
         ).stdout
         for processors in ({min(every)}, every)
     )
-    assert 64 == len(all_of_them.strip())
+    assert len(all_of_them.strip()) == 64
     assert one == all_of_them

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CLASSES, SHAPE, Folder
+from tests.fixtures import CLASSES, SHAPE, Workspace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
@@ -25,8 +25,8 @@ def test_lines() -> None:
     costs = np.linspace(2, 1, 201, dtype=np.float32)
     expected = ["iteration 0, batch cost: 2.0000", "iteration 100, batch cost: 1.5000"]
     assert expected == list(train.lines(0, costs[:200], 100))
-    assert ["iteration 200, batch cost: 1.0000"] == list(train.lines(150, costs[150:], 100))
-    assert [] == list(train.lines(1, costs[:99], 100))
+    assert list(train.lines(150, costs[150:], 100)) == ["iteration 200, batch cost: 1.0000"]
+    assert list(train.lines(1, costs[:99], 100)) == []
 
 
 def test_costs_that_are_finite_pass() -> None:
@@ -58,7 +58,7 @@ def test_costs_come_back(
     path = tmp_path_factory.getbasetemp() / "costs.csv"
     train.save_costs(path, costs)
     header, *rows = path.read_text().splitlines()
-    assert "iteration,cost" == header
+    assert header == "iteration,cost"
     assert list(range(len(costs))) == [int(row.split(",")[0]) for row in rows]
     np.testing.assert_array_equal(costs, np.array([row.split(",")[1] for row in rows], np.float32))
 
@@ -73,7 +73,10 @@ def test_costs_come_back(
     ],
 )
 def test_what_is_wrong_is_said_before_tensorflow_starts(
-    folder: Folder, run: str, content: bytes | dict[str, NDArray[np.float64]] | None, said: str
+    workspace: Workspace,
+    run: str,
+    content: bytes | dict[str, NDArray[np.float64]] | None,
+    said: str,
 ) -> None:
     """A wrong run or file ends in one line at once, and nothing is written."""
     if isinstance(content, dict):
@@ -81,40 +84,40 @@ def test_what_is_wrong_is_said_before_tensorflow_starts(
     elif content is not None:
         Path("train.npz").write_bytes(content)
     before = set(sys.modules)
-    outcome = folder.run("train", run, "train.npz", "models/weights.npz", "costs/long.csv")
-    assert 2 == outcome.status
+    outcome = workspace.run("train", run, "train.npz", "models/weights.npz", "costs/long.csv")
+    assert outcome.status == 2
     assert said in outcome.error()
     assert not {"tensorflow", "stages.train.network"} & (set(sys.modules) - before)
     assert not Path("models").exists()
     assert not Path("costs").exists()
 
 
-def test_weights_that_the_last_iteration_spoilt(folder: Folder) -> None:
+def test_weights_that_the_last_iteration_spoilt(workspace: Workspace) -> None:
     """No cost comes after them, so they are looked at themselves; nothing is written."""
-    folder.params["runs"]["short"]["iterations"] = 1
-    folder.params["train"]["learning_rate"] = 1e39
-    folder.write()
+    workspace.params["runs"]["short"]["iterations"] = 1
+    workspace.params["train"]["learning_rate"] = 1e39
+    workspace.write()
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (64, SHAPE[0] * SHAPE[1])).astype(np.uint8)
     labels = random.integers(0, CLASSES, 64).astype(np.uint8)
     arrays.save_split(Path("train.npz"), Split(images, labels))
-    outcome = folder.run("train", "short", "train.npz", "models/weights.npz", "costs/short.csv")
-    assert 1 == outcome.status
+    outcome = workspace.run("train", "short", "train.npz", "models/weights.npz", "costs/short.csv")
+    assert outcome.status == 1
     assert outcome.error().startswith("after the last iteration W1 is not finite; ")
     assert not Path("models").exists()
     assert not Path("costs").exists()
 
 
-def test_settings_changed_meanwhile(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_changed_meanwhile(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """DVC would note the new ones for what the old ones made; so nothing is written."""
     first = config.load()
-    folder.params["train"]["batch_size"] += 1
-    folder.write()
+    workspace.params["train"]["batch_size"] += 1
+    workspace.write()
     given = iter([first])
     monkeypatch.setattr(config, "load", lambda load=config.load: next(given, None) or load())
     images = np.zeros((64, SHAPE[0] * SHAPE[1]), np.uint8)
     arrays.save_split(Path("train.npz"), Split(images, images[:, 0]))
-    outcome = folder.run("train", "short", "train.npz", "models/weights.npz", "costs/short.csv")
+    outcome = workspace.run("train", "short", "train.npz", "models/weights.npz", "costs/short.csv")
     said = "params.yaml or datasets.yaml was changed during the training; run `dvc repro` again"
     assert (1, said) == (outcome.status, outcome.error())
     assert not Path("models").exists()
