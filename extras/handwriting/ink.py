@@ -27,8 +27,12 @@ BLURS = (0.0, 1.0, 2.0, 4.0)
 # The window of the closing, of the picture's side; and once strokes are known, of their width.
 WINDOW, WINDOW_PER_STROKE = 0.6, 3.0
 COARSE = 256
-# How far paper may differ from itself, of the contrast of the ink.
-MAX_UNEVENNESS = 0.15
+# Ink of less contrast is faint, and found only on paper with no more noise than this, in steps of
+# brightness, and no more unevenness, of the contrast.
+PLAIN_CONTRAST = 30.0
+MAX_NOISE, MAX_UNEVENNESS = 0.3, 0.1
+# How much of the picture ink may cover.
+MAX_SHARE = 0.65
 
 
 def find_ink(picture: Gray) -> tuple[Gray, Mask] | None:
@@ -58,26 +62,11 @@ def find_ink(picture: Gray) -> tuple[Gray, Mask] | None:
     else:
         return None
     mask = apply_hysteresis_threshold(strength, FAINT, SOLID)
-    uneven = _unevenness(strength) > MAX_UNEVENNESS
-    DEBUG.update(**extra(strength,mask),contrast=contrast,noise=noise,blur=blur,uneven=_unevenness(strength),onframe=_share_of_frame(strength))
-    if uneven or _share_of_frame(strength) > 0.5:
+    # Faint ink could as well be grain or a shade of the paper, unless the paper is clean.
+    clean = noise <= MAX_NOISE and _unevenness(strength) <= MAX_UNEVENNESS
+    if (contrast < PLAIN_CONTRAST and not clean) or mask.mean() > MAX_SHARE:
         return None
-    return strength, mask
-DEBUG={}
-def extra(strength,mask):
-    solid=strength>SOLID
-    d=ndimage.distance_transform_edt(solid); w=4*(d[solid].mean()-.5)+1
-    away=ndimage.distance_transform_edt(~solid)
-    far=away>w/2+1
-    n=max(solid.sum(),1)
-    out={}
-    for t in (.15,.25,.35): out[f'far{int(t*100)}']=((strength>t)&far).sum()/n
-    ring=far&(away<=w*1.5+2)
-    out['ring']=float(np.mean(strength[ring]>.25)) if ring.any() else 0
-    out['q9']=float(np.quantile(strength[far],.9)) if far.any() else 0
-    out['q97']=float(np.quantile(strength[far],.97)) if far.any() else 0
-    out['solidarea']=solid.mean(); out['npieces']=ndimage.label(solid,np.ones((3,3)))[1]
-    return out
+    return (strength, mask) if _share_of_frame(strength) <= 0.5 else None
 
 
 def _main_colour(picture: Gray) -> Gray:
@@ -199,6 +188,16 @@ def _share_of_frame(strength: Gray) -> float:
 
 
 def _unevenness(strength: Gray) -> float:
-    """Return how far paper differs from itself: the ninth decile of what is not at any ink."""
-    paper = ~ndimage.binary_dilation(strength > FAINT, iterations=2)
-    return float(np.quantile(strength[paper], 0.9)) if paper.any() else 0.0
+    """Return how far paper that is not close to any ink differs from itself, of the contrast."""
+    solid = strength > SOLID
+    width = stroke_width(ndimage.distance_transform_edt(solid))
+    paper = strength[ndimage.distance_transform_edt(~solid) > width / 2 + 1]
+    return float(np.quantile(paper, 0.97)) if paper.size else 0.0
+
+
+def stroke_width(depth: NDArray[np.float64]) -> float:
+    """Return the mean width of strokes, from the distance of each of their pixels to paper.
+
+    Across a stroke of width w, the depth rises from 0 to w / 2 and falls again: w / 4 on average.
+    """
+    return 4 * (float(depth[depth > 0].mean()) - 0.5) + 1

@@ -1,4 +1,4 @@
-"""Reading images with the network of one run: what predict prints and the demo shows."""
+"""Predict the digits of a picture with the model of one run."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from common import arrays
-from common import model as inference
+from common.arrays import load_weights
 from common.command_line import InputError
-from common.config import DATASETS, Config
+from common.config import Config
+from common.inference import probabilities
 from common.model import Weights
-from extras.handwriting import preparation as handwriting
+from common.splits import load_description
+from extras.handwriting.preparation import SIZE
 
 MODELS = Path("models")
+DESCRIPTION = Path("data/flat/description.json")
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What the digits of one picture are read as.
+class Prediction:
+    """What the digits of one picture are predicted to be.
 
     Attributes
     ----------
     digits
-        Their names, put together.
+        Their names, one line of digits after the other with a space between.
     probability
         The smallest of their probabilities.
     probabilities : ndarray of float64, shape (n, classes)
@@ -38,48 +40,54 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Reader:
-    """The network of a run, and the names of its classes."""
+class Predictor:
+    """The model of a run, and the names of its classes."""
 
     weights: Weights
     classes: tuple[str, ...]
 
-    def read(self, images: NDArray[np.uint8]) -> Reading:
-        """Read the digits of one picture.
+    def predict(self, images: NDArray[np.uint8], lines: NDArray[np.int_]) -> Prediction:
+        """Predict the digits of one picture.
 
         Parameters
         ----------
         images : ndarray of uint8, shape (n, 784)
-            The digits, from left to right; at least one.
+            The digits, line by line and from left to right; at least one.
+        lines : ndarray of int, shape (n,)
+            The line that each digit stands on.
         """
-        odds = inference.probabilities(inference.logits(self.weights, images))
-        names = [self.classes[best] for best in odds.argmax(axis=1)]
-        return Reading("".join(names), float(odds.max(axis=1).min()), odds)
+        values = probabilities(self.weights, images)
+        names = np.array(self.classes)[values.argmax(axis=1)]
+        text = " ".join("".join(names[lines == line]) for line in np.unique(lines))
+        return Prediction(text, float(values.max(axis=1).min()), values)
 
 
-def load(run: str, config: Config) -> Reader:
-    """Read the weights of a run.
+def load_predictor(run: str, config: Config) -> Predictor:
+    """Load the model of a run.
 
     Raises
     ------
     InputError
-        If there is no such run, its weights are missing or for other images or classes, or the
-        dataset has images of a size to which pictures are not prepared.
+        If there is no such run, its weights are missing or for something else, or the dataset has
+        images of a size to which pictures are not prepared.
     """
     config.run(run)
-    size = (handwriting.SIZE, handwriting.SIZE)
-    if config.dataset.image_shape != size:
-        raise InputError(
-            f"{DATASETS}: {config.dataset_name}.image_shape: is {config.dataset.image_shape}; "
-            f"pictures can be read for images of {size} alone"
-        )
     path = MODELS / run / "weights.npz"
-    weights, classes = arrays.load_weights(path), config.dataset.classes
-    wanted = (handwriting.SIZE**2, len(classes))
-    found = (len(weights["W1"]), len(weights[f"b{len(weights) // 2}"]))
-    if found != wanted:
+    weights = load_weights(path)
+    description = load_description(DESCRIPTION)
+    if description.example_shape != (SIZE, SIZE):
         raise InputError(
-            f"{path}: should be for {wanted[0]} pixels and {wanted[1]} classes, "
-            f"is for {found[0]} and {found[1]}"
+            f"{DESCRIPTION}: example_shape: is {description.example_shape}; pictures can be "
+            f"prepared only for images of {SIZE} x {SIZE}"
         )
-    return Reader(weights, classes)
+    predictor = Predictor(weights, description.classes)
+    try:
+        classes = probabilities(weights, np.zeros((1, SIZE**2), np.uint8)).shape[1]
+    except (KeyError, ValueError):
+        raise InputError(f"{path}: should be for {SIZE**2} pixels; `dvc repro` makes it") from None
+    if classes != len(predictor.classes):
+        raise InputError(
+            f"{path}: should be for {len(predictor.classes)} classes, is for {classes}; "
+            "`dvc repro` makes it"
+        )
+    return predictor
