@@ -18,8 +18,9 @@ from skimage.transform import downscale_local_mean
 Gray = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-# Of the contrast of the ink: what is ink, and what is ink if it hangs together with such.
-SOLID, FAINT = 0.5, 0.25
+# Of the contrast of the ink: half way up its edge; what is ink; and what is if it hangs together
+# with such.
+SOLID, SURE, FAINT = 0.5, 0.38, 0.25
 # The least contrast of ink, in steps of brightness, and as a multiple of the noise.
 MIN_CONTRAST = 5.0
 MIN_NOISE_RATIO = 10.0
@@ -61,7 +62,7 @@ def find_ink(picture: Gray) -> tuple[Gray, Mask] | None:
             break
     else:
         return None
-    mask = apply_hysteresis_threshold(strength, FAINT, SOLID)
+    mask = apply_hysteresis_threshold(strength, FAINT, SURE)
     # Faint ink could as well be grain or a shade of the paper, unless the paper is clean.
     clean = noise <= MAX_NOISE and _unevenness(strength) <= MAX_UNEVENNESS
     if (contrast < PLAIN_CONTRAST and not clean) or mask.mean() > MAX_SHARE:
@@ -160,7 +161,9 @@ def _threshold(difference: Gray) -> float:
     half of the greatest difference, because ink is uneven.
     """
     half = float(difference.max()) / 2
-    levels = threshold_isodata(difference, return_all=True)
+    # Levels with nothing on one side have no mean there; scikit-image leaves them out.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        levels = np.atleast_1d(threshold_isodata(difference, return_all=True))
     return float(max(levels[levels <= half], default=half))
 
 

@@ -19,14 +19,14 @@ MIN_HEIGHT, MIN_PART = 0.3, 0.1
 # A wider piece is a line, or several digits that touch; of its height.
 MAX_WIDTH = 2.0
 # A broader stroke is a blot, and a longer one is a pattern; of the longer side of the piece.
-MAX_STROKE, MAX_LENGTH = 0.4, 4.0
+MAX_STROKE, MAX_LENGTH = 0.42, 4.0
 # What has more of its outline on the frame is cut off by it, such as the border of a form.
-MAX_CUT_OFF = 0.4
+MAX_CUT_OFF = 0.45
 
 
 def label_pieces(mask: Mask) -> Pieces:
     """Label the ink that hangs together, also across the smallest gaps; 0 is paper."""
-    reach = max(1.0, stroke_width(ndimage.distance_transform_edt(mask)) / 4)
+    reach = max(1.0, stroke_width(ndimage.distance_transform_edt(mask)) / 8)
     joined = ndimage.distance_transform_edt(~mask) <= reach
     return np.where(mask, ndimage.label(joined, np.ones((3, 3)))[0], 0).astype(np.int32)
 
