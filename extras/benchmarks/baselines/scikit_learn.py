@@ -1,0 +1,35 @@
+"""scikit-learn: MLPClassifier.
+
+``fit`` only knows epochs; ``partial_fit`` makes one epoch of the examples it gets, and so exactly
+as many iterations as it should.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from sklearn.neural_network import MLPClassifier
+
+from extras.benchmarks.baselines.task import Predict, Task
+
+
+def train(task: Task) -> Iterator[Predict]:
+    """Fit whole epochs, and then what is left of the iterations."""
+    adam, examples = task.params, len(task.labels)
+    classifier = MLPClassifier(
+        task.model.hidden_units, alpha=0, batch_size=adam.batch_size,
+        learning_rate_init=adam.learning_rate, beta_1=adam.beta_1, beta_2=adam.beta_2,
+        epsilon=adam.epsilon,
+    )  # fmt: skip
+    random = np.random.default_rng(adam.seed)
+    for iterations in task.sections:
+        epochs, rest = divmod(iterations, -(-examples // adam.batch_size))
+        parts = [slice(None)] * epochs
+        if rest:
+            parts.append(random.permutation(examples)[: rest * adam.batch_size])
+        for part in parts:
+            classifier.partial_fit(
+                task.features[part], task.labels[part], classes=range(task.classes)
+            )
+        yield classifier.predict
