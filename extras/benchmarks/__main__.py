@@ -10,8 +10,6 @@ and results.md into extras/benchmarks; with --quick or --only into .cache/benchm
 recorded results stay.
 """
 
-from __future__ import annotations
-
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +19,7 @@ from common.atomic import atomic_write
 from common.command_line import CommandError, InputError, argument_parser, echo, progress, run
 from common.config import load_config
 from extras.benchmarks import report
-from extras.benchmarks.cases import Group, groups, ratios
+from extras.benchmarks.cases import Group, groups
 from extras.benchmarks.measurement import add, machine, measure
 from extras.benchmarks.places import ROOT, TEMPORARY
 
@@ -90,10 +88,9 @@ def main() -> None:
         for number in range(1, rounds + 1):
             failed += measure_round(number, chosen, advance)
     if not MEASUREMENTS.exists():
-        raise CommandError(f"nothing was measured: all failed")
-    values, described = report.load(MEASUREMENTS)
+        raise CommandError("nothing was measured: all failed")
     folder = TEMPORARY if is_trial else report.HERE
-    content = report.page(values, described, groups(config), ratios(config))
+    content = report.page(MEASUREMENTS, groups(config))
     atomic_write(folder / "results.md", content.encode())
     atomic_write(folder / "results.json", MEASUREMENTS.read_bytes())
     echo(f"{folder / 'results.md'}: written")

@@ -1,6 +1,4 @@
-"""What is measured, and what is compared with what: to add a case, add an entry here."""
-
-from __future__ import annotations
+"""What is measured and what it is compared with: to add a case, add an entry here."""
 
 import sys
 from collections.abc import Callable
@@ -13,19 +11,25 @@ from extras.benchmarks.places import ROOT, checkout, clone, empty_folder, tenfol
 
 SHORT, LONG = 1000, 10_000
 PYTHON = sys.executable
-UV = str(Path(PYTHON).with_name("uv"))
-DVC = (PYTHON, "-m", "dvc")
 # Where the packages are that only baselines need.
 BASELINES_PYTHON = str(ROOT / ".venv-bench/bin/python")
-LOCK = ROOT / "requirements.lock"
 
 
 @dataclass(frozen=True)
 class Case:
-    """A command to measure; one whose program is not installed is left out."""
+    """A command to measure; one whose program is not installed is left out.
+
+    Attributes
+    ----------
+    name, command
+        The command runs in the place of its group, after those before it.
+    compared_with
+        The cases that its time is compared with: with the sum of their times.
+    """
 
     name: str
     command: tuple[str, ...]
+    compared_with: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -37,119 +41,106 @@ class Group:
     cases: tuple[Case, ...]
 
 
-@dataclass(frozen=True)
-class Ratio:
-    """A measured value, divided by the sum of others; each is ``<case>: <value>``."""
-
-    title: str
-    value: str
-    others: tuple[str, ...]
+def _shell(name: str, script: str, compared_with: tuple[str, ...] = ()) -> Case:
+    uv, lock = str(Path(PYTHON).with_name("uv")), str(ROOT / "requirements.lock")
+    return Case(name, ("sh", "-ec", script, str(ROOT), PYTHON, uv, lock), compared_with)
 
 
-def baseline(name: str, module: str, *stops: int, python: str = PYTHON) -> Case:
-    """Return the case that trains with a baseline up to some numbers of iterations."""
-    module_options = ("-m", "extras.benchmarks.baselines", module)
-    return Case(name, (python, *module_options, *map(str, stops or (SHORT, LONG))))
+def _dvc(name: str, *arguments: str, compared_with: tuple[str, ...] = ()) -> Case:
+    return Case(name, (PYTHON, "-m", "dvc", *arguments), compared_with)
 
 
-def shell(name: str, script: str) -> Case:
-    """Return the case that runs a line of shell."""
-    return Case(name, ("sh", "-ec", script))
+def _baseline(name: str, module: str, *stops: int, python: str = PYTHON) -> Case:
+    command = (python, "-m", "extras.benchmarks.baselines", module)
+    return Case(name, (*command, *map(str, stops or (SHORT, LONG))))
 
 
+PROJECT = "the project"
 BASELINES = Group(
     "The same training in other ways",
     checkout,
     (
-        baseline("the project", "pipeline"),
-        baseline("the project, not reproducible", "pipeline:not_reproducible"),
-        baseline("the machine's limit", "matrix_products"),
-        baseline("the tutorial's loop", "tutorial"),
-        baseline("Keras fit", "keras_fit"),
-        baseline("Keras fit, 100 steps per call", "keras_fit:hundred_steps_per_call"),
-        baseline("JAX scan", "jax_scan", python=BASELINES_PYTHON),
-        baseline("PyTorch", "pytorch", python=BASELINES_PYTHON),
-        baseline("PyTorch, compiled", "pytorch:compiled", python=BASELINES_PYTHON),
-        baseline("NumPy", "numpy_loop"),
-        baseline("scikit-learn", "scikit_learn"),
+        _baseline(PROJECT, "pipeline"),
+        _baseline("the project, not reproducible", "pipeline:not_reproducible"),
+        _baseline("the machine's limit", "matrix_products"),
+        _baseline("the tutorial's loop", "tutorial"),
+        _baseline("Keras fit", "keras_fit"),
+        _baseline("Keras fit, 100 steps per call", "keras_fit:hundred_steps_per_call"),
+        _baseline("JAX scan", "jax_scan", python=BASELINES_PYTHON),
+        _baseline("PyTorch", "pytorch", python=BASELINES_PYTHON),
+        _baseline("PyTorch, compiled", "pytorch:compiled", python=BASELINES_PYTHON),
+        _baseline("NumPy", "numpy_loop"),
+        _baseline("scikit-learn", "scikit_learn"),
     ),
 )
 
 
-def stages(config: Config) -> tuple[str, ...]:
-    """Return the stages after `fetch`, whose time is that of the network."""
-    return ("flatten", *(f"train@{run}" for run in config.runs), "evaluate", "report", "track")
-
-
 def groups(config: Config) -> tuple[Group, ...]:
     """Return everything that is measured, in the order in which each round measures it."""
-    set_up = (
-        shell(
-            "set-up with uv",
-            f"{UV} venv --quiet --python {PYTHON} uv; "
-            f"{UV} pip install --quiet --python uv --require-hashes -r {LOCK}",
-        ),
-        shell(
-            "set-up with pip",
-            f"{PYTHON} -m venv pip; pip/bin/pip install --quiet --require-hashes -r {LOCK}",
-        ),
-        shell("new clone to gate", f"git clone --quiet {ROOT} clone; cd clone; make repro gate"),
-    )
-    repro = (
-        Case("cold repro", (*DVC, "repro")),
-        Case("idle repro", (*DVC, "repro")),
-        Case("experiment", (*DVC, "exp", "run", "-S", "train.learning_rate=0.002")),
-    )
-    one_by_one = tuple(Case(stage, (*DVC, "repro", "-s", stage)) for stage in stages(config))
-    tenfold = tuple(Case(f"{case.name}, tenfold", case.command) for case in one_by_one)
+    # Not `fetch`, whose time is that of the network.
+    stages = ("flatten", *(f"train@{run}" for run in config.runs), "evaluate", "report", "track")
     outputs = (".cache/benchmarks/weights.npz", ".cache/benchmarks/costs.csv")
-    processes = (
-        Case("import tensorflow", (PYTHON, "-c", "import tensorflow")),
-        *(
-            Case(f"train {run}", (PYTHON, "-m", "stages.train", run, "data/flat", *outputs))
-            for run in config.runs
-        ),
-    )
-    autolog = tuple(
-        baseline(
-            f"Keras with autologging, {name}", "keras_autolog", run.iterations,
-            python=BASELINES_PYTHON,
-        )
-        for name, run in config.runs.items()
-    )  # fmt: skip
+    autolog = {
+        f"Keras with autologging, {name}": run.iterations for name, run in config.runs.items()
+    }
     return (
-        Group("Environment", empty_folder, set_up),
-        Group("Pipeline", clone, repro),
-        Group("Stages", clone, one_by_one),
-        Group("Stages with ten times the data", tenfold_clone, tenfold),
-        Group("Training processes", checkout, processes),
-        Group("Keras scripts with autologging", checkout, autolog),
+        Group(
+            "Environment",
+            empty_folder,
+            (
+                _shell("set-up with pip", '"$1" -m venv pip; pip/bin/pip install -qr "$3"'),
+                _shell(
+                    "set-up with uv",
+                    '"$2" venv -p "$1" uv; "$2" pip install -p uv --require-hashes -r "$3"',
+                    ("set-up with pip",),
+                ),
+                _shell("new clone to gate", 'git clone "$0" clone; cd clone; make repro gate'),
+            ),
+        ),
+        Group(
+            "Pipeline",
+            clone,
+            (
+                _dvc("cold repro", "repro", compared_with=tuple(autolog)),
+                _dvc("idle repro", "repro", compared_with=("cold repro",)),
+                _dvc(
+                    "experiment",
+                    *("exp", "run", "-S", "train.learning_rate=0.002"),
+                    compared_with=("cold repro",),
+                ),
+            ),
+        ),
+        Group("Stages", clone, tuple(_dvc(name, "repro", "-s", name) for name in stages)),
+        Group(
+            "Stages with ten times the data",
+            tenfold_clone,
+            tuple(
+                _dvc(f"{name}, tenfold", "repro", "-s", name, compared_with=(name,))
+                for name in stages
+            ),
+        ),
+        Group(
+            "Training processes",
+            checkout,
+            (
+                Case("import tensorflow", (PYTHON, "-c", "import tensorflow")),
+                *(
+                    Case(
+                        f"train {run}",
+                        (PYTHON, "-m", "stages.train", run, "data/flat", *outputs),
+                        ("import tensorflow",),
+                    )
+                    for run in config.runs
+                ),
+            ),
+        ),
+        Group(
+            "Keras scripts with autologging",
+            checkout,
+            tuple(
+                _baseline(name, "keras_fit:with_autologging", stop, python=BASELINES_PYTHON)
+                for name, stop in autolog.items()
+            ),
+        ),
         BASELINES,
-    )
-
-
-def ratios(config: Config) -> tuple[Ratio, ...]:
-    """Return what is compared with what."""
-    autolog = tuple(f"Keras with autologging, {run}: seconds" for run in config.runs)
-    processes = (
-        ("set-up with uv", "set-up with pip"),
-        ("experiment", "cold repro"),
-        ("idle repro", "cold repro"),
-        (f"train {next(iter(config.runs))}", "import tensorflow"),
-        *((f"{stage}, tenfold", stage) for stage in stages(config)),
-    )
-    return (
-        Ratio("cold repro / Keras scripts with autologging", "cold repro: seconds", autolog),
-        *(
-            Ratio(f"{one} / {other}", f"{one}: seconds", (f"{other}: seconds",))
-            for one, other in processes
-        ),
-        *(
-            Ratio(
-                f"an iteration / {case.name}",
-                "the project: seconds_per_iteration",
-                (f"{case.name}: seconds_per_iteration",),
-            )
-            for case in BASELINES.cases[1:]
-        ),
     )

@@ -1,7 +1,5 @@
 """Add how long each run is trained to the table of `commands.summary`."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

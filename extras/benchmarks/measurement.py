@@ -4,8 +4,6 @@ pyperf measures one thing after the other. On a machine that others use as well,
 measured in turn can be compared, so the rounds are the project's own.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

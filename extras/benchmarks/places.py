@@ -1,7 +1,5 @@
 """Where cases are measured: in this folder, in an empty one, in a new clone."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

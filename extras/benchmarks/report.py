@@ -1,8 +1,7 @@
 """Write the page of what was measured."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -10,75 +9,62 @@ from typing import Any
 import pyperf
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from extras.benchmarks.cases import BASELINES, LONG, SHORT, Group, Ratio
+from extras.benchmarks.cases import BASELINES, LONG, PROJECT, SHORT, Group
 
 HERE = Path(__file__).parent
-Values = Mapping[str, Sequence[float]]
 
 
-def load(path: Path) -> tuple[dict[str, list[float]], dict[str, str]]:
-    """Load what was measured: the values by name, one per round, and the machine."""
+def page(path: Path, groups: Sequence[Group]) -> str:
+    """Return the page in Markdown, from a file that `measurement.add` has written."""
     suite = pyperf.BenchmarkSuite.load(str(path))
-    values = {benchmark.get_name(): list(benchmark.get_values()) for benchmark in suite}
-    return values, suite.get_metadata()
+    values = {benchmark.get_name(): benchmark.get_values() for benchmark in suite}
+
+    def cell(name: str, digits: int = 2, scale: float = 1) -> str:
+        return f"{median(values[name]) * scale:,.{digits}f}" if name in values else ""
+
+    context = {
+        "rounds": max(map(len, values.values())),
+        "machine": suite.get_metadata(),
+        "groups": [group for group in groups if group is not BASELINES],
+        "baselines": BASELINES.cases,
+        "project": PROJECT,
+        "stops": (SHORT, LONG),
+        "cell": cell,
+        "ratio": partial(ratio, values),
+    }
+    return render("results.md", context)
 
 
-def compare(ratios: Sequence[Ratio], values: Values) -> Iterator[dict[str, Any]]:
-    """Compute each ratio of which everything was measured.
-
-    Yields
-    ------
-    dict
-        ``title``; ``ratio``, that of the medians; ``lowest`` and ``highest``, those of single
-        rounds; ``value`` and ``others``, the medians.
-    """
-    for ratio in ratios:
-        if not all(values.get(name) for name in (ratio.value, *ratio.others)):
-            continue
-        others = [sum(round_) for round_ in zip(*map(values.__getitem__, ratio.others))]
-        rounds = [one / other for one, other in zip(values[ratio.value], others)]
-        value = median(values[ratio.value])
-        other = sum(median(values[name]) for name in ratio.others)
-        yield {
-            "title": ratio.title, "ratio": value / other, "lowest": min(rounds),
-            "highest": max(rounds), "value": value, "other": other,
-        }  # fmt: skip
-
-
-def page(
-    values: Values, machine: Mapping[str, str], groups: Sequence[Group], ratios: Sequence[Ratio]
+def ratio(
+    values: Mapping[str, Sequence[float]], value: str, case: str, others: Sequence[str]
 ) -> str:
-    """Return the page in Markdown."""
+    """Return a ratio of medians, and its range in single rounds.
 
-    def cell(case: str, value: str, digits: int = 2, scale: float = 1) -> str:
-        measured = values.get(f"{case}: {value}")
-        return f"{median(measured) * scale:,.{digits}f}" if measured else "not measured"
-
-    return render(
-        "results.md",
-        {
-            "rounds": max(map(len, values.values())),
-            "machine": machine,
-            "ratios": list(compare(ratios, values)),
-            "baselines": BASELINES,
-            "groups": [group for group in groups if group is not BASELINES],
-            "cell": cell,
-            "duration": duration,
-            "short": SHORT,
-            "long": LONG,
-        },
-    )
-
-
-def duration(seconds: float) -> str:
-    """Return a duration in seconds, or in microseconds if it is short."""
-    return f"{seconds * 1e6:.0f} µs" if seconds < 0.01 else f"{seconds:.2f} s"  # noqa: PLR2004
+    Parameters
+    ----------
+    values
+        One per round, by their name.
+    value
+        What to compare, for example ``seconds``.
+    case, others
+        The case is divided by the sum of the others. The text is empty if there are none, or one
+        of them was not measured.
+    """
+    measured, *rest = (values.get(f"{name}: {value}", ()) for name in (case, *others))
+    if not (rest and measured and all(rest)):
+        return ""
+    totals = [sum(times) for times in zip(*rest, strict=False)]
+    rounds = [time / total for time, total in zip(measured, totals, strict=False)]
+    of_medians = median(measured) / sum(map(median, rest))
+    return f"{of_medians:.2f} ({min(rounds):.2f} to {max(rounds):.2f})"
 
 
 def render(template: str, context: Mapping[str, Any]) -> str:
     """Fill in a file of templates/; a name that is missing in the context is an error."""
-    environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"), undefined=StrictUndefined,
-        trim_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip
+    environment = Environment(  # noqa: S701 - Markdown, not HTML
+        loader=FileSystemLoader(HERE / "templates"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
     return environment.get_template(template).render(context)

@@ -7,25 +7,21 @@ The clock starts when everything is imported and the examples are in memory; it 
 tracing and compiling.
 """
 
-from __future__ import annotations
-
 import json
-from argparse import Namespace
 from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from common.command_line import InputError, argument_parser, echo, run
 from common.config import load_config
-from common.splits import load_description, load_split
-from extras.benchmarks.baselines.task import Predict, Task
+from common.splits import load_split
+from extras.benchmarks.baselines.task import Task, Train
 
 
-def measure(module: Any, function: str, arguments: Namespace) -> dict[str, float]:
+def measure(train: Train, task: Task, test_labels: Any) -> dict[str, float]:
     """Train up to each stop.
 
     Returns
@@ -34,30 +30,20 @@ def measure(module: Any, function: str, arguments: Namespace) -> dict[str, float
         The seconds to each stop, the seconds per iteration between the first and the last stop,
         and the number of correct predictions on the test split.
     """
-    is_scaled = getattr(module, "SCALED", True)
-    features, labels = _load(arguments.flat / "train.npz", is_scaled=is_scaled)
-    description = load_description(arguments.flat / "description.json")
-    config = load_config()
-    stops = tuple(arguments.stops)
-    task = Task(features, labels, len(description.classes), config.model, config.train, stops)
     measured: dict[str, float] = {}
     start = perf_counter()
-    predict: Predict = None
-    for stop, predict in zip(stops, getattr(module, function)(task), strict=True):  # noqa: B007
+    training = train(task)
+    for stop in task.stops:
+        next(training)
         measured[f"seconds_{stop}"] = perf_counter() - start
-    if stops[1:]:
-        seconds = measured[f"seconds_{stops[-1]}"] - measured[f"seconds_{stops[0]}"]
-        measured["seconds_per_iteration"] = seconds / (stops[-1] - stops[0])
-    if predict is not None:
-        features, labels = _load(arguments.flat / "test.npz", is_scaled=is_scaled)
-        measured["correct"] = int((predict(features) == labels).sum())
+    if len(task.stops) > 1:
+        first, *_, last = task.stops
+        seconds = measured[f"seconds_{last}"] - measured[f"seconds_{first}"]
+        measured["seconds_per_iteration"] = seconds / (last - first)
+    predicted = next(training)
+    if predicted is not None:
+        measured["correct"] = int((predicted == test_labels).sum())
     return measured
-
-
-def _load(path: Path, *, is_scaled: bool) -> tuple[NDArray[Any], NDArray[Any]]:
-    split = load_split(path)
-    features = split.features.astype(np.float32) / np.float32(255) if is_scaled else split.features
-    return features, split.labels.astype(np.int64)
 
 
 def main() -> None:
@@ -67,14 +53,26 @@ def main() -> None:
     parser.add_argument("stops", type=int, nargs="+", help="numbers of iterations: 1000 10000")
     parser.add_argument("--flat", type=Path, default=Path("data/flat"), help="data/flat")
     arguments = parser.parse_args()
+    config = load_config()
+    train, test = (load_split(arguments.flat / f"{name}.npz") for name in ("train", "test"))
     name, _, function = arguments.baseline.partition(":")
     try:
-        module = import_module(f"extras.benchmarks.baselines.{name}")
+        module: Any = import_module(f"extras.benchmarks.baselines.{name}")
     except ImportError as error:
-        raise InputError(
-            f"{name}: {error}; `make bench-baselines` installs what baselines need"
-        ) from None
-    echo(json.dumps(measure(module, function or "train", arguments)))
+        raise InputError(f"{name}: {error}; `make bench-baselines` installs packages") from None
+    features = [train.features, test.features]
+    if getattr(module, "SCALED", True):
+        features = [array.astype(np.float32) / np.float32(255) for array in features]
+    task = Task(
+        features=features[0],
+        labels=train.labels.astype(np.int64),
+        test_features=features[1],
+        classes=len(config.dataset.classes),
+        model=config.model,
+        params=config.train,
+        stops=tuple(arguments.stops),
+    )
+    echo(json.dumps(measure(getattr(module, function or "train"), task, test.labels)))
 
 
 if __name__ == "__main__":

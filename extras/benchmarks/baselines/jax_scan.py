@@ -1,9 +1,6 @@
 """JAX: Optax's Adam, and the loop over batches as one compiled ``scan``."""
 
-from __future__ import annotations
-
 import math
-from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -12,9 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from numpy.typing import NDArray
 
-from extras.benchmarks.baselines.task import Predict, Task
+from extras.benchmarks.baselines.task import Task, Training
 
 # Or fewer: another number would be compiled again.
 ITERATIONS_PER_CALL = 1000
@@ -28,7 +24,7 @@ def logits(weights: Any, features: Any) -> Any:
     return features @ matrix + bias
 
 
-def train(task: Task) -> Iterator[Predict]:
+def train(task: Task) -> Training:
     """Scan over the batches' indices; weights and Adam's state are carried along."""
     features, labels = jnp.asarray(task.features), jnp.asarray(task.labels)
     adam = optax.adam(
@@ -59,8 +55,5 @@ def train(task: Task) -> Iterator[Predict]:
             state, some_costs = steps(state, np.stack(list(islice(batches, size))))
             costs.append(np.asarray(some_costs))
         jax.block_until_ready(state)
-        yield partial(_predict, state[0])
-
-
-def _predict(weights: Any, features: NDArray[Any]) -> NDArray[Any]:
-    return np.asarray(logits(weights, features).argmax(axis=1))
+        yield None
+    yield np.asarray(logits(state[0], task.test_features).argmax(axis=1))

@@ -4,11 +4,7 @@ They are made as products with a large matrix, which a machine computes at its h
 TensorFlow with the threads that the project trains with.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-
-from extras.benchmarks.baselines.task import Predict, Task
+from extras.benchmarks.baselines.task import Task, Training
 from stages.train.reproducible import tf
 
 SIZE = 2048
@@ -30,7 +26,7 @@ def operations_per_iteration(sizes: list[int], batch_size: int) -> int:
     return 2 * batch_size * (3 * sum(sizes) - sizes[0])
 
 
-def train(task: Task) -> Iterator[Predict]:
+def train(task: Task) -> Training:
     """Multiply, and learn nothing."""
     sizes = [matrix.size for matrix, _ in task.layers()]
     operations = operations_per_iteration(sizes, task.params.batch_size)
@@ -40,3 +36,4 @@ def train(task: Task) -> Iterator[Predict]:
         for count in [*products * [SIZE], rows]:
             tf.matmul(matrix[:count], matrix).numpy()
         yield None
+    yield None

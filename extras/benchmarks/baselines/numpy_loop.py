@@ -1,15 +1,11 @@
 """Only NumPy: gradients and Adam written out."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from extras.benchmarks.baselines.task import Predict, Task
+from extras.benchmarks.baselines.task import Task, Training
 
 Arrays = list[NDArray[np.float32]]
 
@@ -40,7 +36,7 @@ def backward(weights: Arrays, features: NDArray[Any], labels: NDArray[Any]) -> t
     return cost, gradients
 
 
-def train(task: Task) -> Iterator[Predict]:
+def train(task: Task) -> Training:
     """Make a step of Adam for each batch, in place."""
     adam = task.params
     weights = [array for layer in task.layers() for array in layer]
@@ -60,8 +56,5 @@ def train(task: Task) -> Iterator[Predict]:
                 mean += (1 - adam.beta_1) * (gradient - mean)  # noqa: PLW2901 - in place
                 square += (1 - adam.beta_2) * (gradient * gradient - square)  # noqa: PLW2901
                 array -= rate * mean / (np.sqrt(square) + adam.epsilon)  # noqa: PLW2901
-        yield partial(_predict, weights)
-
-
-def _predict(weights: Arrays, features: NDArray[Any]) -> NDArray[Any]:
-    return np.asarray(forward(weights, features)[-1].argmax(axis=1))
+        yield None
+    yield forward(weights, task.test_features)[-1].argmax(axis=1)

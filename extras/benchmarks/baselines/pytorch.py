@@ -4,19 +4,10 @@ The features are one tensor, and a batch is taken by its indices, because a Data
 longer.
 """
 
-from __future__ import annotations
-
-import os
-from collections.abc import Iterator
-from functools import partial
-from typing import Any
-
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
-from extras.benchmarks.baselines.task import Predict, Task
+from extras.benchmarks.baselines.task import Task, Training
 
 
 def module(task: Task) -> nn.Module:
@@ -29,7 +20,7 @@ def module(task: Task) -> nn.Module:
     return nn.Sequential(*layers[:-1])
 
 
-def train(task: Task, *, is_compiled: bool = False) -> Iterator[Predict]:
+def train(task: Task, *, is_compiled: bool = False) -> Training:
     """Make a step of Adam for each batch."""
     features, labels = torch.from_numpy(task.features), torch.from_numpy(task.labels)
     adam = task.params
@@ -49,15 +40,12 @@ def train(task: Task, *, is_compiled: bool = False) -> Iterator[Predict]:
             optimizer.step()
             costs.append(cost.detach())
         torch.stack(costs).numpy()
-        yield partial(_predict, model)
-
-
-def compiled(task: Task) -> Iterator[Predict]:
-    """Train with `torch.compile`, without what an earlier process compiled."""
-    os.environ["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"  # read when it is first used
-    return train(task, is_compiled=True)
-
-
-def _predict(model: nn.Module, features: NDArray[Any]) -> NDArray[Any]:
+        yield None
     with torch.no_grad():
-        return np.asarray(model(torch.from_numpy(features)).argmax(dim=1))
+        yield model(torch.from_numpy(task.test_features)).argmax(dim=1).numpy()
+
+
+def compiled(task: Task) -> Training:
+    """Train with `torch.compile`, without what an earlier process compiled."""
+    torch.compiler.config.force_disable_caches = True
+    return train(task, is_compiled=True)

@@ -4,17 +4,13 @@
 as many iterations as it should.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-
 import numpy as np
 from sklearn.neural_network import MLPClassifier
 
-from extras.benchmarks.baselines.task import Predict, Task
+from extras.benchmarks.baselines.task import Task, Training
 
 
-def train(task: Task) -> Iterator[Predict]:
+def train(task: Task) -> Training:
     """Fit whole epochs, and then what is left of the iterations."""
     adam, examples = task.params, len(task.labels)
     classifier = MLPClassifier(
@@ -22,14 +18,14 @@ def train(task: Task) -> Iterator[Predict]:
         learning_rate_init=adam.learning_rate, beta_1=adam.beta_1, beta_2=adam.beta_2,
         epsilon=adam.epsilon,
     )  # fmt: skip
+    classes = range(task.classes)
     random = np.random.default_rng(adam.seed)
     for iterations in task.sections:
         epochs, rest = divmod(iterations, -(-examples // adam.batch_size))
-        parts = [slice(None)] * epochs
+        for _ in range(epochs):
+            classifier.partial_fit(task.features, task.labels, classes)
         if rest:
-            parts.append(random.permutation(examples)[: rest * adam.batch_size])
-        for part in parts:
-            classifier.partial_fit(
-                task.features[part], task.labels[part], classes=range(task.classes)
-            )
-        yield classifier.predict
+            rows = random.permutation(examples)[: rest * adam.batch_size]
+            classifier.partial_fit(task.features[rows], task.labels[rows], classes)
+        yield None
+    yield classifier.predict(task.test_features)

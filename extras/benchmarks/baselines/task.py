@@ -1,7 +1,5 @@
 """What every baseline is to do."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,9 +12,6 @@ from common.config import TrainParams
 from common.model import ModelParams, initial_weights
 from stages.train.batches import batches
 
-# Takes features and returns the class of each; None for a baseline that learns nothing.
-Predict = Callable[[NDArray[Any]], NDArray[Any]] | None
-
 
 @dataclass(frozen=True)
 class Task:
@@ -24,7 +19,7 @@ class Task:
 
     Attributes
     ----------
-    features : ndarray, shape (n, inputs)
+    features, test_features : ndarray, shape (n, inputs)
         float32 in [0, 1], or as they are on disk where a module sets ``SCALED = False``.
     labels : ndarray of int64, shape (n,)
     classes
@@ -37,6 +32,7 @@ class Task:
 
     features: NDArray[Any]
     labels: NDArray[Any]
+    test_features: NDArray[Any]
     classes: int
     model: ModelParams
     params: TrainParams
@@ -58,3 +54,8 @@ class Task:
         shape = self.features.shape[1:]
         arrays = list(initial_weights(self.model, shape, self.classes, random).values())
         return list(zip(arrays[::2], arrays[1::2], strict=True))
+
+
+# Yields None at each stop, and after the last the predicted class of each test example.
+Training = Iterator[NDArray[Any] | None]
+Train = Callable[[Task], Training]

@@ -4,20 +4,16 @@ TensorFlow 1 as TensorFlow 2 still has it. The batches come from NumPy, as the t
 ``next_batch`` did it; here only the rows of a batch are copied, which is less work.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from extras.benchmarks.baselines.task import Predict, Task
+from extras.benchmarks.baselines.task import Task, Training
 
 tf.disable_v2_behavior()
 tf.logging.set_verbosity(tf.logging.ERROR)
 
 
-def train(task: Task) -> Iterator[Predict]:
+def train(task: Task) -> Training:
     """Build the graph, and run it once per iteration."""
     one_hot = np.eye(task.classes, dtype=np.float32)[task.labels]
     features = tf.placeholder(tf.float32, [None, *task.features.shape[1:]])
@@ -31,7 +27,6 @@ def train(task: Task) -> Iterator[Predict]:
     optimizer = tf.train.AdamOptimizer(
         adam.learning_rate, adam.beta_1, adam.beta_2, adam.epsilon
     ).minimize(cost)
-    predicted = tf.argmax(logits, 1)
     batches = task.batches()
     costs = []
     session = tf.Session()
@@ -42,4 +37,5 @@ def train(task: Task) -> Iterator[Predict]:
             feed = {features: task.features[batch], labels: one_hot[batch]}
             _, batch_cost = session.run([optimizer, cost], feed)
             costs.append(batch_cost)
-        yield lambda test: session.run(predicted, {features: test})
+        yield None
+    yield session.run(tf.argmax(logits, 1), {features: task.test_features})
