@@ -104,15 +104,15 @@ def install(python: Path, uv: Path, locks: list[Path]) -> None:
     names = ", ".join(map(str, locks))
     if uv.exists():
         print(f"installing {names} with uv", flush=True)
-        command = [python, "-m", "pip", "config", "list"]
+        command = [str(python), "-m", "pip", "config", "list"]
         listing = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-        options = ["--python", python, "--require-hashes", "--no-build-isolation"]
-        command = [uv, "pip", "install", *options, *requirements]
+        options = ["--python", str(python), "--require-hashes", "--no-build-isolation"]
+        command = [str(uv), "pip", "install", *options, *requirements]
         environment = pip_settings(listing) | os.environ | {"VIRTUAL_ENV": str(python.parents[1])}
         if subprocess.run(command, env=environment, check=False).returncode == 0:
             return
     print(f"installing {names} with pip: about two minutes", flush=True)
-    command = [python, *PIP, "--no-build-isolation", *requirements]
+    command = [str(python), *PIP, "--no-build-isolation", *requirements]
     if subprocess.run(command, check=False).returncode:
         sys.exit(f"error: {names} could not be installed; what pip printed is above")
 
