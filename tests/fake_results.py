@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +15,7 @@ from common.atomic import atomic_write
 from common.model import ModelParams, initial_weights
 from common.results import Result, save_results
 from common.splits import SPLITS, Description, Split, save_description, save_split
+from stages.train.__main__ import save_costs
 from tests.synthetic import (
     CLASSES,
     ITERATIONS,
@@ -26,22 +27,12 @@ from tests.synthetic import (
     write_yaml,
 )
 
-EXAMPLES = dict(
-    zip(
-        SPLITS,
-        (TRAIN_IMAGES - VALIDATION_IMAGES, VALIDATION_IMAGES, TEST_IMAGES),
-        strict=True,
-    )
-)
-DESCRIPTION = Description(
-    classes=tuple(str(label) for label in range(CLASSES)),
-    example_shape=SHAPE,
-    feature_shape=(PIXELS,),
-    feature_dtype="uint8",
-    examples=EXAMPLES,
-)
-HIDDEN_UNITS = (8,)
-WIDTHS = (PIXELS, *HIDDEN_UNITS, CLASSES)
+EXAMPLES = {
+    "train": TRAIN_IMAGES - VALIDATION_IMAGES,
+    "validation": VALIDATION_IMAGES,
+    "test": TEST_IMAGES,
+}
+WIDTHS = (PIXELS, 8, CLASSES)
 
 
 def write_fake_results(
@@ -85,31 +76,35 @@ def _flatten(path: Path, data: str) -> dict[str, Any]:
         images = random.integers(256, size=(count, PIXELS)).astype(np.uint8)
         labels = (np.arange(count) % CLASSES).astype(np.uint8)
         save_split(path / f"data/flat/{name}.npz", Split(images, labels), "images")
-    save_description(path / "data/flat/description.json", DESCRIPTION)
+    description = Description(
+        classes=tuple(str(label) for label in range(CLASSES)),
+        example_shape=SHAPE,
+        feature_shape=(PIXELS,),
+        feature_dtype="uint8",
+        examples=EXAMPLES,
+    )
+    save_description(path / "data/flat/description.json", description)
     params = {"dataset": "synthetic", "flatten": {"validation_images": VALIDATION_IMAGES}}
-    names = (*(f"{name}.npz" for name in SPLITS), "description.json")
-    return _locked(path, params, (f"data/flat/{name}" for name in names))
+    names = [f"data/flat/{name}.npz" for name in SPLITS]
+    return _locked(path, params, "data/flat/description.json", *names)
 
 
 def _train(path: Path, run: str, count: int, seed: int) -> dict[str, Any]:
     random = np.random.default_rng([seed, count])
-    model = ModelParams(hidden_units=HIDDEN_UNITS)
-    weights = initial_weights(model, (PIXELS,), CLASSES, random)
+    hidden = WIDTHS[1:-1]
+    weights = initial_weights(ModelParams(hidden_units=hidden), WIDTHS[:1], WIDTHS[-1], random)
     save_arrays(path / f"models/{run}/weights.npz", weights)
-    costs = (2.3 / np.sqrt(1 + np.arange(count)) + random.random(count) / 10).astype("f4")
-    rows = "".join(f"{row},{cost!s}\n" for row, cost in enumerate(costs))
-    atomic_write(path / f"costs/{run}.csv", f"iteration,cost\n{rows}".encode())
-    params = {
-        "model": {"hidden_units": list(HIDDEN_UNITS)},
-        "train": {"learning_rate": 0.001, "seed": seed},
-    }
-    return _locked(path, params, (f"models/{run}/weights.npz", f"costs/{run}.csv"))
+    costs = 2.3 / np.sqrt(1 + np.arange(count)) + random.random(count) / 10
+    save_costs(path / f"costs/{run}.csv", costs.astype(np.float32))
+    train = {"learning_rate": 0.001, "seed": seed}
+    params = {"model": {"hidden_units": list(hidden)}, "train": train}
+    return _locked(path, params, f"models/{run}/weights.npz", f"costs/{run}.csv")
 
 
 def _evaluate(
     path: Path, iterations: Mapping[str, int], accuracy: Mapping[str, tuple[float, float]]
 ) -> dict[str, Any]:
-    """Write the results; the last class has no recall, because it was never an example."""
+    """Write results in which the last class has no recall, and none has a precision."""
     results = {}
     per_class = "run,class,precision,recall,support\n"
     confusion = f"run,label,{','.join(map(str, range(CLASSES)))}\n"
@@ -119,30 +114,24 @@ def _evaluate(
             iterations=count, train=1.0, validation=validation, test=test, min_test_accuracy=0.5
         )
         for label in range(CLASSES):
-            recall = "" if label == CLASSES - 1 else 1 - label / 10
-            per_class += f"{run},{label},,{recall},50\n"
-            counts = ",".join("50" if column == label else "0" for column in range(CLASSES))
-            confusion += f"{run},{label},{counts}\n"
+            per_class += f"{run},{label},,{'' if label == CLASSES - 1 else 1 - label / 10},50\n"
+            confusion += (
+                f"{run},{label},{','.join(map(str, 50 * np.eye(CLASSES, dtype=int)[label]))}\n"
+            )
         rows = "".join(f"{n},{n % CLASSES},{n % CLASSES},0.9\n" for n in range(TEST_IMAGES))
         table = f"image,label,predicted,probability\n{rows}"
         atomic_write(path / f"plots/predictions/{run}.csv", table.encode())
     save_results(path / "metrics/accuracy.json", results)
     atomic_write(path / "metrics/per_class.csv", per_class.encode())
     atomic_write(path / "metrics/confusion.csv", confusion.encode())
-    names = ("accuracy.json", "per_class.csv", "confusion.csv")
-    return _locked(path, {}, (f"metrics/{name}" for name in names))
+    return _locked(path, {}, "metrics/accuracy.json", "metrics/per_class.csv")
 
 
-def _locked(path: Path, params: dict[str, Any], outs: Iterable[str]) -> dict[str, Any]:
+def _locked(path: Path, params: dict[str, Any], *outs: str) -> dict[str, Any]:
     """Return what dvc.lock says about a stage and the files it has written."""
-    contents = {name: (path / name).read_bytes() for name in outs}
-    entries = [
-        {
-            "path": name,
-            "hash": "md5",
-            "md5": hashlib.md5(content, usedforsecurity=False).hexdigest(),
-            "size": len(content),
-        }
-        for name, content in contents.items()
-    ]
+    digests = {
+        name: hashlib.md5((path / name).read_bytes(), usedforsecurity=False).hexdigest()
+        for name in outs
+    }
+    entries = [{"path": name, "hash": "md5", "md5": md5} for name, md5 in digests.items()]
     return {"cmd": "none", "params": {"params.yaml": params}, "outs": entries}

@@ -126,9 +126,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make waits of many seconds take a fraction of one."""
     monkeypatch.setattr(sources, "TIMEOUT_SECONDS", (0.3, 0.3))
-    monkeypatch.setattr(sources, "DEADLINE_SECONDS", 0.3)
-    monkeypatch.setattr(sources, "LONGEST_WAIT_SECONDS", 0)
-    monkeypatch.setattr(sources, "BACKOFF_SECONDS", 0)
 
 
 @pytest.fixture(scope="session")

@@ -39,22 +39,22 @@ class Surroundings:
     Attributes
     ----------
     variables
-        Of the shell; ``{project}`` and ``{home}`` stand for the paths of the two.
+        Of the shell; ``{home}`` stands for the user's home.
     git
         The user's settings of git.
+    files
+        What else is in the user's home, by path.
     umask
         Of the shell.
     wrapper
-        A command that starts the command.
-    files
-        What else is in the user's home.
+        A command that starts each command.
     """
 
     variables: Mapping[str, str] = field(default_factory=dict)
     git: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
     umask: int = 0o022
     wrapper: tuple[str, ...] = ()
-    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Project:
         }
         own = {"HOME": str(self.home), "TMPDIR": str(self.temporary), "NO_PROXY": "127.0.0.1"}
         users = {
-            name: value.format(project=self.path, home=self.home)
+            name: value.replace("{home}", str(self.home))
             for name, value in around.variables.items()
         }
         return subprocess.Popen(
@@ -160,10 +160,8 @@ def project_in(path: Path) -> Project:
     return project
 
 
-def make_project(
-    path: Path, source: str | None = None, files: dict[str, bytes] = RAW_FILES, **dataset: object
-) -> Project:
-    """Clone the repository as it is in the working directory, for a synthetic dataset.
+def make_project(path: Path, source: str | None = None) -> Project:
+    """Clone the repository as it is in the working directory, for the synthetic dataset.
 
     Parameters
     ----------
@@ -171,8 +169,6 @@ def make_project(
         An empty folder.
     source
         The URL of the dataset; if None, the files are put into a folder beside the project.
-    files, dataset
-        The dataset, as `tests.synthetic.entry` takes it.
     """
     project = project_in(path)
     listed = subprocess.run(
@@ -188,12 +184,11 @@ def make_project(
             shutil.copy2(ROOT / name, project.path / name)
     if source is None:
         (path / "source").mkdir()
-        for name, content in files.items():
+        for name, content in RAW_FILES.items():
             (path / "source" / name).write_bytes(content)
-        source = f"{(path / 'source').as_uri()}/{{file}}"
+        source = f"{path}/source/{{file}}"
     write_yaml(project.path / "params.yaml", synthetic_params())
-    document = {"synthetic": entry(source, files=files, **dataset)}  # type: ignore[arg-type]
-    write_yaml(project.path / "datasets.yaml", document)
+    write_yaml(project.path / "datasets.yaml", {"synthetic": entry(source)})
     project.do("git", "init", "--quiet")
     project.commit()
     project.set_up()

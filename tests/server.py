@@ -18,18 +18,8 @@ from tests.synthetic import RAW_FILES
 class Response:
     """What the server sends instead of a file.
 
-    Attributes
-    ----------
-    status, body, headers
-        As they are sent. Content-Length is that of the body unless it is in `headers`.
-    cut
-        Close the connection after this many bytes of the body.
-    stall
-        Send nothing more after this many bytes of the body, and keep the connection open.
-    trickle
-        Send one byte at a time, without end.
-    reset
-        Break off the connection as a crash does, before anything is sent.
+    After `cut` bytes of the body it closes the connection; after `stall` bytes it keeps it open
+    and is silent; with `reset` it breaks off before anything is sent, as a crash does.
     """
 
     status: int = 200
@@ -37,7 +27,6 @@ class Response:
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
     stall: int | None = None
-    trickle: bool = False
     reset: bool = False
 
 
@@ -49,8 +38,7 @@ class Server(ThreadingHTTPServer):
     files
         The content at each path; at first the synthetic dataset under ``/data/``.
     answers
-        The responses to requests for a path, one after the other; the last is repeated. None is
-        the file.
+        The responses for a path, one per request; the last is repeated. None is the file.
     requests
         The paths that were requested, in order.
     released
@@ -100,10 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in ({"Content-Length": str(len(response.body))} | response.headers).items():
             self.send_header(name, value)
         self.end_headers()
-        if response.trickle:
-            while not self.server.released.wait(0.01):
-                self.wfile.write(b"\0")
-        elif response.stall is not None:
+        if response.stall is not None:
             self.wfile.write(response.body[: response.stall])
             self.wfile.flush()
             self.server.released.wait()
@@ -111,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(response.body[: response.cut])
 
     def log_message(self, *_: object) -> None:
-        """Print nothing."""
+        pass
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import yaml
 from numpy.typing import NDArray
 
 from common.atomic import sha256
-from common.datasets import FILE_NAMES, DatasetSpec
+from common.datasets import DatasetSpec
 from common.yaml_file import read_yaml
 
 ROOT = Path(__file__).parents[1]
@@ -27,50 +27,31 @@ def idx(values: NDArray[np.uint8]) -> bytes:
     return header + b"".join(n.to_bytes(4, "big") for n in values.shape) + values.tobytes()
 
 
-def raw_files(
-    classes: int = CLASSES, shape: tuple[int, int] = SHAPE, last_label: int | None = None
-) -> dict[str, bytes]:
-    """Return the four files: noisy copies of one image per class, the same every time.
-
-    Parameters
-    ----------
-    classes, shape
-        Of the dataset.
-    last_label
-        The highest label that occurs; usually that of the last class.
-    """
+def raw_files(classes: int, shape: tuple[int, int]) -> dict[str, bytes]:
+    """Return the four files: noisy copies of one image per class, the same every time."""
     random = np.random.default_rng(0)
     prototypes = random.integers(0, 106, (classes, *shape))
-    labels_in_use = classes if last_label is None else last_label + 1
     files = {}
     for part, images in (("train", TRAIN_IMAGES), ("t10k", TEST_IMAGES)):
-        labels = random.integers(0, labels_in_use, images)
+        labels = random.integers(0, classes, images)
         noise = random.integers(0, 150, (images, *shape))
         files[f"{part}-images-idx3-ubyte"] = idx((prototypes[labels] + noise).astype(np.uint8))
         files[f"{part}-labels-idx1-ubyte"] = idx(labels.astype(np.uint8))
     return files
 
 
-RAW_FILES = raw_files()
+RAW_FILES = raw_files(CLASSES, SHAPE)
 
 
-def entry(
-    *sources: dict[str, Any] | str,
-    files: dict[str, bytes] = RAW_FILES,
-    classes: int = CLASSES,
-    shape: tuple[int, int] = SHAPE,
-) -> dict[str, Any]:
-    """Return the entry of datasets.yaml for a dataset; a string is the URL of a source."""
+def entry(*sources: dict[str, Any] | str) -> dict[str, Any]:
+    """Return the dataset as in datasets.yaml; a string is the URL or path of a source."""
     return {
         "title": "Synthetic images",
         "homepage": "https://example.org/",
         "licence": "CC0",
         "citation": "Nobody.",
-        "classes": [str(label) for label in range(classes)],
-        "image_shape": list(shape),
-        "files": {
-            name: {"bytes": len(files[name]), "sha256": sha256(files[name])} for name in FILE_NAMES
-        },
+        "classes": [str(label) for label in range(CLASSES)],
+        "files": {name: sha256(content) for name, content in RAW_FILES.items()},
         "sources": [{"url": source} if isinstance(source, str) else source for source in sources],
     }
 
