@@ -9,7 +9,9 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
+import pooch
 import pytest
 
 from common.atomic import sha256
@@ -25,6 +27,12 @@ pytestmark = [
     # pooch leaves the connection of a failed download to the garbage collector.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try again at once, not after a second."""
+    monkeypatch.setattr(pooch.core, "time", SimpleNamespace(sleep=lambda _: None))
 
 
 def _read(source: dict[str, object] | str) -> dict[str, bytes]:
@@ -133,7 +141,7 @@ def test_an_archive_on_the_package_index(server: Server, monkeypatch: pytest.Mon
         (Response(503), "the server answered 503 Service Unavailable"),
         (Response(reset=True), "onnection"),
         (Response(body=CONTENT, cut=100), "IncompleteRead"),
-        (Response(body=CONTENT, stall=100), "no answer in time"),
+        (Response(body=CONTENT, stall=100), "timed out"),
         (Response(body=b"\x1f\x8bno gzip"), "a damaged gzip file"),
         (Response(body=gzip.compress(CONTENT)[:-9]), "a damaged gzip file"),
         (Response(302, headers={"Location": "http://example.org/"}), "neither of HTTPS nor on"),
