@@ -11,11 +11,7 @@ from tests.fixtures import RAW_FILES, Response, Server, Workspace, entry
 
 NAME, *_ = RAW_FILES
 
-pytestmark = [
-    pytest.mark.usefixtures("short_timeouts"),
-    # pooch leaves the connection of a failed download to the garbage collector.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.usefixtures("short_timeouts")
 
 
 def _content(workspace: Workspace) -> dict[str, bytes]:

@@ -22,11 +22,7 @@ from tests.fixtures import RAW_FILES, Response, Server, dataset
 NAME, *_ = RAW_FILES
 CONTENT = RAW_FILES[NAME]
 
-pytestmark = [
-    pytest.mark.usefixtures("short_timeouts"),
-    # pooch leaves the connection of a failed download to the garbage collector.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.usefixtures("short_timeouts")
 
 
 @pytest.fixture(autouse=True)
