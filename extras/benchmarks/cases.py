@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.config import Config
-from extras.benchmarks.places import ROOT, checkout, clone, empty_folder, tenfold_clone
+from extras.benchmarks.places import ROOT, checkout, new_clone, prepared_clone, tenfold_clone
 
 SHORT, LONG = 1000, 10_000
 PYTHON = sys.executable
@@ -42,8 +42,7 @@ class Group:
 
 
 def _shell(name: str, script: str, compared_with: tuple[str, ...] = ()) -> Case:
-    uv, lock = str(Path(PYTHON).with_name("uv")), str(ROOT / "requirements.lock")
-    return Case(name, ("sh", "-ec", script, str(ROOT), PYTHON, uv, lock), compared_with)
+    return Case(name, ("sh", "-ec", script, str(ROOT), PYTHON), compared_with)
 
 
 def _dvc(name: str, *arguments: str, compared_with: tuple[str, ...] = ()) -> Case:
@@ -86,20 +85,19 @@ def groups(config: Config) -> tuple[Group, ...]:
     return (
         Group(
             "Environment",
-            empty_folder,
+            new_clone,
             (
-                _shell("set-up with pip", '"$1" -m venv pip; pip/bin/pip install -qr "$3"'),
                 _shell(
-                    "set-up with uv",
-                    '"$2" venv -p "$1" uv; "$2" pip install -p uv --require-hashes -r "$3"',
-                    ("set-up with pip",),
+                    "set-up with pip",
+                    '"$1" -m venv pip; pip/bin/pip install --require-hashes -r requirements.lock',
                 ),
-                _shell("new clone to gate", 'git clone "$0" clone; cd clone; make repro gate'),
+                _shell("set-up with uv", 'make PYTHON="$1" .venv/installed', ("set-up with pip",)),
+                _shell("new clone to gate", 'git clone "$0" new; cd new; make repro gate'),
             ),
         ),
         Group(
             "Pipeline",
-            clone,
+            prepared_clone,
             (
                 _dvc("cold repro", "repro", compared_with=tuple(autolog)),
                 _dvc("idle repro", "repro", compared_with=("cold repro",)),
@@ -110,7 +108,7 @@ def groups(config: Config) -> tuple[Group, ...]:
                 ),
             ),
         ),
-        Group("Stages", clone, tuple(_dvc(name, "repro", "-s", name) for name in stages)),
+        Group("Stages", prepared_clone, tuple(_dvc(name, "repro", "-s", name) for name in stages)),
         Group(
             "Stages with ten times the data",
             tenfold_clone,

@@ -12,7 +12,7 @@ import yaml
 
 from common.atomic import sha256
 from common.config import PARAMS
-from common.datasets import DATASETS, FILE_NAMES
+from common.datasets import DATASETS
 from common.yaml_file import read_yaml
 
 ROOT = Path(__file__).parents[2]
@@ -37,10 +37,17 @@ def empty_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def clone() -> Iterator[Path]:
-    """Work in a new clone of the last commit, with the raw data and an environment."""
+def new_clone() -> Iterator[Path]:
+    """Work in a new clone of the last commit."""
     with empty_folder() as folder:
         _run(folder, "git", "clone", "--quiet", str(ROOT), ".")
+        yield folder
+
+
+@contextmanager
+def prepared_clone() -> Iterator[Path]:
+    """Work in a new clone with the environment of this folder, and with the raw data."""
+    with new_clone() as folder:
         (folder / ".venv").symlink_to(ROOT / ".venv")
         dvc = str(ROOT / ".venv/bin/dvc")
         _run(folder, dvc, "config", "--local", "core.site_cache_dir", str(folder / ".dvc-state"))
@@ -50,25 +57,23 @@ def clone() -> Iterator[Path]:
 
 @contextmanager
 def tenfold_clone() -> Iterator[Path]:
-    """Work in a new clone whose splits have each example ten times."""
-    with clone() as folder:
+    """Work in a prepared clone whose splits have each example ten times."""
+    with prepared_clone() as folder:
         params, datasets = read_yaml(folder / PARAMS), read_yaml(folder / DATASETS)
         params["flatten"]["validation_images"] *= TIMES
-        for name in FILE_NAMES:
+        for name in datasets[params["dataset"]]["files"]:
             content = repeated((folder / RAW / name).read_bytes())
             (folder / RAW / name).write_bytes(content)
-            file = {"bytes": len(content), "sha256": sha256(content)}
-            datasets[params["dataset"]]["files"][name] = file
+            datasets[params["dataset"]]["files"][name] = sha256(content)
         (folder / PARAMS).write_text(yaml.safe_dump(params), encoding="utf-8")
         (folder / DATASETS).write_text(yaml.safe_dump(datasets), encoding="utf-8")
         yield folder
 
 
-def repeated(content: bytes) -> bytes:
+def repeated(idx: bytes) -> bytes:
     """Return an IDX file that holds the examples of another `TIMES` times."""
-    count, header = int.from_bytes(content[4:8], "big"), 4 + 4 * content[3]
-    sizes = (count * TIMES).to_bytes(4, "big") + content[8:header]
-    return content[:4] + sizes + content[header:] * TIMES
+    examples, header = int.from_bytes(idx[4:8], "big"), 4 + 4 * idx[3]
+    return idx[:4] + (examples * TIMES).to_bytes(4, "big") + idx[8:header] + idx[header:] * TIMES
 
 
 def _run(folder: Path, *command: str) -> None:

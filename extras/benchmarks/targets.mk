@@ -1,10 +1,10 @@
 .PHONY: bench bench-baselines profile
 
 bench: repro $(VENV)/installed-benchmarks ## Measure times and memory beside other ways; over an hour, BENCH=--quick
-	@$(BIN)/python -m extras.benchmarks $(BENCH)
+	@$(RUN) extras.benchmarks $(BENCH)
 
 profile: repro $(VENV)/installed-benchmarks ## Measure where the time of an iteration goes, kernel by kernel
-	@$(BIN)/python -m extras.benchmarks.profile
+	@$(RUN) extras.benchmarks.profile
 
 bench-baselines: .venv-bench/installed ## Install what the benchmarks compare with: PyTorch, JAX
 

@@ -51,8 +51,8 @@ class Task:
     def layers(self) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         """Return the first matrix and bias of each layer, from the input on."""
         random = np.random.default_rng(self.params.seed)
-        shape = self.features.shape[1:]
-        arrays = list(initial_weights(self.model, shape, self.classes, random).values())
+        weights = initial_weights(self.model, self.features, self.classes, random)
+        arrays = list(weights.values())
         return list(zip(arrays[::2], arrays[1::2], strict=True))
 
 
