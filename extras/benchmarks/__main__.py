@@ -82,6 +82,7 @@ def main() -> None:
         raise InputError(f"--only: no case has {' or '.join(arguments.only)} in its name")
     is_trial = arguments.quick or arguments.only
     rounds = 1 if arguments.quick else ROUNDS
+    TEMPORARY.mkdir(parents=True, exist_ok=True)
     MEASUREMENTS.unlink(missing_ok=True)
     failed: list[str] = []
     with progress("measuring", rounds * sum(len(group.cases) for group in chosen)) as advance:

@@ -81,9 +81,10 @@ def machine() -> dict[str, str]:
 
 def add(path: Path, case: str, measured: Mapping[str, float], machine: Mapping[str, str]) -> None:
     """Add what was measured of a case to a file: one benchmark per value, one run per round."""
+    benchmarks = []
     for name, value in measured.items():
-        kind = name.rpartition("_")[2]
-        unit = {"bytes": "byte", "correct": "integer"}.get(kind, "second")
+        unit = {"bytes": "byte", "correct": "integer"}.get(name.rpartition("_")[2], "second")
         metadata = {"name": f"{case}: {name}", "unit": unit, **machine}
         run = pyperf.Run([float(value)], metadata=metadata, collect_metadata=False)
-        pyperf.add_runs(str(path), pyperf.Benchmark([run]))
+        benchmarks.append(pyperf.Benchmark([run]))
+    pyperf.add_runs(str(path), pyperf.BenchmarkSuite(benchmarks))

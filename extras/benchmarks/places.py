@@ -31,7 +31,6 @@ def checkout() -> Iterator[Path]:
 @contextmanager
 def empty_folder() -> Iterator[Path]:
     """Work in an empty folder."""
-    TEMPORARY.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=TEMPORARY) as name:
         yield Path(os.path.realpath(name))
 

@@ -23,9 +23,9 @@ def train(task: Task) -> Training:
     for iterations in task.sections:
         epochs, rest = divmod(iterations, -(-examples // adam.batch_size))
         for _ in range(epochs):
-            classifier.partial_fit(task.features, task.labels, classes)
+            classifier.partial_fit(task.features, task.labels, classes=classes)
         if rest:
             rows = random.permutation(examples)[: rest * adam.batch_size]
-            classifier.partial_fit(task.features[rows], task.labels[rows], classes)
+            classifier.partial_fit(task.features[rows], task.labels[rows], classes=classes)
         yield None
     yield classifier.predict(task.test_features)
