@@ -84,7 +84,7 @@ def _flatten(path: Path, data: str) -> dict[str, Any]:
         examples=EXAMPLES,
     )
     save_description(path / "data/flat/description.json", description)
-    params = {"dataset": "synthetic", "flatten": {"validation_images": VALIDATION_IMAGES}}
+    params = {"dataset": "synthetic", "flatten": {"validation_examples": VALIDATION_IMAGES}}
     names = [f"data/flat/{name}.npz" for name in SPLITS]
     return _locked(path, params, "data/flat/description.json", *names)
 
