@@ -1,62 +1,65 @@
-"""The network's answer in NumPy."""
+"""The model in NumPy."""
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from common.model import IMAGES_PER_CHUNK, Weights, logits, probabilities
+from common.model import ModelParams, Weights, architecture, initial_weights, logits
 
 
-def _weights(*sizes: int) -> Weights:
+def weights(*hidden_units: int) -> Weights:
+    """Return the first weights of a network for 4 pixels and 3 classes, with other biases."""
     random = np.random.default_rng(0)
-    weights = {}
-    for layer, (inputs, units) in enumerate(pairwise(sizes), 1):
-        weights[f"W{layer}"] = random.normal(size=(inputs, units)).astype(np.float32)
-        weights[f"b{layer}"] = random.normal(size=units).astype(np.float32)
-    return weights
+    values = initial_weights(ModelParams(hidden_units=hidden_units), (4,), 3, random)
+    return {
+        name: array if array.any() else random.normal(size=array.shape).astype(np.float32)
+        for name, array in values.items()
+    }
+
+
+def images(count: int) -> NDArray[np.uint8]:
+    """Return some images of 4 pixels."""
+    return np.random.default_rng(1).integers(0, 256, (count, 4)).astype(np.uint8)
 
 
 def test_logits_by_hand() -> None:
     """Pixels are divided by 255, the hidden layer is cut off at zero, the last is not."""
-    weights = {
+    model = {
         "W1": np.array([[1, -1], [2, -2]], np.float32),
         "b1": np.array([0.5, 0.5], np.float32),
         "W2": np.array([[1, -1], [10, 10]], np.float32),
         "b2": np.array([0, -4], np.float32),
     }
     # Hidden: 1 + 0.5 and max(0, -1 + 0.5); then 2.5 and 0.
-    images = np.array([[255, 0], [0, 255]], np.uint8)
-    np.testing.assert_allclose([[1.5, -5.5], [2.5, -6.5]], logits(weights, images))
+    actual = logits(model, np.array([[255, 0], [0, 255]], np.uint8))
+    np.testing.assert_allclose(actual, [[1.5, -5.5], [2.5, -6.5]])
 
 
-@pytest.mark.parametrize("images", [0, 1, IMAGES_PER_CHUNK - 1, IMAGES_PER_CHUNK, 4097, 8193])
-def test_an_answer_does_not_depend_on_the_others(images: int) -> None:
-    """However many images there are, each is answered as if it were alone."""
-    weights = _weights(6, 5, 3)
-    given = np.random.default_rng(1).integers(0, 256, (images, 6)).astype(np.uint8)
-    scores = logits(weights, given)
-    assert ((images, 3), np.float64) == (scores.shape, scores.dtype)
-    for image in {0, images // 2, images - 1} if images else set():
-        alone = logits(weights, given[image : image + 1])[0]
-        np.testing.assert_allclose(alone, scores[image], rtol=1e-12)
+@pytest.mark.parametrize("hidden_units", [(), (8,), (8, 7, 6)])
+def test_any_number_of_layers(hidden_units: tuple[int, ...]) -> None:
+    """The logits agree with the layers written out one by one."""
+    model = weights(*hidden_units)
+    values = images(5).astype(np.float64) / 255
+    for layer in range(1, len(hidden_units) + 2):
+        values = values @ model[f"W{layer}"] + model[f"b{layer}"]
+        values = values if layer == len(hidden_units) + 1 else values.clip(min=0)
+    np.testing.assert_allclose(logits(model, images(5)), values, rtol=1e-12)
 
 
-@pytest.mark.parametrize("sizes", [(4, 3), (4, 8, 3), (4, 8, 7, 6, 3)])
-def test_any_number_of_layers(sizes: tuple[int, ...]) -> None:
-    """The result agrees with the layers written out one by one."""
-    weights = _weights(*sizes)
-    images = np.random.default_rng(1).integers(0, 256, (5, 4)).astype(np.uint8)
-    values = images.astype(np.float64) / 255
-    for layer in range(1, len(sizes)):
-        values = values @ weights[f"W{layer}"] + weights[f"b{layer}"]
-        values = values if layer == len(sizes) - 1 else values.clip(min=0)
-    np.testing.assert_allclose(values, logits(weights, images), rtol=1e-12)
+def test_first_weights_are_xaviers() -> None:
+    """They fill their interval evenly, with the variance that it has; biases are zero."""
+    params = ModelParams(hidden_units=(128,))
+    model = initial_weights(params, (28, 28), 10, np.random.default_rng(5))
+    assert list(model) == ["W1", "b1", "W2", "b2"]
+    assert {array.dtype for array in model.values()} == {np.dtype(np.float32)}
+    limit = np.sqrt(6 / (784 + 128))
+    assert 0.999 * limit < np.abs(model["W1"]).max() <= limit
+    assert model["W1"].var() == pytest.approx(2 / (784 + 128), rel=0.01)
+    assert not model["b1"].any()
 
 
-def test_probabilities() -> None:
-    """Softmax: they sum to 1, a shift changes nothing, and large scores do not overflow."""
-    scores = np.array([[0, np.log(3)], [1000, 1000 + np.log(3)], [-1e5, 1e5]])
-    np.testing.assert_allclose([[0.25, 0.75], [0.25, 0.75], [0, 1]], probabilities(scores))
+def test_architecture() -> None:
+    """One phrase with the width of each layer."""
+    assert architecture(weights(8, 7)) == "4-8-7-3, fully connected, ReLU between the layers"
