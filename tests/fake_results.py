@@ -92,7 +92,8 @@ def _flatten(path: Path, data: str) -> dict[str, Any]:
 def _train(path: Path, run: str, count: int, seed: int) -> dict[str, Any]:
     random = np.random.default_rng([seed, count])
     hidden = WIDTHS[1:-1]
-    weights = initial_weights(ModelParams(hidden_units=hidden), WIDTHS[:1], WIDTHS[-1], random)
+    images = np.zeros((1, PIXELS), np.uint8)
+    weights = initial_weights(ModelParams(hidden_units=hidden), images, CLASSES, random)
     save_arrays(path / f"models/{run}/weights.npz", weights)
     costs = 2.3 / np.sqrt(1 + np.arange(count)) + random.random(count) / 10
     save_costs(path / f"costs/{run}.csv", costs.astype(np.float32))

@@ -125,9 +125,14 @@ class Project:
     def set_up(self) -> None:
         """Do what `make` does first, but take the packages of the Python that runs the tests."""
         environment = self.path / ".venv"
-        if not environment.is_symlink():
-            environment.symlink_to(sys.prefix)
-        settings = f"[core]\n    site_cache_dir = {self.path}/.dvc-state\n"
+        if not environment.exists():
+            environment.mkdir()
+            for name in ("bin", "lib", "pyvenv.cfg"):
+                (environment / name).symlink_to(Path(sys.prefix, name))
+        (environment / "installed").touch()
+        state = self.path / ".dvc-state"
+        state.mkdir(mode=0o700, exist_ok=True)
+        settings = f"[core]\n    site_cache_dir = {state}\n"
         (self.path / ".dvc/config.local").write_text(settings, "utf-8")
 
     def edit(self, name: str, old: str, new: str) -> None:

@@ -9,7 +9,7 @@ from common.inference import EXAMPLES_PER_CHUNK, accuracy, probabilities
 from common.model import ModelParams, initial_weights
 
 RANDOM = np.random.default_rng(1)
-WEIGHTS = initial_weights(ModelParams(hidden_units=(5,)), (6,), 3, RANDOM)
+WEIGHTS = initial_weights(ModelParams(hidden_units=(5,)), np.zeros((1, 6)), 3, RANDOM)
 # A network of one layer that predicts the brighter of two pixels.
 BRIGHTER = {"W1": np.eye(2, dtype=np.float32), "b1": np.zeros(2, np.float32)}
 

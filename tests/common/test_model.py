@@ -12,7 +12,7 @@ from common.model import ModelParams, Weights, architecture, initial_weights, lo
 def weights(*hidden_units: int) -> Weights:
     """Return the first weights of a network for 4 pixels and 3 classes, with other biases."""
     random = np.random.default_rng(0)
-    values = initial_weights(ModelParams(hidden_units=hidden_units), (4,), 3, random)
+    values = initial_weights(ModelParams(hidden_units=hidden_units), images(1), 3, random)
     return {
         name: array if array.any() else random.normal(size=array.shape).astype(np.float32)
         for name, array in values.items()
@@ -51,7 +51,7 @@ def test_any_number_of_layers(hidden_units: tuple[int, ...]) -> None:
 def test_first_weights_are_xaviers() -> None:
     """They fill their interval evenly, with the variance that it has; biases are zero."""
     params = ModelParams(hidden_units=(128,))
-    model = initial_weights(params, (28, 28), 10, np.random.default_rng(5))
+    model = initial_weights(params, np.zeros((1, 784)), 10, np.random.default_rng(5))
     assert list(model) == ["W1", "b1", "W2", "b2"]
     assert {array.dtype for array in model.values()} == {np.dtype(np.float32)}
     limit = np.sqrt(6 / (784 + 128))

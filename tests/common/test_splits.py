@@ -50,16 +50,16 @@ def test_a_split_of_any_shape_comes_back(
         {},
         {"labels": LABELS},
         {"images": np.ones((4, 3))},
-        {"images": np.ones((4, 3)), "labels": LABELS.astype(int)},
+        {"images": np.ones((4, 3)), "labels": LABELS.astype(float)},
         {"images": np.ones((4, 3)), "labels": LABELS[:, None]},
         {"images": np.ones((3, 3)), "labels": LABELS},
         {"images": np.ones((4, 3)), "more": np.ones(4), "labels": LABELS},
     ],
 )
 def test_other_arrays_are_not_a_split(wrong: dict[str, NDArray[Any]], tmp_path: Path) -> None:
-    """There must be one uint8 label per example, and one array of features."""
+    """There must be one integer label per example, and one array of features."""
     save_arrays(tmp_path / "a.npz", wrong)
-    with pytest.raises(InputError, match=r"a\.npz: should hold uint8 labels .*, holds"):
+    with pytest.raises(InputError, match=r"a\.npz: should hold integer labels .*, holds"):
         load_split(tmp_path / "a.npz")
 
 

@@ -45,8 +45,7 @@ def _in_cache(project: Project, name: str) -> Path:
 
 
 def _repair(project: Project) -> None:
-    """Run `make repair` with the environment as it is."""
-    command = ["make", "--old-file=.venv/installed", "repair"]
+    command = ["make", "repair"]
     completed = subprocess.run(command, cwd=project.path, capture_output=True, check=False)
     assert completed.returncode == 0, completed.stdout + completed.stderr
 

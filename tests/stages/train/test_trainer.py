@@ -113,7 +113,7 @@ def test_adam_agrees_with_numpy(examples: Split, hidden_units: tuple[int, ...]) 
 
 def test_the_gradient_agrees_with_finite_differences(examples: Split) -> None:
     """It is the slope of the cost that NumPy computes in float64."""
-    start = initial_weights(MODEL, (PIXELS,), CLASSES, np.random.default_rng(1))
+    start = initial_weights(MODEL, examples.features, CLASSES, np.random.default_rng(1))
     images, labels = examples.features[:16], examples.labels[:16]
     variables = {name: tf.Variable(array) for name, array in start.items()}
     with tf.GradientTape() as tape:
