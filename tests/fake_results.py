@@ -27,11 +27,17 @@ from tests.synthetic import (
     write_yaml,
 )
 
-EXAMPLES = {
-    "train": TRAIN_IMAGES - VALIDATION_IMAGES,
-    "validation": VALIDATION_IMAGES,
-    "test": TEST_IMAGES,
-}
+DESCRIPTION = Description(
+    classes=tuple(str(label) for label in range(CLASSES)),
+    example_shape=SHAPE,
+    feature_shape=(PIXELS,),
+    feature_dtype="uint8",
+    examples={
+        "train": TRAIN_IMAGES - VALIDATION_IMAGES,
+        "validation": VALIDATION_IMAGES,
+        "test": TEST_IMAGES,
+    },
+)
 WIDTHS = (PIXELS, 8, CLASSES)
 
 
@@ -44,22 +50,10 @@ def write_fake_results(
     data: str = "",
     figures: bool = True,
 ) -> None:
-    """Write what `dvc repro` leaves, with a dvc.lock that lists the files.
+    """Write what `dvc repro` leaves in a repository, with a dvc.lock that lists the files.
 
-    Parameters
-    ----------
-    path
-        The repository.
-    iterations
-        The runs.
-    seed
-        Determines every weight and cost.
-    accuracy
-        The validation and the test accuracy of a run, if they matter.
-    data
-        Determines the splits.
-    figures
-        Whether there are any.
+    `iterations` are the runs, `seed` determines their weights and costs, `data` the splits;
+    `accuracy` is the validation and the test accuracy of a run, if they matter.
     """
     stages = {"flatten": _flatten(path, data)}
     for run, count in iterations.items():
@@ -72,18 +66,11 @@ def write_fake_results(
 
 def _flatten(path: Path, data: str) -> dict[str, Any]:
     random = np.random.default_rng(list(data.encode()))
-    for name, count in EXAMPLES.items():
+    for name, count in DESCRIPTION.examples.items():
         images = random.integers(256, size=(count, PIXELS)).astype(np.uint8)
         labels = (np.arange(count) % CLASSES).astype(np.uint8)
         save_split(path / f"data/flat/{name}.npz", Split(images, labels), "images")
-    description = Description(
-        classes=tuple(str(label) for label in range(CLASSES)),
-        example_shape=SHAPE,
-        feature_shape=(PIXELS,),
-        feature_dtype="uint8",
-        examples=EXAMPLES,
-    )
-    save_description(path / "data/flat/description.json", description)
+    save_description(path / "data/flat/description.json", DESCRIPTION)
     params = {"dataset": "synthetic", "flatten": {"validation_images": VALIDATION_IMAGES}}
     names = [f"data/flat/{name}.npz" for name in SPLITS]
     return _locked(path, params, "data/flat/description.json", *names)

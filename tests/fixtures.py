@@ -1,4 +1,6 @@
-"""The fixtures that all tests share, also those of extras."""
+"""The fixtures that all tests share, also those of extras; all they need is imported from here."""
+
+# ruff: noqa: F401
 
 from __future__ import annotations
 
@@ -36,33 +38,6 @@ from tests.synthetic import (
     synthetic_params,
     write_yaml,
 )
-
-__all__ = [
-    "CLASSES",
-    "ITERATIONS",
-    "PIXELS",
-    "RAW_FILES",
-    "ROOT",
-    "SHAPE",
-    "TEST_IMAGES",
-    "TRAIN_IMAGES",
-    "VALIDATION_IMAGES",
-    "WIDTHS",
-    "CompletedRun",
-    "Project",
-    "Response",
-    "Server",
-    "Surroundings",
-    "Workspace",
-    "dataset",
-    "entry",
-    "idx",
-    "make_project",
-    "project_in",
-    "synthetic_params",
-    "write_fake_results",
-    "write_yaml",
-]
 
 # A shell has its background jobs ignore Ctrl+C, and what they start as well; tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)

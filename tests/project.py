@@ -36,18 +36,8 @@ class CompletedRun:
 class Surroundings:
     """What a user's machine brings along.
 
-    Attributes
-    ----------
-    variables
-        Of the shell; ``{home}`` stands for the user's home.
-    git
-        The user's settings of git.
-    files
-        What else is in the user's home, by path.
-    umask
-        Of the shell.
-    wrapper
-        A command that starts each command.
+    The shell's `variables` (``{home}`` is the user's home) and `umask`, the user's settings of
+    `git` and `files` in the home, and a `wrapper`: a command that starts each command.
     """
 
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -59,17 +49,7 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Project:
-    """A clone of the repository, and what programs that run in it find around it.
-
-    Attributes
-    ----------
-    path
-        The clone.
-    home, temporary
-        The user's home and what stands for /tmp; empty at first.
-    surroundings
-        The user's machine.
-    """
+    """A clone of the repository, with a user's home and a /tmp of its own, empty at first."""
 
     path: Path
     home: Path
@@ -149,7 +129,7 @@ class Project:
 
     def clone(self, path: Path) -> Project:
         """Clone the last commit into an empty folder, with what DVC keeps of it."""
-        clone = dataclasses.replace(project_in(path), surroundings=self.surroundings)
+        clone = dataclasses.replace(self, path=path)
         self.do("git", "clone", "--quiet", str(self.path), str(clone.path))
         clone.set_up()
         clone.do("dvc", "config", "--local", "cache.dir", str(self.path / ".dvc/cache"))
@@ -168,12 +148,7 @@ def project_in(path: Path) -> Project:
 def make_project(path: Path, source: str | None = None) -> Project:
     """Clone the repository as it is in the working directory, for the synthetic dataset.
 
-    Parameters
-    ----------
-    path
-        An empty folder.
-    source
-        The URL of the dataset; if None, the files are put into a folder beside the project.
+    `source` is the URL of the dataset; without one, it is put into a folder beside the project.
     """
     project = project_in(path)
     listed = subprocess.run(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -17,24 +16,17 @@ def test_results_come_back_to_the_last_digit(tmp_path: Path) -> None:
     """In their order, and without rounding."""
     results = {"short": RESULT, "long": RESULT}
     save_results(tmp_path / "accuracy.json", results)
-    loaded = load_results(tmp_path / "accuracy.json")
-    assert loaded == results
-    assert list(loaded) == ["short", "long"]
+    assert list(load_results(tmp_path / "accuracy.json").items()) == list(results.items())
 
 
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
         (None, "not found; `dvc repro` makes it"),
-        ("", "Invalid JSON: .*; `dvc repro` makes it again"),
-        ("<<<<<<< HEAD\n", "Invalid JSON"),
+        ("<<<<<<< HEAD\n", "Invalid JSON: .*; `dvc repro` makes it again"),
         ("[]", "Input should be"),
-        ('{"a": {}}', "a: iterations: Field required"),
         ('{"a": {"iterations": 1, "train": NaN}}', "a: train: Input should be a finite number"),
-        (
-            json.dumps({"a": RESULT.model_dump() | {"seconds": 1.0}}),
-            "a: seconds: Extra inputs are not permitted",
-        ),
+        ('{"a": {"seconds": 1.0}}', "a: iterations: Field required"),
     ],
 )
 def test_a_wrong_file_is_named(content: str | None, problem: str, tmp_path: Path) -> None:

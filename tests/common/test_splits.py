@@ -11,43 +11,27 @@ from numpy.typing import NDArray
 
 from common.arrays import save_arrays
 from common.command_line import InputError
-from common.splits import (
-    Description,
-    Split,
-    load_description,
-    load_split,
-    save_description,
-    save_split,
-)
+from common.splits import Split, load_description, load_split, save_description, save_split
+from tests.fake_results import DESCRIPTION
 
 LABELS = np.array([0, 1, 2, 1], np.uint8)
-DESCRIPTION = Description(
-    classes=("a", "b"),
-    example_shape=(2, 3),
-    feature_shape=(6,),
-    feature_dtype="uint8",
-    examples={"train": 3, "test": 1},
-)
 
 
 @pytest.mark.parametrize("shape", [(4, 3), (4, 2, 2, 3), (4,)])
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_a_split_of_any_shape_comes_back(
-    tmp_path: Path, shape: tuple[int, ...], dtype: Any
-) -> None:
-    """Only the first axis must be that of the labels."""
-    features = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
-    save_split(tmp_path / "train.npz", Split(features, LABELS), "images")
+def test_a_split_of_any_shape_comes_back(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    """Only the first axis must be that of the labels; so does the description."""
+    features = np.ones(shape, np.float32)
+    save_split(tmp_path / "train.npz", Split(features, LABELS), "values")
     loaded = load_split(tmp_path / "train.npz")
-    assert len(loaded) == 4
     np.testing.assert_array_equal(loaded.features, features, strict=True)
     np.testing.assert_array_equal(loaded.labels, LABELS, strict=True)
+    save_description(tmp_path / "a.json", DESCRIPTION)
+    assert load_description(tmp_path / "a.json") == DESCRIPTION
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        {},
         {"labels": LABELS},
         {"images": np.ones((4, 3))},
         {"images": np.ones((4, 3)), "labels": LABELS.astype(float)},
@@ -63,13 +47,7 @@ def test_other_arrays_are_not_a_split(wrong: dict[str, NDArray[Any]], tmp_path: 
         load_split(tmp_path / "a.npz")
 
 
-def test_a_description_comes_back(tmp_path: Path) -> None:
-    """All of it."""
-    save_description(tmp_path / "a.json", DESCRIPTION)
-    assert load_description(tmp_path / "a.json") == DESCRIPTION
-
-
-@pytest.mark.parametrize("content", [None, b"", b"{}", b'{"classes": ["a"]}'])
+@pytest.mark.parametrize("content", [None, b"", b'{"classes": ["a"]}'])
 def test_a_wrong_description_is_named(tmp_path: Path, content: bytes | None) -> None:
     """The error says what makes it again."""
     if content is not None:

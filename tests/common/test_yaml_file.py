@@ -39,17 +39,9 @@ def test_a_scalar_is_what_dvc_takes_it_for(scalar: str) -> None:
     assert ours == dvcs
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        "a: &x {b: 1}\nc: {<<: *x, d: 2}\n",
-        "a: [1, two, 3.0]\nb: {c: null}\n",
-        "a: |\n  two\n  lines\nb: >-\n  one\n  line\n",
-        "1: one\n1.5: more\n",
-    ],
-)
-def test_a_document_is_what_dvc_takes_it_for(content: str) -> None:
+def test_a_document_is_what_dvc_takes_it_for() -> None:
     """Merges, lists, blocks and names that are numbers, too."""
+    content = "a: &x {b: [1, 2.0]}\nc: {<<: *x, d: null}\ne: >-\n  one\n  line\n1: one\n1.5: more\n"
     assert parse_yaml(content.encode(), Path("a")) == parse_as_dvc(content, "a")
 
 
@@ -65,8 +57,6 @@ def test_a_document_is_what_dvc_takes_it_for(content: str) -> None:
         (b"a: 1\n---\nb: 2\n", "not readable as YAML: but found another document, line 2"),
         (b"a: !!int ''\n", "not readable as YAML: "),
         (b"a: !!python/name:os.system\n", "not readable as YAML: could not determine"),
-        (b"? [a]\n: 1\n", "not readable as YAML: "),
-        (b"a: " + b"[" * 600, "not readable as YAML: "),
         (b"\xff\xfe\x00", "not UTF-8 text"),
         (b"\0", "not readable as YAML: "),
     ],
