@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import stat
 import subprocess
-from collections.abc import Callable
 from hashlib import md5
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from common.yaml_file import read_yaml
 from tests.fixtures import Project
 
 pytestmark = pytest.mark.fault
@@ -50,14 +48,14 @@ def _repair(project: Project) -> None:
     assert completed.returncode == 0, completed.stdout + completed.stderr
 
 
-@pytest.mark.parametrize("name", [*CACHED, "metrics/accuracy.json"])
-def test_the_gate_reads_every_byte(project_copy: Project, name: str) -> None:
-    """It names the file, although DVC takes it for one that it knows."""
-    project_copy.do("python", "-m", "commands.gate")
-    _flip(project_copy.path / name)
+def test_the_gate_reads_every_byte(project_copy: Project) -> None:
+    """It names each file with a wrong bit, although DVC takes them for those that it knows."""
+    for name in (*CACHED, "metrics/accuracy.json"):
+        _flip(project_copy.path / name)
     error = project_copy.run("python", "-m", "commands.gate").error()
-    assert name in error or str(Path(name).parent) in error
-    assert "`make repair`" in error or "`dvc repro`" in error
+    for name in (*CACHED, "metrics/accuracy.json"):
+        assert name in error or f"modified {Path(name).parent}" in error, name
+    assert "`make repair`" in error
 
 
 @pytest.mark.slow
@@ -72,13 +70,15 @@ def test_flipped_bits_are_repaired(project_copy: Project) -> None:
     assert {name: (project_copy.path / name).read_bytes() for name in names} == before
 
 
+def _without_sizes(lock: bytes) -> bytes:
+    return re.sub(rb"(size|nfiles): \d+", b"", lock)
+
+
 @pytest.mark.slow
-def test_a_flipped_bit_in_dvc_lock_is_noticed(
-    project_copy: Project, record_property: Callable[[str, object], None]
-) -> None:
+def test_a_flipped_bit_in_dvc_lock_is_noticed(project_copy: Project) -> None:
     """The gate names what it is wrong for, unless it is the size of a file, which nobody reads."""
     lock = project_copy.path / "dvc.lock"
-    content, document = lock.read_bytes(), _without_sizes(read_yaml(lock))
+    content = lock.read_bytes()
     chance = random.Random(0)  # noqa: S311 - places, not secrets
     # What comes after is of the report and of MLflow, which the gate does not judge.
     for position in chance.sample(range(content.index(b"\n  report:")), FLIPS):
@@ -87,38 +87,20 @@ def test_a_flipped_bit_in_dvc_lock_is_noticed(
         if completed.status:
             assert "dvc.lock" in completed.error() or "`dvc repro`" in completed.error()
         else:
-            assert _without_sizes(read_yaml(lock)) == document, position
+            assert _without_sizes(lock.read_bytes()) == _without_sizes(content), position
         lock.write_bytes(content)
-    record_property("faults", FLIPS)
-
-
-def _without_sizes(document: Any) -> Any:
-    if isinstance(document, dict):
-        return {
-            name: _without_sizes(value)
-            for name, value in document.items()
-            if name not in ("size", "nfiles")
-        }
-    return [*map(_without_sizes, document)] if isinstance(document, list) else document
 
 
 @pytest.mark.slow
-def test_a_dvc_lock_that_is_cut_off_is_named(project_copy: Project) -> None:
-    """DVC and the gate name it; with the committed one all is as before."""
+def test_files_of_dvc_that_are_cut_off_are_named(project_copy: Project) -> None:
+    """`git checkout` and `make repair` bring them back."""
     lock = project_copy.path / "dvc.lock"
     content = lock.read_bytes()
     lock.write_bytes(content[:20])
     assert "dvc.lock" in project_copy.run("dvc", "repro").err
     assert "`git checkout dvc.lock`" in project_copy.run("python", "-m", "commands.gate").error()
     project_copy.do("git", "checkout", "dvc.lock")
-    project_copy.do("dvc", "repro")
-    assert lock.read_bytes() == content
-
-
-@pytest.mark.slow
-def test_an_empty_list_of_locks_is_repaired(project_copy: Project) -> None:
-    """DVC names the file, and `make repair` deletes it."""
     (project_copy.path / ".dvc/tmp/rwlock").write_bytes(b"")
     assert "rwlock" in project_copy.run("dvc", "repro").err
     _repair(project_copy)
-    assert "up to date" in project_copy.do("dvc", "status", "evaluate")
+    assert lock.read_bytes() == content

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,18 +19,17 @@ OLD = b"an earlier result"
 WITHOUT_PRIVILEGE = ("setpriv", "--bounding-set=-dac_override") if os.geteuid() == 0 else ()
 
 
-@contextmanager
-def _mounted(path: Path, size: str) -> Iterator[Path]:
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
     """Mount a small disk in memory."""
-    path.mkdir(exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(path)]
+    path = tmp_path / "disk"
+    path.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(path)]
     mounted = subprocess.run(command, capture_output=True, text=True, check=False)
     if mounted.returncode:
         pytest.skip(f"needs to mount a file system: {mounted.stderr.strip()}")
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", "--lazy", path], check=True)
+    yield path
+    subprocess.run(["umount", "--lazy", path], check=True)
 
 
 def _fill(disk: Path) -> Path:
@@ -51,46 +50,43 @@ def _fill(disk: Path) -> Path:
     ],
 )
 def test_a_stage_that_cannot_write_names_the_file(
-    workspace: Workspace, fault: str, reason: str
+    workspace: Workspace, disk: Path, fault: str, reason: str
 ) -> None:
     """And the system's reason; nothing has changed."""
     workspace.put("raw", RAW_FILES)
-    with _mounted(workspace.path / "flat", "16k") as disk:
-        (disk / "train.npz").write_bytes(OLD)
-        if fault == "full":
-            _fill(disk)
-        elif fault == "read-only":
-            subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-        else:
-            disk.chmod(0o555)
-        before = sorted(disk.iterdir())
-        process = subprocess.run(
-            [*WITHOUT_PRIVILEGE, sys.executable, "-m", "stages.flatten", "raw", "flat"],
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        completed = CompletedRun(process.returncode, process.stdout, process.stderr)
-        assert completed.status == 1
-        assert "flat/" in completed.error()
-        assert completed.error().endswith(reason)
-        assert (disk / "train.npz").read_bytes() == OLD
-        assert sorted(disk.iterdir()) == before
+    (disk / "train.npz").write_bytes(OLD)
+    if fault == "full":
+        _fill(disk)
+    elif fault == "read-only":
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    else:
+        disk.chmod(0o555)
+    before = sorted(disk.iterdir())
+    process = subprocess.run(
+        [*WITHOUT_PRIVILEGE, sys.executable, "-m", "stages.flatten", "raw", "disk"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    completed = CompletedRun(process.returncode, process.stdout, process.stderr)
+    assert completed.status == 1
+    assert "train.npz" in completed.error()
+    assert completed.error().endswith(reason)
+    assert ((disk / "train.npz").read_bytes(), sorted(disk.iterdir())) == (OLD, before)
 
 
 @pytest.mark.slow
-def test_a_repro_on_a_disk_that_fills_up(tmp_path: Path) -> None:
+def test_a_repro_on_a_disk_that_fills_up(disk: Path) -> None:
     """It fails with the reason; with more space, the next one goes on from there."""
-    with _mounted(tmp_path / "disk", "64m") as disk:
-        project = make_project(disk)
-        project.do("dvc", "repro", "flatten")
-        filler = _fill(disk)
-        completed = project.run("dvc", "repro", "evaluate")
-        assert completed.status != 0
-        # Of a stage, or of the databases of DVC.
-        reasons = ("No space left on device", "disk I/O error", "disk is full")
-        assert any(reason in completed.err for reason in reasons), completed.err
-        assert "Traceback" not in completed.err
-        filler.unlink()
-        assert "Stage 'flatten' didn't change, skipping" in project.do("dvc", "repro", "evaluate")
+    project = make_project(disk)
+    project.do("dvc", "repro", "flatten")
+    filler = _fill(disk)
+    completed = project.run("dvc", "repro", "evaluate")
+    assert completed.status != 0
+    # Of a stage, or of the databases of DVC.
+    reasons = ("No space left on device", "disk I/O error", "disk is full")
+    assert any(reason in completed.err for reason in reasons), completed.err
+    assert "Traceback" not in completed.err
+    filler.unlink()
+    assert "Stage 'flatten' didn't change, skipping" in project.do("dvc", "repro", "evaluate")

