@@ -43,6 +43,9 @@ from tests.synthetic import (
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+Once = Callable[[str, Callable[[Path], None]], Path]
+
+
 class Workspace:
     """A working directory with settings, for commands that run inside the test's process."""
 
@@ -104,7 +107,7 @@ def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
     """Return a function that makes the content of a folder, once for all workers of pytest."""
     base = tmp_path_factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
@@ -113,7 +116,6 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[P
         path, complete = base / name, base / f"{name}.complete"
         with FileLock(base / f"{name}.lock"):
             if not complete.exists():
-                shutil.rmtree(path, ignore_errors=True)
                 path.mkdir()
                 make(path)
                 complete.touch()
@@ -129,7 +131,7 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture(scope="session")
-def completed_project(once: Callable[[str, Callable[[Path], None]], Path]) -> Project:
+def completed_project(once: Once) -> Project:
     """Return a project in which everything has run once, and is committed.
 
     All workers of pytest share it, so a test only reads its files, and runs commands in a
@@ -158,14 +160,11 @@ def project_copy(completed_project: Project, tmp_path: Path) -> Project:
 
 @pytest.fixture
 def completed_workspace(
-    workspace: Workspace,
-    once: Callable[[str, Callable[[Path], None]], Path],
-    monkeypatch: pytest.MonkeyPatch,
+    workspace: Workspace, once: Once, monkeypatch: pytest.MonkeyPatch
 ) -> Workspace:
     """Return a working directory with fake results of both runs, and a new MLflow store."""
     for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME"):
-        # Set and then deleted, so that what MLflow sets is undone as well.
-        monkeypatch.setenv(name, "")
+        monkeypatch.setenv(name, "")  # so that what MLflow sets is undone as well
         monkeypatch.delenv(name)
     shutil.copy(once("store", _make_store) / "mlflow.db", workspace.path)
     write_fake_results(workspace.path)

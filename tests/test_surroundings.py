@@ -21,6 +21,7 @@ SURROUNDINGS = {
     "git without a user": Surroundings(git={"user.useConfigOnly": "true"}),
     "git that converts line ends": Surroundings(git={"core.autocrlf": "true"}),
     "git that signs": Surroundings(git={"commit.gpgSign": "true", "tag.gpgSign": "true"}),
+    "one processor": Surroundings(wrapper=("taskset", "--cpu-list", "0")),
     "a strict umask": Surroundings(umask=0o077),
     "a user without a name": Surroundings(wrapper=("unshare", "--map-user=1234567")),
 }

@@ -43,12 +43,6 @@ def test_a_failure_is_one_line_and_a_status(
     assert capsys.readouterr() == ("", line)
 
 
-def test_a_defect_keeps_its_traceback() -> None:
-    """An exception that no user can cause is not hidden."""
-    with pytest.raises(ZeroDivisionError):
-        run(lambda: _raise(ZeroDivisionError()))
-
-
 def test_a_log_file_gets_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     """Without a terminal, progress is silent, and a long line stays one line."""
     line = "[bold] 12,345 " + "x" * 300

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from contextlib import closing
 
@@ -28,22 +27,6 @@ def test_a_second_repro_names_the_first(download: Download) -> None:
     assert download.dvc.returncode == 0, out + err
     raw = download.project.path / "data/raw"
     assert {path.name: path.read_bytes() for path in raw.iterdir()} == RAW_FILES
-
-
-@pytest.mark.slow
-def test_two_repros_from_the_start(project_copy: Project) -> None:
-    """Each succeeds, or names the lock that it cannot have; the next has the same dvc.lock."""
-    expected = (project_copy.path / "dvc.lock").read_bytes()
-    for name in ("data", "models", "costs", "plots", ".dvc/cache"):
-        shutil.rmtree(project_copy.path / name)
-    (project_copy.path / "dvc.lock").unlink()
-    with project_copy.start("dvc", "repro") as one, project_copy.start("dvc", "repro") as other:
-        for process in (one, other):
-            out, err = process.communicate()
-            assert not process.returncode or "lock" in err, out + err
-            assert "Traceback" not in err
-    project_copy.do("dvc", "repro")
-    assert (project_copy.path / "dvc.lock").read_bytes() == expected
 
 
 @pytest.mark.slow

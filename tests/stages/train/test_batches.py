@@ -20,14 +20,3 @@ def test_every_epoch_has_every_example_once(examples: int, batch_size: int, seed
     assert {(batch.shape, batch.dtype.name) for batch in first} == {((batch_size,), "int32")}
     for epoch in np.concatenate(first)[: epochs * examples].reshape(epochs, examples):
         assert sorted(epoch) == list(range(examples))
-
-
-def test_the_order_follows_from_the_seed_and_changes_each_epoch() -> None:
-    """The same seed draws the same order; another seed and the next epoch another."""
-
-    def order(seed: int) -> list[list[int]]:
-        return [list(b) for b in islice(batches(100, 100, np.random.default_rng(seed)), 2)]
-
-    assert order(1) == order(1)
-    assert order(1) != order(2)
-    assert order(1)[0] != order(1)[1]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from itertools import islice
 
@@ -21,7 +18,6 @@ from stages.train.batches import batches
 from stages.train.network import logits
 from stages.train.reproducible import tf
 from stages.train.trainer import Trainer, cost
-from tests.fixtures import ROOT
 
 PIXELS, CLASSES = 30, 4
 MODEL = ModelParams(hidden_units=(12, 7))
@@ -170,46 +166,3 @@ def test_a_shorter_run_is_the_beginning_of_a_longer_one(trainer: Trainer) -> Non
         trainer.reset(PARAMS)
         np.testing.assert_array_equal(train(trainer, iterations), longest[:iterations])
     assert trainer._train_steps.experimental_get_tracing_count() == 1
-
-
-def test_the_cost_falls(trainer: Trainer) -> None:
-    """It begins at that of a guess, and ends far below, but not at nothing."""
-    trainer.reset(PARAMS)
-    costs = train(trainer, 400)
-    assert costs[0] == pytest.approx(np.log(CLASSES), abs=0.5)
-    assert 1e-4 < costs[-50:].mean() < 0.2
-
-
-TRAINING = """
-import os, sys
-os.sched_setaffinity(0, eval(sys.argv[1]))
-import hashlib
-import numpy as np
-from tests.stages.train.test_trainer import MODEL, PARAMS, Split, Trainer, train
-random = np.random.default_rng(0)
-images = random.integers(256, size=(1000, 784)).astype(np.uint8)
-examples = Split(images, random.integers(10, size=1000).astype(np.uint8))
-params = PARAMS.model_copy(update={"batch_size": int(sys.argv[2])})
-trainer = Trainer(MODEL.model_copy(update={"hidden_units": (128, 64)}), params, examples, 10)
-arrays = [train(trainer, 100), *trainer.weights().values()]
-print(hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest())
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two processors")
-@pytest.mark.parametrize("batch_size", [32, 48, 64])
-def test_the_number_of_processors_does_not_matter(batch_size: int) -> None:
-    """One processor gives the bytes that all of them give; these batches have differed before."""
-    every = os.sched_getaffinity(0)
-    digests = {
-        subprocess.run(
-            [sys.executable, "-c", TRAINING, str(processors), str(batch_size)],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        ).stdout
-        for processors in ({min(every)}, every)
-    }
-    assert len(digests) == 1
