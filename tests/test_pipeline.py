@@ -125,7 +125,7 @@ def test_a_wrong_parameter_stops_repro(project_copy: Project) -> None:
         assert "Traceback" not in completed.err
         assert "iteration 0," not in completed.out
         project_copy.edit("params.yaml", wrong, correct)
-    assert project_copy.do("dvc", "status", "evaluate") == UP_TO_DATE
+    assert "iteration 0," not in project_copy.do("dvc", "repro", "evaluate")
 
 
 @pytest.mark.fault
