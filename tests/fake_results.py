@@ -69,7 +69,7 @@ def _flatten(path: Path, data: str) -> dict[str, Any]:
         labels = (np.arange(count) % CLASSES).astype(np.uint8)
         save_split(path / f"data/flat/{name}.npz", Split(images, labels), "images")
     save_description(path / "data/flat/description.json", DESCRIPTION)
-    params = {"dataset": "synthetic", "flatten": {"validation_images": VALIDATION_IMAGES}}
+    params = {"dataset": "synthetic", "flatten": {"validation_examples": VALIDATION_IMAGES}}
     names = (*(f"{name}.npz" for name in SPLITS), "description.json")
     return _locked(path, params, *(f"data/flat/{name}" for name in names))
 

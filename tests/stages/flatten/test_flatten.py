@@ -89,8 +89,8 @@ def test_a_damaged_file_is_named(workspace: Workspace, content: bytes | None, pr
 
 def test_something_is_left_to_train_with(workspace: Workspace) -> None:
     """One image is enough; none is an error that names the parameter."""
-    workspace.params["flatten"]["validation_images"] = len(IMAGES) - 1
+    workspace.params["flatten"]["validation_examples"] = len(IMAGES) - 1
     assert flatten(workspace, {}).status == 0
-    workspace.params["flatten"]["validation_images"] = len(IMAGES)
+    workspace.params["flatten"]["validation_examples"] = len(IMAGES)
     error = flatten(workspace, {}).error()
-    assert error.startswith("params.yaml: flatten.validation_images: is 600, should be less than")
+    assert error.startswith("params.yaml: flatten.validation_examples: is 600, should be less than")

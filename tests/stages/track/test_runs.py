@@ -31,7 +31,7 @@ def test_every_run_is_gathered(tmp_path: Path) -> None:
         record = found[run]
         expected = {
             "dataset": "synthetic",
-            "validation_images": VALIDATION_IMAGES,
+            "validation_examples": VALIDATION_IMAGES,
             "iterations": iterations,
             "min_test_accuracy": 0.5,
             "learning_rate": 0.001,
