@@ -66,8 +66,9 @@ class Project:
         return dataclasses.replace(self, surroundings=surroundings)
 
     def start(self, *command: str, **variables: str) -> subprocess.Popen[str]:
-        """Start a program of .venv, or git, as the first of a process group."""
-        program = command[0] if command[0] == "git" else f"{self.path}/.venv/bin/{command[0]}"
+        """Start git, make or a program of .venv, as the first of a process group."""
+        is_ours = command[0] not in ("git", "make")
+        program = f"{self.path}/.venv/bin/{command[0]}" if is_ours else command[0]
         around = self.surroundings
         inherited = {
             name: value
@@ -91,7 +92,7 @@ class Project:
         )
 
     def run(self, *command: str, **variables: str) -> CompletedRun:
-        """Run a program of .venv, or git, and wait for it."""
+        """Run a program as `start` does, and wait for it."""
         with self.start(*command, **variables) as process:
             out, err = process.communicate()
         return CompletedRun(process.returncode, out, err)

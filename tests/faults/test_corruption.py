@@ -6,7 +6,6 @@ import os
 import random
 import re
 import stat
-import subprocess
 from hashlib import md5
 from pathlib import Path
 
@@ -42,12 +41,6 @@ def _in_cache(project: Project, name: str) -> Path:
     return project.path / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
 
 
-def _repair(project: Project) -> None:
-    command = ["make", "repair"]
-    completed = subprocess.run(command, cwd=project.path, capture_output=True, check=False)
-    assert completed.returncode == 0, completed.stdout + completed.stderr
-
-
 def test_the_gate_reads_every_byte(project_copy: Project) -> None:
     """It names each file with a wrong bit, although DVC takes them for those that it knows."""
     for name in (*CACHED, "metrics/accuracy.json"):
@@ -66,7 +59,7 @@ def test_flipped_bits_are_repaired(project_copy: Project) -> None:
     for name in CACHED:
         _flip(_in_cache(project_copy, name))
         _flip(project_copy.path / name)
-    _repair(project_copy)
+    project_copy.do("make", "repair")
     assert {name: (project_copy.path / name).read_bytes() for name in names} == before
 
 
@@ -102,5 +95,5 @@ def test_files_of_dvc_that_are_cut_off_are_named(project_copy: Project) -> None:
     project_copy.do("git", "checkout", "dvc.lock")
     (project_copy.path / ".dvc/tmp/rwlock").write_bytes(b"")
     assert "rwlock" in project_copy.run("dvc", "repro").err
-    _repair(project_copy)
+    project_copy.do("make", "repair")
     assert lock.read_bytes() == content

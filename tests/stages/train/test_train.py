@@ -7,10 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as st_numpy
-from numpy.typing import NDArray
 
 from common.command_line import CommandError
 from stages.train import __main__ as command
@@ -26,39 +22,27 @@ def train(workspace: Workspace, run: str) -> CompletedRun:
 def test_every_hundredth_cost_is_reported() -> None:
     """Wherever the costs begin."""
     costs = np.linspace(2, 1, 201, dtype=np.float32)
-    assert list(log_lines(0, costs[:200], 100)) == [
-        "iteration 0, batch cost: 2.0000",
-        "iteration 100, batch cost: 1.5000",
+    lines = [*log_lines(0, costs[:150], 100), *log_lines(150, costs[150:], 100)]
+    assert [line.removeprefix("iteration ") for line in lines] == [
+        f"{iteration}, batch cost: {cost:.4f}" for iteration, cost in ((0, 2), (100, 1.5), (200, 1))
     ]
-    assert list(log_lines(150, costs[150:], 100)) == ["iteration 200, batch cost: 1.0000"]
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
-def test_a_diverged_training_is_stopped(wrong: float) -> None:
+def test_a_diverged_training_is_stopped() -> None:
     """The first iteration that is not finite is named, and what to change."""
     check_costs(0, np.array([0, np.finfo(np.float32).max], np.float32))
-    costs = np.array([1, wrong, 2, np.nan], np.float32)
-    problem = f"^iteration 101: the batch cost is {wrong}; try a smaller train.learning_rate"
+    problem = "^iteration 101: the batch cost is inf; try a smaller train.learning_rate"
     with pytest.raises(CommandError, match=problem):
-        check_costs(100, costs)
+        check_costs(100, np.array([1, np.inf, 2, np.nan], np.float32))
 
 
-@settings(max_examples=30, deadline=None)
-@given(
-    costs=st_numpy.arrays(
-        np.float32,
-        st.integers(0, 20),
-        elements=st.floats(width=32, allow_nan=False, allow_infinity=False),
-    )
-)
-def test_costs_come_back(
-    costs: NDArray[np.float32], tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_costs_come_back_to_the_last_digit(tmp_path: Path) -> None:
     """One row per iteration, from 0; each cost is the same float32 when it is read."""
-    path = tmp_path_factory.getbasetemp() / "costs.csv"
-    save_costs(path, costs)
-    header, *rows = (line.split(",") for line in path.read_text().splitlines())
+    bits = np.random.default_rng(0).integers(0x7F7FFFFF, size=1000).astype(np.uint32)
+    costs = bits.view(np.float32)
+    save_costs(tmp_path / "costs.csv", costs)
+    header, *rows = (line.split(",") for line in (tmp_path / "costs.csv").read_text().splitlines())
     assert header == ["iteration", "cost"]
     assert [int(row[0]) for row in rows] == list(range(len(costs)))
     np.testing.assert_array_equal(np.array([row[1] for row in rows], np.float32), costs)
