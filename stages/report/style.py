@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,8 @@ COLUMN, PAGE = 6.0, 10.0
 INK, GREY = "#1a1a1a", "#6b6b6b"
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY_BLUE = "#E69F00", "#56B4E9"
-# One per run; a marker tells runs apart without colour.
-RUN_COLOURS, RUN_MARKERS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE), "os^Dv"
+# One per run, taken in turn; the lengths differ, so that 30 runs have different pairs.
+RUN_COLOURS, RUN_MARKERS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE), "os^DvP"
 # Keywords of `Axes.plot` for published values, which no run has produced.
 PUBLISHED: Mapping[str, Any] = {
     "linestyle": "none",
@@ -75,11 +76,16 @@ def png(figure: Figure) -> bytes:
     return file.getvalue()
 
 
-def thousands(value: float, _position: int | None = None) -> str:
+def wrap(title: str, width: float) -> str:
+    """Return a title in as many lines as it takes in a figure of this width; inches."""
+    return textwrap.fill(title, int(9 * width))
+
+
+def thousands(value: float, _position: float | None = None) -> str:
     """Return the label of a tick with a comma per three digits: 10,000."""
     return f"{value:,.0f}"
 
 
-def positional(value: float, _position: int | None = None) -> str:
+def positional(value: float, _position: float | None = None) -> str:
     """Return the label of a tick with all its digits, at most six of them: 0.00001, not 1e-05."""
     return np.format_float_positional(value, precision=6, fractional=False, trim="-")
