@@ -63,15 +63,12 @@ def main() -> None:
     config = load_config()
     results = load_results(arguments.metrics / ACCURACY.name)
     data = load_report_data(config, arguments)
-    context = {
-        "data": data,
-        "rows": pages.rows(config, results, len(data.test)),
-        "parameters": parameters(),
-    }
+    rows = pages.rows(config, results, len(data.test))
     costs, by_run = draw(data)
     figures = {Path(name, file): by_run[name][file] for name in by_run for file in by_run[name]}
     for path, figure in {Path("costs"): costs, **figures}.items():
         atomic_write(arguments.figures / f"{path}.png", figure.png)
+    context = {"data": data, "rows": rows, "parameters": parameters()}
     context |= {"costs": costs, "figures": by_run}
     atomic_write(arguments.page, pages.render("report.html", context).encode())
     atomic_write(arguments.card, pages.render("model_card.md", context).encode())

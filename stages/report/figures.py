@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
-from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -23,19 +22,6 @@ from stages.report.style import BLUE, COLUMN, GREY, INK, PAGE
 
 # With more classes the numbers in the confusion matrix would be too small to read.
 MOST_CLASSES_WITH_COUNTS = 30
-DOTS: Mapping[str, Any] = {
-    "linestyle": "none",
-    "marker": ".",
-    "markersize": 3,
-    "markeredgewidth": 0,
-    "alpha": 0.35,
-    "zorder": 1,
-}
-MARKER_AT_END: Mapping[str, Any] = {
-    "markevery": [-1],
-    "markersize": 10,
-    "markeredgecolor": "white",
-}
 
 
 @dataclass(frozen=True)
@@ -101,7 +87,7 @@ def costs(data: ReportData, runs: Sequence[RunResults]) -> ReportFigure:
         axes.plot(places, values, **style.PUBLISHED, label="published")
     axes.set(xlabel="iteration", ylabel="batch cost (nats)", yscale="log")
     if several:
-        axes.set(xscale="log", xlabel="iteration, counted from 1")
+        axes.set(xscale="log", xlabel="iteration, counted from 1", xlim=(0.9, None))
     axes.xaxis.set_major_formatter(style.thousands)
     axes.yaxis.set_major_formatter(style.positional)
     figure.legend(loc="outside lower left", ncols=2)
@@ -127,10 +113,13 @@ def _plot_costs(
     widths = np.linspace(6.5 if len(runs) > 1 else 2, 1.5, len(runs))
     for (run, colour, marker), width in zip(shortest_first, widths, strict=True):
         iterations = np.arange(len(run.costs)) + first
-        axes.plot(iterations, run.costs, color=colour, **DOTS)
+        (dots,) = axes.plot(iterations, run.costs, "o", color=colour, zorder=1)
+        dots.set(markersize=2, markeredgewidth=0, alpha=0.35)
         label = f"{run.name}: running median"
-        curve = {"color": colour, "linewidth": width, "marker": marker, "label": label}
-        axes.plot(iterations, medians[run.name], **curve, **MARKER_AT_END)
+        (curve,) = axes.plot(iterations, medians[run.name], color=colour, label=label)
+        curve.set(
+            linewidth=width, marker=marker, markevery=[-1], markersize=10, markeredgecolor="white"
+        )
     axes.plot([], [], ".", color=GREY, label="cost of one batch")
 
 
@@ -161,12 +150,8 @@ def confusion(data: ReportData, run: RunResults) -> ReportFigure:
     bar.outline.set_visible(False)
     correct = zip(classes, counts.diagonal(), strict=True)
     alt = ", ".join(f"{name} {count:,}" for name, count in correct)
-    return ReportFigure(
-        style.png(figure),
-        f"{title}; correct predictions by class: {alt}",
-        "One row per true class, one column per predicted class. The colours are logarithmic, so "
-        "that mistakes are visible.",
-    )
+    caption = "Test examples by true class (rows) and predicted class (columns)."
+    return ReportFigure(style.png(figure), f"{title}; correct predictions by class: {alt}", caption)
 
 
 def calibration(data: ReportData, run: RunResults) -> ReportFigure:

@@ -8,12 +8,14 @@ stages/report/__main__.py.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from stages.report import style
@@ -21,7 +23,21 @@ from stages.report.figures import ReportFigure
 from stages.report.run_results import ReportData, RunResults
 from stages.report.style import COLUMN, INK, PAGE, VERMILLION
 
-FEW_COLUMNS, MANY_COLUMNS, MISTAKES_COLUMNS = 4, 10, 5
+
+@dataclass(frozen=True)
+class Grid:
+    """A square grid: images per row, width in inches, caption, whether all are misclassified."""
+
+    columns: int
+    width: float
+    caption: str
+    is_mistakes: bool = False
+
+
+CAPTION = "Test images. A misclassified one is framed, with its true class below."
+FEW, MANY = Grid(4, COLUMN, CAPTION), Grid(10, PAGE, CAPTION)
+CAPTION_OF_MISTAKES = "The most confident mistakes, with the probability of the predicted class."
+MISTAKES = Grid(5, COLUMN, CAPTION_OF_MISTAKES, is_mistakes=True)
 
 
 def draw_run(data: ReportData, run: RunResults) -> dict[str, ReportFigure]:
@@ -30,105 +46,77 @@ def draw_run(data: ReportData, run: RunResults) -> dict[str, ReportFigure]:
     is_image = len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4))
     if not is_image or math.prod(shape) != math.prod(data.description.feature_shape):
         return {}
-    images = data.test.features.reshape(-1, *shape)
-    figures = {
-        "images": random_images(data, run, images, FEW_COLUMNS),
-        "mistakes": confident_mistakes(data, run, images),
-    }
+    seed, worst = data.config.report.grid_seed, run.mistakes.head(MISTAKES.columns**2)
+    order = np.random.default_rng(seed).permutation(len(run.predictions))
+    figures = {}
+    for name, grid in {"images": FEW, "more_images": MANY}.items():
+        sample = run.predictions.iloc[order[: grid.columns**2]]
+        title = f"{run.name}: {len(sample)} test images, drawn with seed {seed}"
+        figures[name] = image_grid(data, sample, grid, title)
+    if len(worst):
+        title = f"{run.name}: {len(worst)} of {len(run.mistakes):,} mistakes, most confident first"
+        figures["mistakes"] = image_grid(data, worst, MISTAKES, title)
     first_layers = [array for array in run.weights.values() if len(array) == math.prod(shape)]
     if first_layers and len(shape) == 2:
         figures["weights"] = first_weights(run.name, first_layers[0].T.reshape(-1, *shape))
-    return figures | {"more_images": random_images(data, run, images, MANY_COLUMNS)}
+    return figures
 
 
-def random_images(
-    data: ReportData, run: RunResults, images: NDArray[Any], columns: int
-) -> ReportFigure:
-    """Draw a square of test images with their predictions; a large one begins with a small one."""
-    seed, is_wide = data.config.report.grid_seed, columns > FEW_COLUMNS
-    rows = np.random.default_rng(seed).permutation(len(images))[: columns**2]
-    predictions, classes = run.predictions.iloc[rows], data.description.classes
-    title = f"{run.name}: {len(rows)} test images, drawn with seed {seed}"
-    above = [f"Predict: {classes[predicted]}" for predicted in predictions["predicted"]]
-    below = _truths(predictions, classes)
-    return ReportFigure(
-        _grid(title, images[rows], above, below, (columns, PAGE if is_wide else COLUMN)),
-        f"{title}; {_mistakes_in_words(predictions, classes)}",
-        "Test images with their predictions. A misclassified image is framed, with its true class "
-        "below.",
-        is_wide,
-    )
-
-
-def confident_mistakes(data: ReportData, run: RunResults, images: NDArray[Any]) -> ReportFigure:
-    """Draw the misclassified test images of the highest probability."""
-    worst, classes = run.mistakes.head(MISTAKES_COLUMNS**2), data.description.classes
-    title = f"{run.name}: {len(worst)} of {len(run.mistakes):,} mistakes, the most confident first"
-    above = [
-        f"Predict: {classes[predicted]}\nat {_confidence(probability)}"
-        for predicted, probability in zip(worst["predicted"], worst["probability"], strict=True)
+def image_grid(data: ReportData, predictions: pd.DataFrame, grid: Grid, title: str) -> ReportFigure:
+    """Draw the images of some predictions; a misclassified one with its true class below."""
+    classes, wrong = data.description.classes, predictions["label"] != predictions["predicted"]
+    images = data.test.features.reshape(-1, *data.description.example_shape)[predictions.index]
+    above = [f"Predict: {classes[label]}" for label in predictions["predicted"]]
+    below = [
+        f"true: {classes[label]}" if is_wrong else ""
+        for label, is_wrong in zip(predictions["label"], wrong, strict=True)
     ]
-    below = _truths(worst, classes)
-    return ReportFigure(
-        _grid(title, images[worst.index], above, below, (MISTAKES_COLUMNS, COLUMN)),
-        f"{title}; {_mistakes_in_words(worst, classes)}",
-        "The most confident mistakes, with the probability of the predicted class.",
-    )
+    if grid.is_mistakes:
+        shares = map(_percent, predictions["probability"])
+        above = [f"{text}\nat {share}" for text, share in zip(above, shares, strict=True)]
+    figure = _draw_grid(style.wrap(title, grid.width), images, above, below, grid)
+    pairs = predictions.loc[wrong, ["label", "predicted"]].to_numpy()
+    words = ", ".join(f"{classes[label]} as {classes[predicted]}" for label, predicted in pairs)
+    alt = f"{title}; {len(pairs)} misclassified" + (f": {words}" if words else "")
+    return ReportFigure(style.png(figure), alt, grid.caption, is_wide=grid.width == PAGE)
 
 
-def _truths(predictions: pd.DataFrame, classes: Sequence[str]) -> list[str]:
-    """Return the true class of each misclassified example, and an empty text for the others."""
-    return [
-        f"true: {classes[label]}" if label != predicted else ""
-        for label, predicted in zip(predictions["label"], predictions["predicted"], strict=True)
-    ]
-
-
-def _confidence(probability: float) -> str:
+def _percent(probability: float) -> str:
     # No prediction is certain: 99.996% must not be rounded to 100.00%.
     return "> 99.99%" if probability > 0.9999 else f"{probability:.2%}"
 
 
-def _mistakes_in_words(predictions: pd.DataFrame, classes: Sequence[str]) -> str:
-    wrong = predictions[predictions["label"] != predictions["predicted"]]
-    pairs = zip(wrong["label"], wrong["predicted"], strict=True)
-    words = ", ".join(f"{classes[label]} as {classes[predicted]}" for label, predicted in pairs)
-    return f"{len(wrong)} misclassified" + (f": {words}" if words else "")
-
-
-def _grid(
-    title: str,
-    images: NDArray[Any],
-    above: Sequence[str],
-    below: Sequence[str],
-    layout: tuple[int, float],
-) -> bytes:
-    """Draw images with text above and below; one with text below is framed.
-
-    The layout is the number of columns, and the width in inches.
-    """
-    columns, width = layout
-    rows = max(1, -(-len(images) // columns))
-    lines = [line for text in [*above, *below, ""] for line in text.splitlines()]
-    size = min(11, width * 100 / columns / max(map(len, lines), default=1))
-    text_lines = 2 + max((text.count("\n") for text in above), default=0)
-    high, wide = images.shape[1:3]
-    row_height = 0.9 * width / columns * high / wide + text_lines * size / 50
-    figure = style.new_figure(width, rows * row_height + 0.4)
-    figure.suptitle(style.wrap(title, width), size=11, x=0.01, ha="left")
-    panels = iter(figure.subplots(rows, columns, squeeze=False).flat)
-    limits = {"vmin": images.min(initial=0), "vmax": images.max(initial=0)}
-    for image, over, under, panel in zip(images, above, below, panels, strict=False):
-        colour, line_width = (VERMILLION, 2.5) if under else ("#d8d8d8", 0.5)
-        panel.imshow(image, cmap="gray_r", interpolation="nearest", **limits)
-        panel.set(xticks=[], yticks=[])
-        panel.spines[:].set(visible=True, color=colour, linewidth=line_width)
-        ink = VERMILLION if under else INK
-        panel.set_title(over, size=size, color=ink, loc="center", pad=3)
-        panel.set_xlabel(under, size=size, color=ink, labelpad=2)
-    for panel in panels:
-        panel.set_visible(False)
-    return style.png(figure)
+def _draw_grid(
+    title: str, images: NDArray[Any], above: list[str], below: list[str], grid: Grid
+) -> Figure:
+    """Draw on one pair of axes in inches: a hundred pairs would take seconds."""
+    cell = grid.width / grid.columns
+    wide = 0.92 * cell
+    high = wide * images.shape[1] / images.shape[2]
+    size = min(11, 110 * wide / max(len(line) for line in "\n".join(above + below).splitlines()))
+    line = size / 54
+    heading, text_above = 0.3 + 0.2 * title.count("\n"), (1.4 + above[0].count("\n")) * line
+    row_height = text_above + high + 1.2 * line
+    figure = Figure(figsize=(grid.width, heading + row_height * -(-len(images) // grid.columns)))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.text(0.04 * cell, 0.08, title, size=11, va="top")
+    limits = {"vmin": images.min(), "vmax": images.max()}
+    for place, (image, over, under) in enumerate(zip(images, above, below, strict=True)):
+        left = place % grid.columns * cell + 0.04 * cell
+        top = heading + place // grid.columns * row_height + text_above
+        extent = (left, left + wide, top + high, top)
+        axes.imshow(image, cmap="gray_r", extent=extent, interpolation="nearest", **limits)
+        framed = bool(under) and not grid.is_mistakes
+        edge, width = (VERMILLION, 2.5) if framed else ("#d8d8d8", 0.5)
+        axes.add_patch(
+            Rectangle((left, top), wide, high, fill=False, edgecolor=edge, linewidth=width)
+        )
+        text: Any = {"size": size, "ha": "center", "color": VERMILLION if framed else INK}
+        axes.text(left + wide / 2, top - 0.2 * line, over, va="bottom", **text)
+        axes.text(left + wide / 2, top + high + 0.2 * line, under, va="top", **text)
+    axes.set(xlim=(0, figure.get_figwidth()), ylim=(figure.get_figheight(), 0), aspect="auto")
+    axes.set_axis_off()
+    return figure
 
 
 def first_weights(name: str, units: NDArray[np.float32]) -> ReportFigure:
@@ -145,14 +133,12 @@ def first_weights(name: str, units: NDArray[np.float32]) -> ReportFigure:
     figure.colorbar(
         image, location="bottom", extend="both", aspect=40, shrink=0.5, label="weight of a pixel"
     )
-    return ReportFigure(
-        style.png(figure),
-        f"{title}, {len(units)} images, from {units.min():.2f} to {units.max():.2f}",
+    alt = f"{title}, {len(units)} images, from {units.min():.2f} to {units.max():.2f}"
+    caption = (
         "What each unit of the first layer responds to: a bright pixel raises its value where the "
-        "weight is red, and lowers it where it is blue. The colours end at the 99.5th percentile "
-        "of the absolute weights.",
-        is_wide=True,
+        "weight is red, and lowers it where it is blue."
     )
+    return ReportFigure(style.png(figure), alt, caption, is_wide=True)
 
 
 def _mosaic(images: NDArray[np.float32]) -> NDArray[np.float32]:

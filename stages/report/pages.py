@@ -23,16 +23,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 class Row:
     """One run in the table of results.
 
-    Attributes
-    ----------
-    run
-        Its name.
-    result
-        Its accuracies and its threshold.
-    interval
-        The 95 % confidence interval of its test accuracy.
-    published
-        What was published of a training with as many iterations, if anything.
+    The interval is the 95 % confidence interval of the test accuracy; `published` is what was
+    published of a training with as many iterations, if anything.
     """
 
     run: str

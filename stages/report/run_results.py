@@ -21,12 +21,10 @@ from stages.report.calibration import calibration_bins, expected_calibration_err
 
 @dataclass(frozen=True)
 class RunResults:
-    """The results of one run.
+    """The results of one run, and the size and checksum of the file of its weights.
 
     Attributes
     ----------
-    weights_bytes, weights_sha256
-        Of the file of the weights.
     costs : ndarray of float64, shape (iterations,)
         In nats.
     predictions
@@ -94,7 +92,7 @@ class ReportData:
         )
 
 
-def load_run(name: str, folders: Namespace, classes: int) -> RunResults:
+def _load_run(name: str, folders: Namespace, classes: int) -> RunResults:
     """Load one run from the folders ``models``, ``costs``, ``metrics`` and ``predictions``."""
     weights = folders.models / name / "weights.npz"
     labels = [str(label) for label in range(classes)]
@@ -129,5 +127,5 @@ def load_report_data(config: Config, folders: Namespace) -> ReportData:
     description = load_description(folders.flat / "description.json")
     test = load_split(folders.flat / "test.npz")
     classes = len(description.classes)
-    runs = {name: load_run(name, folders, classes) for name in config.runs}
+    runs = {name: _load_run(name, folders, classes) for name in config.runs}
     return ReportData(config, description, test, runs)
