@@ -96,7 +96,7 @@ def costs(data: ReportData, runs: Sequence[RunResults]) -> ReportFigure:
         f"{len(median):,} iterations"
         for name, median in medians.items()
     )
-    caption = f"Each dot is the cost of one batch, and the line is the running median of {window}."
+    caption = f"Each dot is the cost of a batch; the line is the running median of {window} costs."
     if several:
         caption += " Both axes are logarithmic."
     if several and data.share_prefix:
