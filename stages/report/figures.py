@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import LogFormatter, MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from stages.report import style
@@ -86,10 +86,12 @@ def costs(data: ReportData, runs: Sequence[RunResults]) -> ReportFigure:
         values = [published[iteration] for iteration in iterations]
         axes.plot(places, values, **style.PUBLISHED, label="published")
     axes.set(xlabel="iteration", ylabel="batch cost (nats)", yscale="log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if several:
         axes.set(xscale="log", xlabel="iteration, counted from 1", xlim=(0.9, None))
     axes.xaxis.set_major_formatter(style.thousands)
     axes.yaxis.set_major_formatter(style.positional)
+    axes.yaxis.set_minor_formatter(LogFormatter())
     figure.legend(loc="outside lower left", ncols=2)
     ends = "; ".join(
         f"the running median of {name} goes from {median[0]:.3g} to {median[-1]:.3g} nats in "
@@ -115,7 +117,7 @@ def _plot_costs(
         iterations = np.arange(len(run.costs)) + first
         (dots,) = axes.plot(iterations, run.costs, "o", color=colour, zorder=1)
         dots.set(markersize=2, markeredgewidth=0, alpha=0.35)
-        label = f"{run.name}: running median"
+        label = style.wrap(run.name, 5) if len(runs) > 1 else "running median"
         (curve,) = axes.plot(iterations, medians[run.name], color=colour, label=label)
         curve.set(
             linewidth=width, marker=marker, markevery=[-1], markersize=10, markeredgecolor="white"
@@ -140,13 +142,14 @@ def confusion(data: ReportData, run: RunResults) -> ReportFigure:
             colour = "white" if norm(count) > 0.6 else INK
             axes.text(column, row, str(count), size=size, color=colour, ha="center", va="center")
     axes.grid(visible=False)
-    axes.tick_params(length=0)
-    rotation = 90 if max(map(len, classes)) > 2 else 0
+    axes.tick_params(length=0, labelsize=min(10, 280 / len(classes)))
+    rotation = 90 if max(map(len, classes)) * len(classes) > 40 else 0
     axes.set_xticks(range(len(classes)), classes, rotation=rotation)
     axes.set_yticks(range(len(classes)), classes)
     axes.set(xlabel="predicted class", ylabel="true class")
     bar = figure.colorbar(image, shrink=0.8, pad=0.02, label="test examples")
     bar.ax.yaxis.set_major_formatter(style.thousands)
+    bar.ax.yaxis.set_minor_formatter(LogFormatter())
     bar.outline.set_visible(False)
     correct = zip(classes, counts.diagonal(), strict=True)
     alt = ", ".join(f"{name} {count:,}" for name, count in correct)

@@ -96,7 +96,7 @@ def _draw_grid(
     size = min(11, 110 * wide / max(len(line) for line in "\n".join(above + below).splitlines()))
     line = size / 54
     heading, text_above = 0.3 + 0.2 * title.count("\n"), (1.4 + above[0].count("\n")) * line
-    row_height = text_above + high + 1.2 * line
+    row_height = text_above + high + 1.4 * line
     figure = Figure(figsize=(grid.width, heading + row_height * -(-len(images) // grid.columns)))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.text(0.04 * cell, 0.08, title, size=11, va="top")
@@ -126,7 +126,8 @@ def first_weights(name: str, units: NDArray[np.float32]) -> ReportFigure:
     # The maximum would leave all but a few weights pale.
     limit = float(np.percentile(np.abs(units), 99.5)) or 1.0
     figure = style.new_figure(PAGE, PAGE * mosaic.shape[0] / mosaic.shape[1] + 1.2)
-    axes = figure.add_subplot(title=style.wrap(title, PAGE))
+    figure.suptitle(style.wrap(title, PAGE), size=11, x=0.005, ha="left")
+    axes = figure.add_subplot()
     axes.set_axis_off()
     colours = mpl.colormaps["RdBu_r"].resampled(33)  # odd: one is for 0; few: a small file
     image = axes.imshow(mosaic, cmap=colours, vmin=-limit, vmax=limit, interpolation="nearest")

@@ -21,7 +21,7 @@ from stages.report.calibration import calibration_bins, expected_calibration_err
 
 @dataclass(frozen=True)
 class RunResults:
-    """The results of one run, and the size and checksum of the file of its weights.
+    """The results of one run, and the checksum of the file of its weights.
 
     Attributes
     ----------
@@ -37,7 +37,6 @@ class RunResults:
 
     name: str
     weights: Weights
-    weights_bytes: int
     weights_sha256: str
     costs: NDArray[np.float64]
     predictions: pd.DataFrame
@@ -104,7 +103,6 @@ def _load_run(name: str, folders: Namespace, classes: int) -> RunResults:
     return RunResults(
         name=name,
         weights=load_weights(weights),
-        weights_bytes=weights.stat().st_size,
         weights_sha256=sha256(weights.read_bytes()),
         costs=load_csv(folders.costs / f"{name}.csv", {"cost": "float64"})["cost"].to_numpy(),
         predictions=load_csv(
