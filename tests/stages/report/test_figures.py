@@ -18,7 +18,7 @@ from common.splits import Description, Split
 from stages.report import figures, images
 from stages.report.figures import ReportFigure
 from stages.report.run_results import ReportData, RunResults
-from stages.report.style import DOTS_PER_INCH, PAGE, VERMILLION, positional
+from stages.report.style import DOTS_PER_INCH, PAGE, VERMILLION
 
 EXAMPLES = 150
 PARAMS = ReportParams(grid_seed=1, smoothing_iterations=11, calibration_bins=10)
@@ -115,17 +115,13 @@ def test_published_costs_beyond_the_run_are_not_drawn() -> None:
 
 
 def test_a_misclassified_image_is_framed() -> None:
-    """The frame's colour is in the figure only if there is a mistake."""
+    """The frame's colour is there only if there is a mistake; so is the figure of mistakes."""
     vermillion = [int(VERMILLION[place : place + 2], 16) for place in (1, 3, 5)]
     framed = [
         bool((_dots(images.draw_run(DATA, run)["images"], "RGB") == vermillion).all(axis=2).any())
         for run in (SHORT, CORRECT)
     ]
     assert framed == [True, False]
-
-
-def test_a_run_without_mistakes_has_no_figure_of_them() -> None:
-    """The other figures are drawn."""
     assert set(images.draw_run(DATA, CORRECT)) == {"images", "more_images", "weights"}
 
 
@@ -137,21 +133,10 @@ def test_examples_that_are_not_images_have_generic_figures_only(shape: tuple[int
     assert set(figures.draw_run(data, SHORT)) == {"cost", "confusion", "calibration"}
 
 
-def test_weights_that_are_not_over_pixels_are_not_drawn() -> None:
-    """The kernel of a convolution, for instance."""
-    kernel = {"kernel": np.ones((3, 3, 1, 8), np.float32)}
-    assert "weights" not in images.draw_run(DATA, replace(SHORT, weights=kernel))
-
-
 def test_no_probability_is_rounded_to_certainty() -> None:
     """99.996% is not 100%."""
     texts = [images._percent(value) for value in (0.5, 0.9999, 0.99996, 1.0)]
     assert texts == ["50.00%", "99.99%", "> 99.99%", "> 99.99%"]
-
-
-def test_ticks_have_no_exponents_and_no_rounding_errors() -> None:
-    """Logarithmic axes ask for powers of ten that are not exact."""
-    assert [positional(value) for value in (9.999999999999e-06, 0.1, 1)] == ["0.00001", "0.1", "1"]
 
 
 def test_the_running_median_is_narrower_at_the_beginning_and_cut_off_at_the_end() -> None:

@@ -148,16 +148,7 @@ def test_a_missed_threshold_is_said_in_words(evaluated: Workspace) -> None:
 
 
 @pytest.mark.parametrize(
-    "missing",
-    [
-        "data/flat/test.npz",
-        "data/flat/description.json",
-        "models/long/weights.npz",
-        "costs/short.csv",
-        "metrics/accuracy.json",
-        "metrics/confusion.csv",
-        "plots/predictions/long.csv",
-    ],
+    "missing", ["data/flat/test.npz", "models/long/weights.npz", "metrics/confusion.csv"]
 )
 def test_a_missing_input_is_an_error(evaluated: Workspace, missing: str) -> None:
     """One line with the file and the remedy, and nothing is written."""
