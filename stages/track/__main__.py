@@ -3,23 +3,23 @@
     python -m stages.track          the runs of the last `dvc repro`
     python -m stages.track --all    also those of earlier commits and DVC experiments in the cache
 
-About ten seconds. The store is at MLFLOW_TRACKING_URI, or else in mlflow.db. It is only a view:
-if it is deleted, this creates it again.
+About ten seconds. The store is at MLFLOW_TRACKING_URI, or else in mlflow.db; it is only a view:
+delete it, and this makes it again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from common.atomic import atomic_write
-from common.command_line import CommandError, InputError, argument_parser, echo, progress, run
+from common.command_line import CommandError, argument_parser, echo, progress, run
 from stages.track import provenance
 from stages.track.location import repository
 from stages.track.provenance import Provenance
-from stages.track.runs import LOCK, TrackedRun, load_runs
-
-FIGURES = Path("plots/figures")
+from stages.track.runs import DESCRIPTION, LOCK, TrackedRun, load_runs
 
 
 def main() -> None:
@@ -28,28 +28,26 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="also earlier commits and experiments")
     parser.add_argument("--list", type=Path, help="where to write the fingerprint of each run")
     arguments = parser.parse_args()
-    root = repository()
-    runs = load_runs(lambda path: Path(path).read_bytes())
-    origins = _earlier() if arguments.all else []
-    with progress("tracking", len(runs) + len(origins)) as advance:
-        # Here, because it takes seconds to start.
-        from stages.track.mlflow_store import open_store
+    root, runs = repository(), load_runs(Path())
+    earlier = _list_earlier() if arguments.all else []
+    with progress("tracking in MLflow", len(runs) + len(earlier)) as advance:
+        from stages.track.mlflow_store import open_store  # MLflow takes seconds to start
 
         with open_store(root) as store:
-            origin = provenance.current()
             for finished in runs:
-                _report(finished, "", store.track(finished, origin, FIGURES).run_id)
+                echo(store.track(finished, provenance.current()).message)
                 advance(1)
-            for origin in origins:
-                for finished in _load_earlier(root, origin):
-                    _report(finished, _name(origin), store.track(finished, origin, None).run_id)
+            for origin in earlier:
+                with _earlier_runs(root, origin) as earlier_runs:
+                    for finished in earlier_runs:
+                        echo(f"{origin.name}: {store.track(finished, origin).message}")
                 advance(1)
     if arguments.list:
         lines = [f"{finished.name} {finished.fingerprint}\n" for finished in runs]
         atomic_write(arguments.list, "".join(lines).encode())
 
 
-def _earlier() -> list[Provenance]:
+def _list_earlier() -> list[Provenance]:
     try:
         return list(provenance.earlier(LOCK))
     except CommandError as error:
@@ -57,16 +55,23 @@ def _earlier() -> list[Provenance]:
         return []
 
 
-def _load_earlier(root: Path, origin: Provenance) -> list[TrackedRun]:
-    """Load the runs of a commit or experiment; report why where that is impossible."""
+@contextmanager
+def _earlier_runs(root: Path, origin: Provenance) -> Iterator[list[TrackedRun]]:
+    """Load the runs of a commit or experiment; where that is impossible, report why."""
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
 
-    try:
-        return load_runs(DVCFileSystem(str(root), rev=origin.commit).read_bytes)
-    except (InputError, DvcException) as error:
-        echo(f"{_name(origin)}: left out: {' '.join(str(error).split())}")
-        return []
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            files = DVCFileSystem(str(root), rev=origin.commit)
+            for path in (LOCK, DESCRIPTION, "metrics", "models", "costs"):
+                files.get(path, f"{folder}/{path}", recursive=True)
+            runs = load_runs(Path(folder))
+        except (CommandError, DvcException, OSError) as error:
+            reason = " ".join(str(error).split()).replace(f"{folder}/", "")
+            echo(f"{origin.name}: left out: {reason}")
+            runs = []
+        yield runs
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,31 +25,29 @@ from filelock import FileLock, Timeout
 
 from common.atomic import sha256
 from common.command_line import CommandError, echo, gc_disabled, redact_credentials
-from common.splits import Description
+from common.splits import load_description
 from stages.track import location
 from stages.track.provenance import Provenance
-from stages.track.runs import LOCK, TrackedRun, window_means
+from stages.track.runs import DESCRIPTION, LOCK, TrackedRun, window_means
 
-# MLflow reads these when it is imported.
+# MLflow reads these when it is imported. It would retry for four minutes.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
 os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
-# It would retry for four minutes.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
-with gc_disabled(), warnings.catch_warnings():
-    warnings.simplefilter("ignore")
+with gc_disabled(), warnings.catch_warnings(action="ignore"):
     import mlflow
     import requests
     import sqlalchemy.exc
     from mlflow import MlflowClient, pyfunc
-    from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param
+    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
     from mlflow.exceptions import MlflowException
     from mlflow.models import Model, ModelSignature
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-    from mlflow.tracking._tracking_service.utils import _get_default_host_creds
     from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+    from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request
 
 LOCK_SECONDS = 600
@@ -57,8 +56,8 @@ CHAMPION = "champion"
 MAX_POINTS_PER_CURVE = 320
 CONTEXTS = {"train": "training", "validation": "validation", "test": "testing"}
 MODEL_CODE = Path(__file__).parents[2] / "common" / "model.py"
-# Where a driver's package is named differently.
-DRIVER_PACKAGES = {"psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
+# Where a package is named differently from its module.
+DRIVERS = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
 
 
 class StoredRun(NamedTuple):
@@ -66,73 +65,54 @@ class StoredRun(NamedTuple):
 
     experiment_id: str
     run_id: str
-    is_new: bool
+    message: str
 
 
 class Store:
-    """An MLflow store, used by only one process of the repository at a time.
-
-    Attributes
-    ----------
-    client, uri
-        MLflow's client, and the URI of the store.
-    """
+    """An MLflow store, used by only one process of the repository at a time."""
 
     def __init__(self, client: MlflowClient, uri: str, root: Path) -> None:
         self.client = client
         self.uri = uri
         self._root = root
 
-    def track(self, run: TrackedRun, origin: Provenance, figures: Path | None) -> StoredRun:
-        """Store a finished run, unless it is there already, and update the champion.
-
-        Parameters
-        ----------
-        run
-            The finished run.
-        origin
-            Where it comes from.
-        figures
-            The folder of the report's figures, or None.
-        """
+    def track(self, run: TrackedRun, origin: Provenance) -> StoredRun:
+        """Store a finished run unless it is there already, and update the champion."""
         experiment_id = self.experiment_id(run.dataset)
-        # Attempts that were interrupted have no fingerprint.
+        # An attempt that was interrupted has no fingerprint.
         run_id = self._deduplicate(experiment_id, f"tags.attempt = '{run.fingerprint}'")
-        is_new = run_id is None
+        status = "in MLflow already"
         if run_id is None:
-            created = self._create(experiment_id, run, origin, figures)
+            created = self._create(experiment_id, run, origin)
             # Another machine may have stored the same result meanwhile.
             complete = f"tags.fingerprint = '{run.fingerprint}'"
             run_id = self._deduplicate(experiment_id, complete) or created
-            is_new = run_id == created
+            status = f"tracked as run {run_id}"
         self._register(run, run_id, is_current=origin.committed_at is None)
-        return StoredRun(experiment_id, run_id, is_new)
+        result = f"{run.result.iterations:,} iterations, test {run.result.test:.2%}"
+        return StoredRun(experiment_id, run_id, f"{run.name}: {result}: {status}")
 
     def experiment_id(self, name: str) -> str:
-        """Return the identifier of an experiment, which is created if necessary.
-
-        Raises
-        ------
-        CommandError
-            If the repository has moved since its own store was created, or a package is missing
-            that the store of artifacts needs.
-        """
-        own = (self._root / location.DATABASE).as_uri().replace("file:", "sqlite:/", 1)
+        """Return the identifier of an experiment, which is created if necessary."""
         artifacts = location.artifact_location(self._root)
         experiment = self.client.get_experiment_by_name(name)
         if experiment is None:
             chosen = None if location.is_server(self.uri) else artifacts
-            identifier = self.client.create_experiment(name, artifact_location=chosen)
-            experiment = self.client.get_experiment(identifier)
-        elif self.uri == own and experiment.artifact_location != artifacts:
+            created = self.client.create_experiment(name, artifact_location=chosen)
+            experiment = self.client.get_experiment(created)
+        is_own = self.uri == f"sqlite:///{self._root / location.DATABASE}"
+        if is_own and experiment.artifact_location != artifacts:
             raise CommandError(
-                f"mlflow.db was created for {experiment.artifact_location}, and the repository has "
+                f"mlflow.db was made for {experiment.artifact_location}, and the repository has "
                 "moved since; delete mlflow.db and mlartifacts, `python -m stages.track --all` "
-                "creates them again"
+                "makes them again"
             )
         if experiment.lifecycle_stage == "deleted":
             self.client.restore_experiment(experiment.experiment_id)
+        # A package that is missing is noticed here, before anything is written.
         get_artifact_repository(experiment.artifact_location)
+        if experiment.artifact_location.startswith("s3:"):
+            import_module("boto3")
         return str(experiment.experiment_id)
 
     def _deduplicate(self, experiment_id: str, query: str) -> str | None:
@@ -147,78 +127,56 @@ class Store:
                 self.client.delete_run(run.info.run_id)
         return complete[0] if complete else None
 
-    def _create(
-        self, experiment_id: str, run: TrackedRun, origin: Provenance, figures: Path | None
-    ) -> str:
-        # Start and end are the same, or MLflow would show the time between as the training's.
+    def _create(self, experiment_id: str, run: TrackedRun, origin: Provenance) -> str:
+        # Start and end are the same: the time between would be taken for that of the training.
         now = (origin.committed_at or int(time.time())) * 1000
-        # One experiment has several runs of the same name.
         name = f"{run.name} ({origin.experiment})" if origin.experiment else run.name
         tags = {"attempt": run.fingerprint, **_run_tags(run), **origin_tags(origin)}
-        run_id: str = self.client.create_run(
-            experiment_id, now, run_name=name, tags=tags
-        ).info.run_id
+        created = self.client.create_run(experiment_id, now, run_name=name, tags=tags)
+        run_id: str = created.info.run_id
         # Until it is complete it counts as failed, whatever ends this process.
         self.client.set_terminated(run_id, "FAILED", now)
         with tempfile.TemporaryDirectory() as folder:
-            _save_artifacts(Path(folder), run, origin, figures)
+            _save_artifacts(Path(folder), run, origin)
             self.client.log_artifacts(run_id, folder)
-        model_id = self._log_model(experiment_id, run_id, run)
+        model_id = _log_model(run_id, run)
         self.client.log_inputs(run_id, dataset_inputs(run.dataset, run.data))
-        params = [Param(name, str(value)) for name, value in run.params.items()]
-        self.client.log_batch(run_id, metrics=list(_metrics(run, model_id, now)), params=params)
+        params = [Param(key, str(value)) for key, value in run.params.items()]
+        metrics = list(_metrics(run, model_id, now))
+        self.client.log_batch(run_id, metrics=metrics, params=params)
         self.client.set_terminated(run_id, "FINISHED", now)
         # Last: this marks the run as complete.
         self.client.set_tag(run_id, "fingerprint", run.fingerprint)
         return run_id
 
-    def _log_model(self, experiment_id: str, run_id: str, run: TrackedRun) -> str:
-        model = self.client.create_logged_model(experiment_id, name="model", source_run_id=run_id)
-        model_id: str = model.model_id
-        self.client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
-        with tempfile.TemporaryDirectory() as folder:
-            path = _save_model(Path(folder), Model(run_id=run_id, model_id=model_id), run)
-            self.client.log_model_artifacts(model_id, str(path))
-        self.client.finalize_logged_model(model_id, "READY")
-        return model_id
-
     def _register(self, run: TrackedRun, run_id: str, *, is_current: bool) -> None:
         """Make one version of the registered model; a changed threshold changes its tags."""
-        name = f"{run.dataset}-classifier"
-        required = run.result.min_test_accuracy
-        passes = {
-            "passes": str(run.result.test >= required).lower(),
-            "min_test_accuracy": str(required),
-        }
-        registered = False
-        for version in self.client.search_model_versions(f"name = '{name}'"):
-            if version.tags.get("fingerprint") != run.fingerprint:
-                continue
-            if version.run_id != run_id or registered:
+        name, required = run.dataset, run.result.min_test_accuracy
+        passes = str(run.result.test >= required).lower()
+        tags = {"passes": passes, "min_test_accuracy": str(required)}
+        versions = [
+            version
+            for version in self.client.search_model_versions(f"name = '{name}'")
+            if version.tags.get("fingerprint") == run.fingerprint
+        ]
+        kept = next((version for version in versions if version.run_id == run_id), None)
+        for version in versions:
+            if version is not kept:
                 self.client.delete_model_version(name, version.version)
-                continue
-            registered = True
-            for key, value in passes.items():
-                if is_current and version.tags.get(key) != value:
-                    self.client.set_model_version_tag(name, version.version, key, value)
-        if not registered:
-            validation = {"validation_accuracy": str(run.result.validation)}
-            self._create_version(name, run, run_id, passes | validation)
+        if kept is None:
+            with suppress(MlflowException):  # it exists
+                self.client.create_registered_model(name)
+            (model,) = self.client.get_run(run_id).outputs.model_outputs  # type: ignore[union-attr]
+            tags |= {"validation_accuracy": str(run.result.validation)}
+            tags |= {"fingerprint": run.fingerprint, "run": run.name}
+            source = f"models:/{model.model_id}"
+            self.client.create_model_version(
+                name, source, run_id, tags=tags, model_id=model.model_id
+            )
+        elif is_current and tags != {key: kept.tags.get(key) for key in tags}:
+            for key, value in tags.items():
+                self.client.set_model_version_tag(name, kept.version, key, value)
         self._update_champion_alias(name)
-
-    def _create_version(
-        self, name: str, run: TrackedRun, run_id: str, tags: Mapping[str, str]
-    ) -> None:
-        with suppress(MlflowException):  # it exists
-            self.client.create_registered_model(name)
-        (output,) = self.client.get_run(run_id).outputs.model_outputs
-        self.client.create_model_version(
-            name,
-            f"models:/{output.model_id}",
-            run_id,
-            model_id=output.model_id,
-            tags={"fingerprint": run.fingerprint, "run": run.name, **tags},
-        )
 
     def _update_champion_alias(self, name: str) -> None:
         """Point the alias at the model of best validation accuracy among those that pass.
@@ -231,25 +189,21 @@ class Store:
             key=lambda version: (float(version.tags["validation_accuracy"]), -int(version.version)),
             default=None,
         )
-        if best and CHAMPION not in best.aliases:
+        if best is None:
+            if any(CHAMPION in version.aliases for version in versions):
+                self.client.delete_registered_model_alias(name, CHAMPION)
+        elif CHAMPION not in best.aliases:
             self.client.set_registered_model_alias(name, CHAMPION, best.version)
-        elif not best and any(CHAMPION in version.aliases for version in versions):
-            self.client.delete_registered_model_alias(name, CHAMPION)
 
 
 @contextmanager
 def open_store(root: Path) -> Iterator[Store]:
-    """Open the store at `MLFLOW_TRACKING_URI`, or else in the repository; create it if necessary.
-
-    Parameters
-    ----------
-    root
-        The repository, as `location.repository` returns it.
+    """Open the store of a repository, as `location` says where; create it if necessary.
 
     Raises
     ------
     CommandError
-        If the store cannot be reached, read or written; or is held by another process for long.
+        If it cannot be reached, read or written, or is used by another process for too long.
     """
     uri = location.tracking_uri(root)
     for name in ("mlflow", "alembic"):
@@ -267,71 +221,62 @@ def _lock(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
+        with suppress(Timeout), lock.acquire(timeout=0):
+            yield
+            return
         echo(f"waiting for another process that uses the MLflow store and holds {path}")
-        try:
-            lock.acquire(timeout=LOCK_SECONDS)
-        except Timeout:
-            raise CommandError(
-                f"{path}: still held after {LOCK_SECONDS // 60} minutes; end the process that "
-                "holds it, or delete the file if there is none"
-            ) from None
-    try:
-        yield
-    finally:
-        lock.release()
+        with lock.acquire(timeout=LOCK_SECONDS):
+            yield
+    except Timeout:
+        raise CommandError(
+            f"{path}: held for {LOCK_SECONDS // 60} minutes; end the process that holds it, or "
+            "delete the file if there is none"
+        ) from None
 
 
 @contextmanager
 def store_errors(uri: str) -> Iterator[None]:
     """Turn what a store can raise into a `CommandError` of one line, without credentials."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # libraries warn of one another
+        with warnings.catch_warnings(action="ignore"):  # libraries warn of one another
             yield
     except ImportError as error:
-        name = DRIVER_PACKAGES.get(error.name or "", error.name)
-        reason = f"{error}; `python -m pip install {name}` installs it"
+        package = DRIVERS.get(str(error.name), error.name)
+        reason = f"{error}; `python -m pip install '{package}'` installs it"
     except (MlflowException, requests.RequestException, sqlalchemy.exc.SQLAlchemyError) as error:
         reason = _reason(error, uri)
     else:
         return
-    reason = redact_credentials(reason)
-    raise CommandError(f"MLflow store {redact_credentials(uri)}: {reason}") from None
+    raise CommandError(redact_credentials(f"MLflow store {uri}: {reason}"))
 
 
 def _reason(error: Exception, uri: str) -> str:
     text = str(error).strip() or type(error).__name__
-    again = "the results themselves are safe, `python -m stages.track` tries again"
+    again = "the results are safe, `python -m stages.track` tries again"
     if isinstance(error.__context__, requests.RequestException):
-        return f"no answer from this server; {again}"
-    if "out-of-date database schema" in text or "Can't locate revision" in text:
-        return (
-            f"its schema is of another version of MLflow; `mlflow db upgrade {uri}`, or delete "
-            "it: `python -m stages.track` rebuilds it"
-        )
-    if uri.startswith(("file:", "/", ".")):
+        text = "no answer from this server"
+    elif "out-of-date database schema" in text or "Can't locate revision" in text:
+        text = "its schema is of another version of MLflow"
+        again = f"`mlflow db upgrade {uri}`, or delete it: `python -m stages.track` rebuilds it"
+    elif uri.startswith(("file:", "/", ".")):
         again = "unset MLFLOW_TRACKING_URI to use mlflow.db, then `python -m stages.track`"
     return f"{text.splitlines()[0]:.300}; {again}"
 
 
 def _check_server(uri: str) -> None:
     """Check the version of a server before anything is written there."""
-    reply = http_request(_get_default_host_creds(uri), "/version", "GET")
-    version = re.fullmatch(r"(\d+)\.[\w.]+", reply.text.strip())
+    reply = http_request(get_default_host_creds(uri), "/version", "GET")  # type: ignore[no-untyped-call]
+    version = re.match(r"(\d+)\.\d[\w.]*", reply.text)
     if version and int(version[1]) < 3:
-        raise CommandError(
-            f"MLflow server {redact_credentials(uri)} is {version[0]}, version 3 is needed"
-        )
+        server = redact_credentials(uri)
+        raise CommandError(f"MLflow server {server} is {version[0]}, version 3 is needed")
 
 
 def dataset_inputs(dataset: str, data: Mapping[str, str]) -> list[DatasetInput]:
     """Return what MLflow shows as the datasets of a run, from the MD5 of each split."""
     inputs = []
     for split, md5 in data.items():
-        source = f"data/flat/{split}.npz"
-        entity = Dataset(f"{dataset}-{split}", md5, source_type="local", source=source)
+        entity = Dataset(f"{dataset}-{split}", md5, "local", f"data/flat/{split}.npz")
         inputs.append(DatasetInput(entity, [InputTag("mlflow.data.context", CONTEXTS[split])]))
     return inputs
 
@@ -339,27 +284,22 @@ def dataset_inputs(dataset: str, data: Mapping[str, str]) -> list[DatasetInput]:
 def origin_tags(origin: Provenance) -> dict[str, str]:
     """Return where a result comes from, as tags of a run."""
     dirty = "unknown" if origin.commit is None else str(bool(origin.diff)).lower()
-    tags = {"git.dirty": dirty, **origin.machine}
-    if origin.commit:
-        tags["mlflow.source.git.commit"] = origin.commit
-    if origin.experiment:
-        tags["dvc.experiment"] = origin.experiment
-    return tags
+    names = {"mlflow.source.git.commit": origin.commit, "dvc.experiment": origin.experiment}
+    known = {key: value for key, value in names.items() if value}
+    return {"git.dirty": dirty, **known, **origin.machine}
 
 
 def _run_tags(run: TrackedRun) -> dict[str, str]:
-    last = run.costs[-100:]
-    note = (
-        f"**{run.name}**: after {run.result.iterations:,} iterations the network "
-        f"({run.architecture}) classifies **{run.result.test:.2%}** of the test examples "
-        f"correctly, {run.result.validation:.2%} of the validation examples and "
-        f"{run.result.train:.2%} of the training examples.\n\nThe batch cost began at "
-        f"{run.costs[0]:.2f}; its mean over the last {len(last)} iterations is {last.mean():.4f}."
-    )
     return {
-        "dvc.lock.sha256": sha256(run.lock),
-        "mlflow.note.content": note,
+        "dvc.lock.sha256": sha256((run.folder / LOCK).read_bytes()),
         "mlflow.source.name": "dvc.yaml",
+        "mlflow.note.content": (
+            f"**{run.name}** ({run.architecture}): {run.result.iterations:,} iterations; "
+            f"**{run.result.test:.2%}** of the test examples are classified correctly, "
+            f"{run.result.validation:.2%} of the validation and {run.result.train:.2%} of the "
+            f"training examples. The first batch cost was {run.costs[0]:.2f}, the mean of the last "
+            f"{min(100, len(run.costs))} is {run.costs[-100:].mean():.4f}."
+        ),
     }
 
 
@@ -376,25 +316,20 @@ def _metrics(run: TrackedRun, model_id: str, now: int) -> Iterator[Metric]:
         yield Metric("cost", cost, now, iteration)
 
 
-def _save_artifacts(
-    folder: Path, run: TrackedRun, origin: Provenance, figures: Path | None
-) -> None:
+def _save_artifacts(folder: Path, run: TrackedRun, origin: Provenance) -> None:
     """Write what a run keeps beside its model."""
-    (folder / LOCK).write_bytes(run.lock)
+    shutil.copy(run.folder / LOCK, folder)
     if origin.diff:
         (folder / "uncommitted.patch").write_bytes(origin.diff)
     (folder / "figures").mkdir()
-    for place in (figures, figures / run.name) if figures else ():
-        for figure in place.glob("*.png"):
-            shutil.copy(figure, folder / "figures")
+    figures = run.folder / "plots" / "figures"
+    for figure in [*figures.glob("*.png"), *figures.glob(f"{run.name}/*.png")]:
+        shutil.copy(figure, folder / "figures")
 
 
-def _save_model(folder: Path, model: Model, run: TrackedRun) -> Path:
-    """Write the model that MLflow serves, as code and arrays: nothing is pickled."""
-    artifacts = {"weights": folder / "weights.npz", "description": folder / "description.json"}
-    artifacts["weights"].write_bytes(run.weights)
-    artifacts["description"].write_bytes(run.description)
-    description = Description.model_validate_json(run.description)
+def _log_model(run_id: str, run: TrackedRun) -> str:
+    """Log the model that MLflow serves: code and arrays, no pickle. Return its identifier."""
+    description = load_description(run.folder / DESCRIPTION)
     dtype, shape = np.dtype(description.feature_dtype), description.feature_shape
     signature = ModelSignature(
         inputs=Schema([TensorSpec(dtype, (-1, *shape))]),
@@ -402,14 +337,17 @@ def _save_model(folder: Path, model: Model, run: TrackedRun) -> Path:
     )
     # MLflow would cast fractions to integers without a word; served_model.py checks instead.
     signature._is_signature_from_type_hint = True  # noqa: SLF001 - there is no public way
+    files = {"weights": run.weights, "description": run.folder / DESCRIPTION, "code": MODEL_CODE}
     packages = (np, scipy, pydantic)
-    pyfunc.save_model(
-        folder / "model",
-        mlflow_model=model,
+    logged = Model.log(
+        None,
+        pyfunc,
+        name="model",
+        run_id=run_id,
         python_model=str(Path(__file__).with_name("served_model.py")),
-        artifacts={name: str(path) for name, path in artifacts.items()} | {"code": str(MODEL_CODE)},
+        artifacts={name: str(path) for name, path in files.items()},
         signature=signature,
         input_example=np.zeros((1, *shape), dtype),
         pip_requirements=[f"{package.__name__}=={package.__version__}" for package in packages],
     )
-    return folder / "model"
+    return str(logged.model_id)

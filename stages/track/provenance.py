@@ -41,6 +41,11 @@ class Provenance:
     machine: Mapping[str, str]
     committed_at: int | None
 
+    @property
+    def name(self) -> str:
+        """The experiment or the first digits of the commit, for messages."""
+        return self.experiment or str(self.commit)[:8]
+
 
 def current() -> Provenance:
     """Describe the working directory as it is now."""

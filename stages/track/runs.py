@@ -1,36 +1,33 @@
 """Load finished runs from the files that DVC keeps.
 
 dvc.lock holds the parameters of each stage and the MD5 of each output, so the same code reads
-the working directory and any commit whose files are still in DVC's cache.
+the working directory and a copy of any commit whose files are still in DVC's cache.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from common.arrays import load_weights
 from common.atomic import sha256
 from common.command_line import InputError
 from common.model import architecture
-from common.results import ACCURACY, Result, parse_results
+from common.results import ACCURACY, Result, load_results
 from common.splits import SPLITS
-from common.yaml_file import parse_yaml
+from common.tables import load_csv
+from common.yaml_file import read_yaml
 
 LOCK = "dvc.lock"
-PER_CLASS = "metrics/per_class.csv"
 DESCRIPTION = "data/flat/description.json"
-
-# Returns the content of a file of the project; raises FileNotFoundError where there is none.
-Read = Callable[[str], bytes]
+PER_CLASS = "metrics/per_class.csv"
 
 
 @dataclass(frozen=True)
@@ -39,56 +36,44 @@ class TrackedRun:
 
     Attributes
     ----------
-    name
-        Its name in params.yaml.
-    dataset
-        The name of the dataset.
     params
-        Every setting that the result follows from, by its name in params.yaml.
+        Every setting that the result follows from, as ``train.seed``.
     data
         The MD5 of each split, as in dvc.lock.
-    result
-        The accuracies.
+    checksums
+        The MD5 of weights and costs, as in dvc.lock.
     recall
-        The recall of each class on the test split, where it has examples.
+        Of each class that has test examples.
     costs : ndarray of float32, shape (iterations,)
-    weights
-        The content of weights.npz.
-    description
-        The content of description.json.
-    architecture
-        One phrase.
-    lock
-        The content of dvc.lock.
+    folder
+        Where the files are.
     """
 
     name: str
     dataset: str
     params: Mapping[str, Any]
     data: Mapping[str, str]
+    checksums: Mapping[str, str]
     result: Result
     recall: Mapping[str, float]
     costs: NDArray[np.float32] = field(repr=False)
-    weights: bytes = field(repr=False)
-    description: bytes = field(repr=False)
     architecture: str
-    lock: bytes = field(repr=False)
+    folder: Path
+
+    @property
+    def weights(self) -> Path:
+        """The file of its weights."""
+        return self.folder / "models" / self.name / "weights.npz"
 
     @property
     def fingerprint(self) -> str:
         """The SHA-256 of the result and of what it was made from; a threshold is neither."""
-        content = {
-            "run": self.name,
-            "params": self.params,
-            "data": self.data,
-            "result": self.result.model_dump(exclude={"min_test_accuracy"}),
-            "costs": sha256(self.costs.tobytes()),
-            "weights": sha256(self.weights),
-        }
+        result = self.result.model_dump(exclude={"min_test_accuracy"})
+        content = [self.name, self.params, self.data, self.checksums, result]
         return sha256(json.dumps(content, sort_keys=True).encode())
 
 
-def load_runs(read: Read) -> list[TrackedRun]:
+def load_runs(folder: Path) -> list[TrackedRun]:
     """Load all runs of the last evaluation.
 
     Raises
@@ -97,39 +82,28 @@ def load_runs(read: Read) -> list[TrackedRun]:
         If a file is missing, is not the one whose MD5 is in dvc.lock, or does not hold what this
         version of the project writes.
     """
-    lock = _read(read, LOCK)
-    params, checksums = _parse_lock(lock)
-
-    def verified(path: str) -> bytes:
-        return _verified(path, _read(read, path), checksums)
-
-    results = parse_results(verified(ACCURACY.as_posix()), ACCURACY)
-    table = pd.read_csv(
-        BytesIO(verified(PER_CLASS)),
-        dtype={"run": str, "class": str},
-        keep_default_na=False,
-        na_values=[""],
-    )
-    description = verified(DESCRIPTION)
+    params, checksums = _load_lock(folder / LOCK)
+    for path in (ACCURACY.as_posix(), PER_CLASS, DESCRIPTION):
+        _check(folder, path, checksums)
+    results = load_results(folder / ACCURACY)
     runs = []
     for name, result in results.items():
-        weights = verified(f"models/{name}/weights.npz")
-        costs = verified(f"costs/{name}.csv")
-        recall = table[table["run"] == name].set_index("class")["recall"].dropna()
+        paths = (f"models/{name}/weights.npz", f"costs/{name}.csv")
+        for path in paths:
+            _check(folder, path, checksums)
         try:
+            settings = _flat(params["flatten"] | params[f"train@{name}"])
             run = TrackedRun(
                 name=name,
-                dataset=params["flatten"]["dataset"],
-                params=_flat(params["flatten"] | params[f"train@{name}"])
-                | {"iterations": result.iterations},
+                dataset=settings["dataset"],
+                params=settings | {"iterations": result.iterations},
                 data={split: checksums[f"data/flat/{split}.npz"] for split in SPLITS},
+                checksums={path: checksums[path] for path in paths},
                 result=result,
-                recall=recall.to_dict(),
-                costs=pd.read_csv(BytesIO(costs))["cost"].to_numpy(np.float32),
-                weights=weights,
-                description=description,
-                architecture=architecture(dict(np.load(BytesIO(weights), allow_pickle=False))),
-                lock=lock,
+                recall=_load_recall(folder / PER_CLASS, name),
+                costs=load_csv(folder / paths[1], {"cost": "float32"})["cost"].to_numpy(),
+                architecture=architecture(load_weights(folder / paths[0])),
+                folder=folder,
             )
         except (KeyError, TypeError, ValueError, IndexError):
             # Their MD5 is correct, so they are not damaged.
@@ -138,47 +112,48 @@ def load_runs(read: Read) -> list[TrackedRun]:
     return runs
 
 
-def _read(read: Read, path: str) -> bytes:
-    try:
-        return read(path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: not found; `dvc repro` makes it") from None
-
-
-def _parse_lock(content: bytes) -> tuple[dict[str, Any], dict[str, str]]:
+def _load_lock(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the parameters of each stage, and the MD5 of each output."""
-    document = parse_yaml(content, Path(LOCK))
+    document = read_yaml(path)
     try:
         stages = document["stages"].items()
         params = {name: stage.get("params", {}).get("params.yaml", {}) for name, stage in stages}
         outputs = [output for _, stage in stages for output in stage.get("outs", ())]
         return params, {output["path"]: output["md5"] for output in outputs}
     except (KeyError, TypeError, AttributeError):
-        raise InputError(
-            f"{LOCK}: damaged; `git checkout {LOCK}` brings the committed one back"
-        ) from None
+        raise InputError(f"{path}: damaged; `git checkout {LOCK}` restores it") from None
 
 
-def _verified(path: str, content: bytes, checksums: Mapping[str, str]) -> bytes:
+def _check(folder: Path, path: str, checksums: Mapping[str, str]) -> None:
+    """Check that a file is the one that a stage has made."""
     if path not in checksums:
         raise InputError(f"{LOCK}: no stage made {path}; run `dvc repro`")
+    try:
+        content = (folder / path).read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found; `dvc repro` makes it") from None
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != checksums[path]:
         raise InputError(
             f"{path}: not the file whose MD5 is in {LOCK}; run `dvc repro`, or `make repair` if "
             "that finds nothing to do"
         )
-    return content
 
 
 def _flat(sections: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of all sections, as ``train.seed``; those of runs are results' own."""
-    settings = {}
+    """Return the settings of all sections as ``train.seed``; those of a run are in its result."""
+    settings: dict[str, Any] = {}
     for section, values in sections.items():
         if isinstance(values, dict):
             settings |= {f"{section}.{name}": value for name, value in values.items()}
         elif not section.startswith("runs."):
             settings[section] = values
     return settings
+
+
+def _load_recall(path: Path, run: str) -> dict[str, float]:
+    table = load_csv(path, {"run": "str", "class": "str", "recall": "float"}).dropna()
+    table = table[table["run"] == run]
+    return dict(zip(table["class"], table["recall"].tolist(), strict=True))
 
 
 def window_means(costs: NDArray[np.float32], max_windows: int) -> Iterator[tuple[int, float]]:
