@@ -42,7 +42,7 @@ with gc_disabled(), warnings.catch_warnings(action="ignore"):
     import requests
     import sqlalchemy.exc
     from mlflow import MlflowClient, pyfunc
-    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
+    from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param
     from mlflow.exceptions import MlflowException
     from mlflow.models import Model, ModelSignature
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
@@ -139,7 +139,7 @@ class Store:
         with tempfile.TemporaryDirectory() as folder:
             _save_artifacts(Path(folder), run, origin)
             self.client.log_artifacts(run_id, folder)
-        model_id = _log_model(run_id, run)
+        model_id = self._log_model(experiment_id, run_id, run)
         self.client.log_inputs(run_id, dataset_inputs(run.dataset, run.data))
         params = [Param(key, str(value)) for key, value in run.params.items()]
         metrics = list(_metrics(run, model_id, now))
@@ -148,6 +148,16 @@ class Store:
         # Last: this marks the run as complete.
         self.client.set_tag(run_id, "fingerprint", run.fingerprint)
         return run_id
+
+    def _log_model(self, experiment_id: str, run_id: str, run: TrackedRun) -> str:
+        model = self.client.create_logged_model(experiment_id, name="model", source_run_id=run_id)
+        model_id: str = model.model_id
+        self.client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
+        with tempfile.TemporaryDirectory() as folder:
+            _save_model(Path(folder, "model"), Model(run_id=run_id, model_id=model_id), run)
+            self.client.log_model_artifacts(model_id, f"{folder}/model")
+        self.client.finalize_logged_model(model_id, "READY")
+        return model_id
 
     def _register(self, run: TrackedRun, run_id: str, *, is_current: bool) -> None:
         """Make one version of the registered model; a changed threshold changes its tags."""
@@ -327,8 +337,8 @@ def _save_artifacts(folder: Path, run: TrackedRun, origin: Provenance) -> None:
         shutil.copy(figure, folder / "figures")
 
 
-def _log_model(run_id: str, run: TrackedRun) -> str:
-    """Log the model that MLflow serves: code and arrays, no pickle. Return its identifier."""
+def _save_model(path: Path, model: Model, run: TrackedRun) -> None:
+    """Write the model that MLflow serves: code and arrays, no pickle."""
     description = load_description(run.folder / DESCRIPTION)
     dtype, shape = np.dtype(description.feature_dtype), description.feature_shape
     signature = ModelSignature(
@@ -339,15 +349,12 @@ def _log_model(run_id: str, run: TrackedRun) -> str:
     signature._is_signature_from_type_hint = True  # noqa: SLF001 - there is no public way
     files = {"weights": run.weights, "description": run.folder / DESCRIPTION, "code": MODEL_CODE}
     packages = (np, scipy, pydantic)
-    logged = Model.log(
-        None,
-        pyfunc,
-        name="model",
-        run_id=run_id,
+    pyfunc.save_model(
+        path,
+        mlflow_model=model,
         python_model=str(Path(__file__).with_name("served_model.py")),
         artifacts={name: str(path) for name, path in files.items()},
         signature=signature,
         input_example=np.zeros((1, *shape), dtype),
         pip_requirements=[f"{package.__name__}=={package.__version__}" for package in packages],
     )
-    return str(logged.model_id)

@@ -48,7 +48,7 @@ class Classifier(PythonModel):
     def predict(
         self,
         context: PythonModelContext,  # noqa: ARG002
-        model_input: Any,
+        model_input: np.ndarray,  # MLflow warns of all other hints
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> pd.DataFrame:
         """Return ``label`` and ``probability`` of each example.
