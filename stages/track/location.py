@@ -11,10 +11,9 @@ ARTIFACTS = "mlartifacts"
 
 
 def repository() -> Path:
-    """Return the folder of the project, also inside the temporary copies of it that DVC makes.
+    """Return the folder of the project, also in the copies in which DVC runs experiments.
 
-    `dvc exp run --temp` and `--queue` run in a folder below .dvc/tmp/exps. The environment
-    variable ``DVC_ROOT`` says the same, but may be left over from another repository.
+    The environment variable ``DVC_ROOT`` says the same, but may be that of another repository.
     """
     return Path(str(Path.cwd()).partition("/.dvc/tmp/exps/")[0])
 
@@ -22,7 +21,7 @@ def repository() -> Path:
 def tracking_uri(root: Path) -> str:
     """Return the URI of the store: `MLFLOW_TRACKING_URI`, or a database in the repository.
 
-    A relative path of a database or folder starts at the repository, wherever this runs.
+    A relative path starts at the repository, wherever this runs.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{DATABASE}"
     return re.sub(r"^(sqlite(?:\+\w+)?:///|file:)(?!/)", lambda start: f"{start[0]}{root}/", uri)

@@ -13,10 +13,10 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pydantic
@@ -39,8 +39,6 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 with gc_disabled(), warnings.catch_warnings(action="ignore"):
     import mlflow
-    import requests
-    import sqlalchemy.exc
     from mlflow import MlflowClient, pyfunc
     from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param
     from mlflow.exceptions import MlflowException
@@ -49,6 +47,8 @@ with gc_disabled(), warnings.catch_warnings(action="ignore"):
     from mlflow.types import ColSpec, DataType, Schema, TensorSpec
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request
+    from requests import RequestException
+    from sqlalchemy.exc import SQLAlchemyError
 
 LOCK_SECONDS = 600
 CHAMPION = "champion"
@@ -100,12 +100,11 @@ class Store:
             chosen = None if location.is_server(self.uri) else artifacts
             created = self.client.create_experiment(name, artifact_location=chosen)
             experiment = self.client.get_experiment(created)
-        is_own = self.uri == f"sqlite:///{self._root / location.DATABASE}"
-        if is_own and experiment.artifact_location != artifacts:
+        own = f"sqlite:///{self._root / location.DATABASE}"
+        if self.uri == own and experiment.artifact_location != artifacts:
             raise CommandError(
-                f"mlflow.db was made for {experiment.artifact_location}, and the repository has "
-                "moved since; delete mlflow.db and mlartifacts, `python -m stages.track --all` "
-                "makes them again"
+                "the repository has moved since mlflow.db was made; delete mlflow.db and "
+                "mlartifacts, `python -m stages.track --all` makes them again"
             )
         if experiment.lifecycle_stage == "deleted":
             self.client.restore_experiment(experiment.experiment_id)
@@ -131,7 +130,13 @@ class Store:
         # Start and end are the same: the time between would be taken for that of the training.
         now = (origin.committed_at or int(time.time())) * 1000
         name = f"{run.name} ({origin.experiment})" if origin.experiment else run.name
-        tags = {"attempt": run.fingerprint, **_run_tags(run), **origin_tags(origin)}
+        tags = {
+            "attempt": run.fingerprint,
+            "dvc.lock.sha256": sha256((run.folder / LOCK).read_bytes()),
+            "mlflow.source.name": "dvc.yaml",
+            "mlflow.note.content": run.note,
+            **origin_tags(origin),
+        }
         created = self.client.create_run(experiment_id, now, run_name=name, tags=tags)
         run_id: str = created.info.run_id
         # Until it is complete it counts as failed, whatever ends this process.
@@ -218,30 +223,22 @@ def open_store(root: Path) -> Iterator[Store]:
     uri = location.tracking_uri(root)
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    with _lock(root / ".dvc" / "tmp" / "mlflow.lock"), store_errors(uri):
+    lock = FileLock(root / ".dvc" / "tmp" / "mlflow.lock")
+    with store_errors(uri), _acquire(lock):
         if location.is_server(uri):
             _check_server(uri)
         mlflow.set_tracking_uri(uri)
         yield Store(MlflowClient(uri, uri), uri, root)
 
 
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
+def _acquire(lock: FileLock) -> AbstractContextManager[Any]:
     """Hold a file lock: two processes that create a new store at once would spoil it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
+    Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
     try:
-        with suppress(Timeout), lock.acquire(timeout=0):
-            yield
-            return
-        echo(f"waiting for another process that uses the MLflow store and holds {path}")
-        with lock.acquire(timeout=LOCK_SECONDS):
-            yield
+        return lock.acquire(timeout=0)
     except Timeout:
-        raise CommandError(
-            f"{path}: held for {LOCK_SECONDS // 60} minutes; end the process that holds it, or "
-            "delete the file if there is none"
-        ) from None
+        echo(f"waiting for another process that uses the MLflow store: it holds {lock.lock_file}")
+        return lock.acquire(timeout=LOCK_SECONDS)
 
 
 @contextmanager
@@ -253,7 +250,7 @@ def store_errors(uri: str) -> Iterator[None]:
     except ImportError as error:
         package = DRIVERS.get(str(error.name), error.name)
         reason = f"{error}; `python -m pip install '{package}'` installs it"
-    except (MlflowException, requests.RequestException, sqlalchemy.exc.SQLAlchemyError) as error:
+    except (MlflowException, RequestException, SQLAlchemyError, Timeout) as error:
         reason = _reason(error, uri)
     else:
         return
@@ -263,7 +260,7 @@ def store_errors(uri: str) -> Iterator[None]:
 def _reason(error: Exception, uri: str) -> str:
     text = str(error).strip() or type(error).__name__
     again = "the results are safe, `python -m stages.track` tries again"
-    if isinstance(error.__context__, requests.RequestException):
+    if isinstance(error.__context__, RequestException):
         text = "no answer from this server"
     elif "out-of-date database schema" in text or "Can't locate revision" in text:
         text = "its schema is of another version of MLflow"
@@ -297,20 +294,6 @@ def origin_tags(origin: Provenance) -> dict[str, str]:
     names = {"mlflow.source.git.commit": origin.commit, "dvc.experiment": origin.experiment}
     known = {key: value for key, value in names.items() if value}
     return {"git.dirty": dirty, **known, **origin.machine}
-
-
-def _run_tags(run: TrackedRun) -> dict[str, str]:
-    return {
-        "dvc.lock.sha256": sha256((run.folder / LOCK).read_bytes()),
-        "mlflow.source.name": "dvc.yaml",
-        "mlflow.note.content": (
-            f"**{run.name}** ({run.architecture}): {run.result.iterations:,} iterations; "
-            f"**{run.result.test:.2%}** of the test examples are classified correctly, "
-            f"{run.result.validation:.2%} of the validation and {run.result.train:.2%} of the "
-            f"training examples. The first batch cost was {run.costs[0]:.2f}, the mean of the last "
-            f"{min(100, len(run.costs))} is {run.costs[-100:].mean():.4f}."
-        ),
-    }
 
 
 def _metrics(run: TrackedRun, model_id: str, now: int) -> Iterator[Metric]:

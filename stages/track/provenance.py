@@ -24,15 +24,15 @@ class Provenance:
     Attributes
     ----------
     commit
-        The commit, or None where git knows none of this project.
+        None where git does not know this project.
     diff
-        How tracked files of this folder differ from it, as a patch for `git apply`.
+        What was changed in this folder since, as a patch for `git apply`.
     experiment
-        DVC's name of the experiment, or None.
+        DVC's name of it, or None.
     machine
-        What `machine` returns; empty for an earlier result, which another machine may have made.
+        As `machine` returns it; empty for an earlier result, made on an unknown machine.
     committed_at
-        Unix time of the commit, in seconds; None for the current result.
+        Unix time in seconds; None for the current result.
     """
 
     commit: str | None

@@ -23,7 +23,7 @@ from common.model import architecture
 from common.results import ACCURACY, Result, load_results
 from common.splits import SPLITS
 from common.tables import load_csv
-from common.yaml_file import read_yaml
+from common.yaml_file import parse_yaml
 
 LOCK = "dvc.lock"
 DESCRIPTION = "data/flat/description.json"
@@ -66,6 +66,17 @@ class TrackedRun:
         return self.folder / "models" / self.name / "weights.npz"
 
     @property
+    def note(self) -> str:
+        """The results in a few sentences of Markdown."""
+        result, last = self.result, self.costs[-100:]
+        return (
+            f"**{self.name}** ({self.architecture}): {result.iterations:,} iterations; correct are "
+            f"**{result.test:.2%}** of the test, {result.validation:.2%} of the validation and "
+            f"{result.train:.2%} of the training examples. The first batch cost was "
+            f"{self.costs[0]:.2f}, the mean of the last {len(last)} is {last.mean():.4f}."
+        )
+
+    @property
     def fingerprint(self) -> str:
         """The SHA-256 of the result and of what it was made from; a threshold is neither."""
         result = self.result.model_dump(exclude={"min_test_accuracy"})
@@ -84,28 +95,27 @@ def load_runs(folder: Path) -> list[TrackedRun]:
     """
     params, checksums = _load_lock(folder / LOCK)
     for path in (ACCURACY.as_posix(), PER_CLASS, DESCRIPTION):
-        _check(folder, path, checksums)
-    results = load_results(folder / ACCURACY)
+        _check(folder / path, checksums.get(path))
     runs = []
-    for name, result in results.items():
-        paths = (f"models/{name}/weights.npz", f"costs/{name}.csv")
-        for path in paths:
-            _check(folder, path, checksums)
+    for name, result in load_results(folder / ACCURACY).items():
+        weights, costs = f"models/{name}/weights.npz", f"costs/{name}.csv"
+        for path in (weights, costs):
+            _check(folder / path, checksums.get(path))
         try:
-            settings = _flat(params["flatten"] | params[f"train@{name}"])
+            sections = params["flatten"] | params[f"train@{name}"]
             run = TrackedRun(
                 name=name,
-                dataset=settings["dataset"],
-                params=settings | {"iterations": result.iterations},
+                dataset=sections["dataset"],
+                params=_flat(sections) | {"iterations": result.iterations},
                 data={split: checksums[f"data/flat/{split}.npz"] for split in SPLITS},
-                checksums={path: checksums[path] for path in paths},
+                checksums={path: checksums[path] for path in (weights, costs)},
                 result=result,
                 recall=_load_recall(folder / PER_CLASS, name),
-                costs=load_csv(folder / paths[1], {"cost": "float32"})["cost"].to_numpy(),
-                architecture=architecture(load_weights(folder / paths[0])),
+                costs=load_csv(folder / costs, {"cost": "float32"})["cost"].to_numpy(),
+                architecture=architecture(load_weights(folder / weights)),
                 folder=folder,
             )
-        except (KeyError, TypeError, ValueError, IndexError):
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
             # Their MD5 is correct, so they are not damaged.
             raise InputError(f"{LOCK}: {name} is of another version of this project") from None
         runs.append(run)
@@ -114,7 +124,7 @@ def load_runs(folder: Path) -> list[TrackedRun]:
 
 def _load_lock(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the parameters of each stage, and the MD5 of each output."""
-    document = read_yaml(path)
+    document = parse_yaml(_read(path), path)
     try:
         stages = document["stages"].items()
         params = {name: stage.get("params", {}).get("params.yaml", {}) for name, stage in stages}
@@ -124,30 +134,29 @@ def _load_lock(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
         raise InputError(f"{path}: damaged; `git checkout {LOCK}` restores it") from None
 
 
-def _check(folder: Path, path: str, checksums: Mapping[str, str]) -> None:
+def _check(path: Path, md5: str | None) -> None:
     """Check that a file is the one that a stage has made."""
-    if path not in checksums:
-        raise InputError(f"{LOCK}: no stage made {path}; run `dvc repro`")
-    try:
-        content = (folder / path).read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: not found; `dvc repro` makes it") from None
-    if hashlib.md5(content, usedforsecurity=False).hexdigest() != checksums[path]:
+    if hashlib.md5(_read(path), usedforsecurity=False).hexdigest() != md5:
         raise InputError(
             f"{path}: not the file whose MD5 is in {LOCK}; run `dvc repro`, or `make repair` if "
             "that finds nothing to do"
         )
 
 
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found; `dvc repro` makes it") from None
+
+
 def _flat(sections: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of all sections as ``train.seed``; those of a run are in its result."""
-    settings: dict[str, Any] = {}
+    """Return the settings of all sections by names like ``train.seed``."""
+    flat = {"dataset": sections["dataset"]}
     for section, values in sections.items():
         if isinstance(values, dict):
-            settings |= {f"{section}.{name}": value for name, value in values.items()}
-        elif not section.startswith("runs."):
-            settings[section] = values
-    return settings
+            flat |= {f"{section}.{name}": value for name, value in values.items()}
+    return flat
 
 
 def _load_recall(path: Path, run: str) -> dict[str, float]:

@@ -6,12 +6,9 @@ the model is loaded. No other module imports it, and it imports nothing of the p
 
 from __future__ import annotations
 
-import hashlib
 import json
-import sys
-from importlib.util import module_from_spec, spec_from_file_location
+import runpy
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -43,7 +40,8 @@ class Classifier(PythonModel):
         with np.load(context.artifacts["weights"], allow_pickle=False) as archive:
             self.weights = dict(archive)
         self.description = json.loads(Path(context.artifacts["description"]).read_bytes())
-        self.code = _load_module(Path(context.artifacts["code"]))
+        # Not an import, which another version of the model or the project itself would share.
+        self.logits = runpy.run_path(context.artifacts["code"])["logits"]
 
     def predict(
         self,
@@ -53,61 +51,37 @@ class Classifier(PythonModel):
     ) -> pd.DataFrame:
         """Return ``label`` and ``probability`` of each example.
 
-        Parameters
-        ----------
-        context, params
-            Not used.
-        model_input : array_like, shape (n, *feature_shape) or (n, *example_shape)
-            Unscaled, as in the splits: images have brightness in [0, 255].
+        Examples have the shape of features or that before they were flattened, and are unscaled:
+        the brightness of an image is in [0, 255].
         """
         features = self._features(model_input)
-        probabilities = softmax(self.code.logits(self.weights, features), axis=1)
+        probabilities = softmax(self.logits(self.weights, features), axis=1)
         return pd.DataFrame(
             {"label": probabilities.argmax(axis=1), "probability": probabilities.max(axis=1)}
         )
 
     def _features(self, model_input: Any) -> NDArray[Any]:
-        shape = tuple(self.description["feature_shape"])
-        example_shape = tuple(self.description["example_shape"])
+        shape, example_shape = self.description["feature_shape"], self.description["example_shape"]
         dtype = np.dtype(self.description["feature_dtype"])
         try:
             values = np.asarray(model_input)
         except ValueError:
             raise InvalidInputError("examples should all have the same shape") from None
-        if values.ndim == 0 or values.shape[1:] not in (shape, example_shape):
+        if values.ndim == 0 or list(values.shape[1:]) not in (shape, example_shape):
             raise InvalidInputError(
-                f"examples should have the shape (n, {_text(shape)}) or (n, "
-                f"{_text(example_shape)}), got ({_text(values.shape)})"
+                f"each example should have the shape {shape} or {example_shape}, the input has "
+                f"{list(values.shape)}"
             )
         if values.dtype.kind not in "iuf":
             raise InvalidInputError(f"values should be numbers, got {values.dtype}")
         if dtype.kind in "iu":
-            limits = np.iinfo(dtype)
-            wrong = (values < limits.min) | (values > limits.max) | (values != np.floor(values))
-            if wrong.any():
+            low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+            wrong = values[(values < low) | (values > high) | (values != np.floor(values))]
+            if wrong.size:
                 raise InvalidInputError(
-                    f"values should be whole numbers from {limits.min} to {limits.max}, got "
-                    f"{values[wrong][0]}"
+                    f"values should be whole numbers from {low} to {high}, got {wrong[0]}"
                 )
         return values.reshape(-1, *shape).astype(dtype)
-
-
-def _text(shape: tuple[int, ...]) -> str:
-    return ", ".join(map(str, shape))
-
-
-def _load_module(path: Path) -> ModuleType:
-    """Import a file under a name that only the same content has.
-
-    So neither another version of the model nor the project's own package is in its way.
-    """
-    name = f"model_{hashlib.sha256(path.read_bytes()).hexdigest()}"
-    spec = spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(path)
-    module = sys.modules[name] = module_from_spec(spec)  # pydantic looks for it there
-    spec.loader.exec_module(module)
-    return module
 
 
 set_model(Classifier())
