@@ -2,8 +2,8 @@
 
     python -m commands.ui [--port 5000]
 
-It first brings the store up to date, then serves until it is interrupted. Where
-`MLFLOW_TRACKING_URI` is a server, that one serves the pages; this only prints where.
+It brings the store up to date, then serves until it is interrupted. Where `MLFLOW_TRACKING_URI` is
+a server's, that one serves the pages.
 """
 
 from __future__ import annotations
@@ -22,16 +22,15 @@ from stages.track.runs import load_runs
 HOST = "127.0.0.1"
 
 
-def pages(base: str, experiment_id: str, run_ids: list[str]) -> dict[str, str]:
-    """Return the URLs of MLflow's pages that compare runs; `base` is that of MLflow."""
+def pages(base: str, experiment_id: str, run_ids: list[str]) -> list[str]:
+    """Return a line for each of MLflow's pages that compare runs; `base` is the URL of MLflow."""
     runs = quote(json.dumps(run_ids, separators=(",", ":")))
     experiments = quote(json.dumps([experiment_id]))
     # Without it the pages are about language models. Last, because the table wants its runs first.
     workflow = "workflowType=machine_learning"
-    return {
-        "charts": f"{base}/#/experiments/{experiment_id}/runs?compareRunsMode=CHART&{workflow}",
-        "table": f"{base}/#/compare-runs?runs={runs}&experiments={experiments}&{workflow}",
-    }
+    charts = f"{base}/#/experiments/{experiment_id}/runs?compareRunsMode=CHART&{workflow}"
+    table = f"{base}/#/compare-runs?runs={runs}&experiments={experiments}&{workflow}"
+    return [f"charts: {charts}", f"table: {table}"]
 
 
 def serve(port: int, root: Path) -> None:
@@ -73,17 +72,18 @@ def main() -> None:
     arguments = parser.parse_args()
     root, runs = location.repository(), load_runs(Path())
     uri = location.tracking_uri(root)
-    base = redact_credentials(uri).rstrip("/")
     if not location.is_server(uri):
         _check_free(arguments.port)
-        base = f"http://{HOST}:{arguments.port}"
     from stages.track.mlflow_store import open_store  # MLflow takes seconds to start
 
+    stored = []
     with open_store(root) as store:
-        stored = [store.track(finished, provenance.current()) for finished in runs]
-    run_ids = [finished.run_id for finished in stored]
-    for name, page in pages(base, stored[0].experiment_id, run_ids).items():
-        echo(f"{name}: {page}")
+        for finished in runs:
+            stored.append(store.track(finished, provenance.current()))
+            echo(stored[-1].message)
+    here = f"http://{HOST}:{arguments.port}"
+    base = redact_credentials(uri).rstrip("/") if location.is_server(uri) else here
+    echo("\n".join(pages(base, stored[0].experiment_id, [one.run_id for one in stored])))
     if not location.is_server(uri):
         echo("MLflow needs some seconds to start; Ctrl+C ends it")
         serve(arguments.port, root)

@@ -14,6 +14,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +24,6 @@ import pydantic
 import scipy
 from filelock import FileLock, Timeout
 
-from common.atomic import sha256
 from common.command_line import CommandError, echo, gc_disabled, redact_credentials
 from common.splits import load_description
 from stages.track import location
@@ -61,20 +61,20 @@ DRIVERS = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb
 
 
 class StoredRun(NamedTuple):
-    """The MLflow run of a result: identifiers, as in the URLs of MLflow's pages."""
+    """The MLflow run of a result: identifiers as in the URLs of MLflow's pages."""
 
     experiment_id: str
     run_id: str
     message: str
 
 
+@dataclass(frozen=True)
 class Store:
     """An MLflow store, used by only one process of the repository at a time."""
 
-    def __init__(self, client: MlflowClient, uri: str, root: Path) -> None:
-        self.client = client
-        self.uri = uri
-        self._root = root
+    client: MlflowClient
+    uri: str
+    root: Path
 
     def track(self, run: TrackedRun, origin: Provenance) -> StoredRun:
         """Store a finished run unless it is there already, and update the champion."""
@@ -94,13 +94,12 @@ class Store:
 
     def experiment_id(self, name: str) -> str:
         """Return the identifier of an experiment, which is created if necessary."""
-        artifacts = location.artifact_location(self._root)
+        artifacts = location.artifact_location(self.root)
         experiment = self.client.get_experiment_by_name(name)
         if experiment is None:
             chosen = None if location.is_server(self.uri) else artifacts
-            created = self.client.create_experiment(name, artifact_location=chosen)
-            experiment = self.client.get_experiment(created)
-        own = f"sqlite:///{self._root / location.DATABASE}"
+            experiment = self.client.get_experiment(self.client.create_experiment(name, chosen))
+        own = f"sqlite:///{self.root / location.DATABASE}"
         if self.uri == own and experiment.artifact_location != artifacts:
             raise CommandError(
                 "the repository has moved since mlflow.db was made; delete mlflow.db and "
@@ -132,7 +131,6 @@ class Store:
         name = f"{run.name} ({origin.experiment})" if origin.experiment else run.name
         tags = {
             "attempt": run.fingerprint,
-            "dvc.lock.sha256": sha256((run.folder / LOCK).read_bytes()),
             "mlflow.source.name": "dvc.yaml",
             "mlflow.note.content": run.note,
             **origin_tags(origin),
@@ -147,8 +145,7 @@ class Store:
         model_id = self._log_model(experiment_id, run_id, run)
         self.client.log_inputs(run_id, dataset_inputs(run.dataset, run.data))
         params = [Param(key, str(value)) for key, value in run.params.items()]
-        metrics = list(_metrics(run, model_id, now))
-        self.client.log_batch(run_id, metrics=metrics, params=params)
+        self.client.log_batch(run_id, list(_metrics(run, model_id, now)), params)
         self.client.set_terminated(run_id, "FINISHED", now)
         # Last: this marks the run as complete.
         self.client.set_tag(run_id, "fingerprint", run.fingerprint)
@@ -169,25 +166,21 @@ class Store:
         name, required = run.dataset, run.result.min_test_accuracy
         passes = str(run.result.test >= required).lower()
         tags = {"passes": passes, "min_test_accuracy": str(required)}
-        versions = [
-            version
-            for version in self.client.search_model_versions(f"name = '{name}'")
-            if version.tags.get("fingerprint") == run.fingerprint
-        ]
-        kept = next((version for version in versions if version.run_id == run_id), None)
-        for version in versions:
+        versions = self.client.search_model_versions(f"name = '{name}'")
+        same = [one for one in versions if one.tags.get("fingerprint") == run.fingerprint]
+        kept = next((version for version in same if version.run_id == run_id), None)
+        for version in same:
             if version is not kept:
                 self.client.delete_model_version(name, version.version)
         if kept is None:
             with suppress(MlflowException):  # it exists
                 self.client.create_registered_model(name)
             (model,) = self.client.get_run(run_id).outputs.model_outputs  # type: ignore[union-attr]
-            tags |= {"validation_accuracy": str(run.result.validation)}
-            tags |= {"fingerprint": run.fingerprint, "run": run.name}
-            source = f"models:/{model.model_id}"
-            self.client.create_model_version(
-                name, source, run_id, tags=tags, model_id=model.model_id
-            )
+            model_id = model.model_id
+            tags |= {"validation_accuracy": str(run.result.validation), "run": run.name}
+            tags |= {"fingerprint": run.fingerprint}
+            uri = f"models:/{model_id}"
+            self.client.create_model_version(name, uri, run_id, tags, model_id=model_id)
         elif is_current and tags != {key: kept.tags.get(key) for key in tags}:
             for key, value in tags.items():
                 self.client.set_model_version_tag(name, kept.version, key, value)
@@ -204,27 +197,19 @@ class Store:
             key=lambda version: (float(version.tags["validation_accuracy"]), -int(version.version)),
             default=None,
         )
-        if best is None:
-            if any(CHAMPION in version.aliases for version in versions):
-                self.client.delete_registered_model_alias(name, CHAMPION)
-        elif CHAMPION not in best.aliases:
+        if best and CHAMPION not in best.aliases:
             self.client.set_registered_model_alias(name, CHAMPION, best.version)
+        elif best is None and any(CHAMPION in version.aliases for version in versions):
+            self.client.delete_registered_model_alias(name, CHAMPION)
 
 
 @contextmanager
 def open_store(root: Path) -> Iterator[Store]:
-    """Open the store of a repository, as `location` says where; create it if necessary.
-
-    Raises
-    ------
-    CommandError
-        If it cannot be reached, read or written, or is used by another process for too long.
-    """
+    """Open the store of a repository, which is created if necessary; raises `CommandError`s."""
     uri = location.tracking_uri(root)
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    lock = FileLock(root / ".dvc" / "tmp" / "mlflow.lock")
-    with store_errors(uri), _acquire(lock):
+    with store_errors(uri), _acquire(FileLock(root / ".dvc" / "tmp" / "mlflow.lock")):
         if location.is_server(uri):
             _check_server(uri)
         mlflow.set_tracking_uri(uri)
@@ -232,7 +217,7 @@ def open_store(root: Path) -> Iterator[Store]:
 
 
 def _acquire(lock: FileLock) -> AbstractContextManager[Any]:
-    """Hold a file lock: two processes that create a new store at once would spoil it."""
+    # Two processes that create a new store at once would spoil it.
     Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
     try:
         return lock.acquire(timeout=0)
@@ -247,20 +232,16 @@ def store_errors(uri: str) -> Iterator[None]:
     try:
         with warnings.catch_warnings(action="ignore"):  # libraries warn of one another
             yield
-    except ImportError as error:
-        package = DRIVERS.get(str(error.name), error.name)
-        reason = f"{error}; `python -m pip install '{package}'` installs it"
-    except (MlflowException, RequestException, SQLAlchemyError, Timeout) as error:
-        reason = _reason(error, uri)
-    else:
-        return
-    raise CommandError(redact_credentials(f"MLflow store {uri}: {reason}"))
+    except (MlflowException, ModuleNotFoundError, RequestException, SQLAlchemyError, Timeout) as e:
+        raise CommandError(redact_credentials(f"MLflow store {uri}: {_reason(e, uri)}")) from None
 
 
 def _reason(error: Exception, uri: str) -> str:
     text = str(error).strip() or type(error).__name__
     again = "the results are safe, `python -m stages.track` tries again"
-    if isinstance(error.__context__, RequestException):
+    if isinstance(error, ModuleNotFoundError):
+        again = f"`python -m pip install '{DRIVERS.get(str(error.name), error.name)}'` installs it"
+    elif isinstance(error.__context__, RequestException):
         text = "no answer from this server"
     elif "out-of-date database schema" in text or "Can't locate revision" in text:
         text = "its schema is of another version of MLflow"
@@ -275,8 +256,7 @@ def _check_server(uri: str) -> None:
     reply = http_request(get_default_host_creds(uri), "/version", "GET")  # type: ignore[no-untyped-call]
     version = re.match(r"(\d+)\.\d[\w.]*", reply.text)
     if version and int(version[1]) < 3:
-        server = redact_credentials(uri)
-        raise CommandError(f"MLflow server {server} is {version[0]}, version 3 is needed")
+        raise CommandError(redact_credentials(f"{uri} is MLflow {version[0]}, 3 is needed"))
 
 
 def dataset_inputs(dataset: str, data: Mapping[str, str]) -> list[DatasetInput]:
@@ -292,8 +272,7 @@ def origin_tags(origin: Provenance) -> dict[str, str]:
     """Return where a result comes from, as tags of a run."""
     dirty = "unknown" if origin.commit is None else str(bool(origin.diff)).lower()
     names = {"mlflow.source.git.commit": origin.commit, "dvc.experiment": origin.experiment}
-    known = {key: value for key, value in names.items() if value}
-    return {"git.dirty": dirty, **known, **origin.machine}
+    return {"git.dirty": dirty, **origin.machine} | {key: tag for key, tag in names.items() if tag}
 
 
 def _metrics(run: TrackedRun, model_id: str, now: int) -> Iterator[Metric]:

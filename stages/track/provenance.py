@@ -15,6 +15,11 @@ from common.command_line import CommandError
 
 # Those of them that are installed are recorded.
 PACKAGES = ("tensorflow", "tensorflow-cpu", "numpy", "dvc", "mlflow")
+# The same patch whatever the user's configuration says.
+PATCH_OPTIONS = (
+    *("--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative"),
+    *("--src-prefix=a/", "--dst-prefix=b/"),
+)
 
 
 @dataclass(frozen=True)
@@ -52,10 +57,7 @@ def current() -> Provenance:
     try:
         _check_tracked()
         commit = _git("rev-parse", "HEAD").decode().strip()
-        # The same patch whatever the user's configuration says.
-        options = ("--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative")
-        prefixes = ("--src-prefix=a/", "--dst-prefix=b/")
-        diff = _git("diff", *options, *prefixes, "HEAD", "--", ".")
+        diff = _git("diff", *PATCH_OPTIONS, "HEAD", "--", ".")
     except CommandError:
         commit, diff = None, b""
     return Provenance(commit, diff, os.environ.get("DVC_EXP_NAME") or None, machine(), None)
