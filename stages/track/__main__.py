@@ -58,19 +58,22 @@ def _list_earlier() -> list[Provenance]:
 @contextmanager
 def _earlier_runs(root: Path, origin: Provenance) -> Iterator[list[TrackedRun]]:
     """Load the runs of a commit or experiment; where that is impossible, report why."""
-    from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
+    from dvc.repo import Repo
 
     with tempfile.TemporaryDirectory() as folder:
+        runs = []
         try:
-            files = DVCFileSystem(str(root), rev=origin.commit)
-            for path in (LOCK, DESCRIPTION, "metrics", "models", "costs"):
-                files.get(path, f"{folder}/{path}", recursive=True)
+            with Repo(str(root)) as repo, repo.switch(origin.commit):
+                for path in (LOCK, DESCRIPTION, "metrics", "models", "costs"):
+                    repo.dvcfs.get(path, f"{folder}/{path}", recursive=True)
             runs = load_runs(Path(folder))
-        except (CommandError, DvcException, OSError) as error:
+        except FileNotFoundError as error:
+            echo(f"{origin.name}: left out: not in DVC's cache: {error}")
+        # KeyError: a user without a name, which DVC asks for.
+        except (CommandError, DvcException, OSError, KeyError) as error:
             reason = " ".join(str(error).split()).replace(f"{folder}/", "")
             echo(f"{origin.name}: left out: {reason}")
-            runs = []
         yield runs
 
 

@@ -222,8 +222,14 @@ def _acquire(lock: FileLock) -> AbstractContextManager[Any]:
     try:
         return lock.acquire(timeout=0)
     except Timeout:
-        echo(f"waiting for another process that uses the MLflow store: it holds {lock.lock_file}")
+        echo(
+            f"waiting for another process that uses the MLflow store and holds {lock.lock_file}; "
+            "delete that file if there is none"
+        )
         return lock.acquire(timeout=LOCK_SECONDS)
+    except OSError as error:
+        error.filename = lock.lock_file  # the system does not say which file cannot be locked
+        raise
 
 
 @contextmanager
