@@ -34,11 +34,11 @@ class FlattenParams(StrictModel):
 
     Attributes
     ----------
-    validation_images
+    validation_examples
         How many of the training images, from the first on, are held out for validation.
     """
 
-    validation_images: PositiveInteger
+    validation_examples: PositiveInteger
 
 
 class TrainParams(StrictModel):

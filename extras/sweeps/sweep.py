@@ -120,7 +120,7 @@ def _made_of(sweep: Sweep, config: Config, data: Mapping[str, str]) -> str:
 def _load(config: Config) -> tuple[dict[str, Split], dict[str, str]]:
     """Read the arrays, with the MD5 of each, by which DVC knows them."""
     parts = {part: arrays.load_split(FLAT / f"{part}.npz") for part in SPLITS}
-    if len(parts["validation"]) != config.flatten.validation_images:
+    if len(parts["validation"]) != config.flatten.validation_examples:
         raise InputError(f"{FLAT}: not made with the settings in {PARAMS}; run `dvc repro`")
     return parts, {
         part: hashlib.md5((FLAT / f"{part}.npz").read_bytes(), usedforsecurity=False).hexdigest()

@@ -73,7 +73,7 @@ def test_an_unknown_run_is_named_with_those_there_are() -> None:
         ("runs.short.iterations", "10", "runs.short.iterations: is '10', should be"),
         ("runs.short.min_test_accuracy", 1.01, "min_test_accuracy: is 1.01, should be less than"),
         ("runs.short.iteration", 5, "runs.short.iteration: unknown name"),
-        ("flatten.validation_images", 0, "flatten.validation_images: is 0, should be greater"),
+        ("flatten.validation_examples", 0, "flatten.validation_examples: is 0, should be greater"),
         ("train.learning_rate", -0.1, "train.learning_rate: is -0.1, should be greater than 0"),
         ("train.learning_rate", float("inf"), "train.learning_rate: is inf, should be a finite"),
         ("train.learning_rate", float("nan"), "train.learning_rate: is nan, should be"),

@@ -115,7 +115,7 @@ def test_a_reference_fits_the_runs_that_it_is_of(runs: dict[str, int], fits: boo
         ("report", "grid_seed", 7, True),
         ("train", "learning_rate", 0.1, False),
         ("train", "hidden_units", [3], False),
-        ("flatten", "validation_images", 7, False),
+        ("flatten", "validation_examples", 7, False),
     ],
 )
 def test_digest_follows_what_a_result_follows(

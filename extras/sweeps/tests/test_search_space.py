@@ -93,7 +93,7 @@ def test_the_command_names_what_was_searched() -> None:
         ("resources.cpus", 0, "resources.cpus: is 0, should be greater than 0"),
         ("resources.gpus", 1, "resources.gpus: unknown name"),
         ("parameters", {}, "parameters: is {}, should have at least 1 item"),
-        ("parameters.flatten.validation_images", {"grid": [1]}, "should be one of train.hidden"),
+        ("parameters.flatten.validation_examples", {"grid": [1]}, "should be one of train.hidden"),
         ("parameters.runs.long.iterations", {"grid": [1]}, "should be one of train.hidden"),
         ("parameters.train.learning_rat", {"grid": [1]}, "train.learning_rat: should be one of"),
         ("parameters.train.beta_1", {}, "should have one of grid, choice, uniform, log_uniform"),

@@ -122,7 +122,7 @@ def test_there_must_be_something_to_resume(ready: Workspace) -> None:
 
 def test_arrays_of_other_settings_are_refused(ready: Workspace) -> None:
     """A trial would be validated on other images than the pipeline's run."""
-    ready.params["flatten"]["validation_images"] += 1
+    ready.params["flatten"]["validation_examples"] += 1
     ready.write()
     outcome = ready.run("sweep", "some.yaml")
     assert outcome.status == 2

@@ -52,15 +52,15 @@ def test_the_first_images_are_held_out() -> None:
     assert (len(validation.images), len(train.images)) == (3, 7)
 
 
-@pytest.mark.parametrize(("validation_images", "left"), [(9, 1), (10, None), (11, None)])
-def test_something_must_be_left_to_train_with(validation_images: int, left: int | None) -> None:
+@pytest.mark.parametrize(("validation_examples", "left"), [(9, 1), (10, None), (11, None)])
+def test_something_must_be_left_to_train_with(validation_examples: int, left: int | None) -> None:
     """One image is enough to train; none is an error that names the parameter."""
     given = Split(np.zeros((10, 1), np.uint8), np.zeros(10, np.uint8))
     if left:
-        assert left == len(flatten.split(given, validation_images)[1])
+        assert left == len(flatten.split(given, validation_examples)[1])
         return
-    with pytest.raises(InputError, match=r"flatten\.validation_images: is 1., .* the 10 training"):
-        flatten.split(given, validation_images)
+    with pytest.raises(InputError, match=r"flatten\.validation_examples: is 1., .* the 10 training"):
+        flatten.split(given, validation_examples)
 
 
 def test_the_command(workspace: Workspace) -> None:
