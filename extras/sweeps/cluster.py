@@ -15,7 +15,6 @@ from typing import Any
 from common.command_line import CommandError, InputError, gc_disabled
 
 ROOT = Path(__file__).parents[2]
-LOOPBACK = "127.0.0.1"
 # For Ray's sockets, whose paths have at most 107 bytes: too few for many a TMPDIR.
 SHORT_FOLDER = "/tmp"  # noqa: S108 - the folder in it has a random name and belongs to its owner
 # Ray reads these when it is imported, also in workers.
@@ -28,10 +27,9 @@ ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "RAY_AIR_NEW_OUTPUT": "0",
 }
-# For a cluster that is started here: it listens on loopback only, where without the first line it
-# would listen on the network, and it accepts only its own workers.
+# A cluster that is started here listens on loopback only, and accepts only its own workers.
 LOCAL_ENVIRONMENT = {
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # otherwise it replaces the address of loopback
     "RAY_AUTH_MODE": "token",
     "RAY_AUTH_TOKEN": secrets.token_hex(32),
 }
@@ -39,12 +37,7 @@ LOCAL_ENVIRONMENT = {
 
 @contextmanager
 def connected(address: str | None) -> Iterator[None]:
-    """Connect to a cluster for as long as the context lasts.
-
-    Parameters
-    ----------
-    address
-        Of a running cluster; None starts one on this machine, which leaves nothing behind.
+    """Connect to a running cluster, or start one on this machine, while the context lasts.
 
     Raises
     ------
@@ -59,12 +52,9 @@ def connected(address: str | None) -> Iterator[None]:
     with gc_disabled():
         import ray
     with tempfile.TemporaryDirectory("", "ray-", SHORT_FOLDER, ignore_cleanup_errors=True) as name:
+        options = _remote(address) if address else _local(name)
         try:
-            ray.init(
-                **(_remote(address) if address else _local(name)),
-                log_to_driver=False,
-                logging_level=logging.CRITICAL,
-            )
+            ray.init(**options, log_to_driver=False, logging_level=logging.CRITICAL)
         except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
             raise CommandError(f"Ray at {address or 'this machine'}: {lines[0]:.300}") from None
@@ -78,14 +68,14 @@ def _local(folder: str) -> dict[str, Any]:
     return {
         "address": "local",
         "include_dashboard": False,
-        "_node_ip_address": LOOPBACK,
+        "_node_ip_address": "127.0.0.1",
         "_temp_dir": folder,
         "runtime_env": {"env_vars": ENVIRONMENT},
     }
 
 
 def _remote(address: str) -> dict[str, Any]:
-    # Other machines need the same packages installed, but not the same code.
+    # Other machines have the same packages installed; they receive the code from here.
     folders = [str(ROOT / name) for name in ("common", "stages", "extras")]
     return {
         "address": address,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from extras.sweeps.search_space import Parameter, Sweep
+from extras.sweeps.results import SweepResults
+from extras.sweeps.search_space import Parameter
 from stages.report.style import BLUE, PAGE, VERMILLION, new_figure, png
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PANELS_PER_ROW = 3
 PANEL_HEIGHT = 3.6  # inches
@@ -17,24 +21,20 @@ LOWEST, HIGHEST = 0.001, 0.9999
 TICKS = (0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 
 
-def sweep_figure(name: str, sweep: Sweep, ranking: pd.DataFrame) -> bytes:
+def sweep_figure(results: SweepResults) -> bytes:
     """Draw the results of a sweep.
 
     Parameters
     ----------
-    name
-        Of the sweep.
-    sweep
-        What was searched.
-    ranking
-        One row per setting, the best first: a column per parameter, ``validation``, and its
-        ``std`` over the seeds, which is NaN if there is only one seed.
+    results
+        With one setting or more in the ranking.
 
     Returns
     -------
     bytes
         A PNG file.
     """
+    sweep, ranking = results.sweep, results.ranking
     columns = min(len(sweep.parameters), PANELS_PER_ROW)
     rows = -(-len(sweep.parameters) // columns)
     figure = new_figure(PAGE, PANEL_HEIGHT * rows + 0.4)
@@ -47,7 +47,7 @@ def sweep_figure(name: str, sweep: Sweep, ranking: pd.DataFrame) -> bytes:
     _scale_accuracy(panels[0], ranking)
     figure.supylabel("validation accuracy", size=10)
     seeds = "1 seed" if sweep.seeds == 1 else f"mean and standard deviation of {sweep.seeds} seeds"
-    title = f"{name}: {len(ranking)} settings of {sweep.run}, {seeds}; the star is the best"
+    title = f"{results.folder.name}: {len(ranking)} settings of {sweep.run}, {seeds}; the star is the best"
     figure.suptitle(title, size=11, x=0.01, ha="left")
     return png(figure)
 
@@ -56,7 +56,7 @@ def _positions(axes: Axes, values: pd.Series, parameter: Parameter) -> pd.Series
     """Return the position of each value on the horizontal axis, after giving the axis its scale."""
     if parameter.is_range:
         axes.set_xscale("log" if parameter.function.startswith("log") else "linear")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         return values
     categories = sorted(set(values))
     axes.set_xticks(range(len(categories)), [str(category) for category in categories])
@@ -64,22 +64,26 @@ def _positions(axes: Axes, values: pd.Series, parameter: Parameter) -> pd.Series
     positions = values.map(categories.index)
     # Side by side in the order of their accuracies, so that all are visible.
     groups = positions.groupby(positions)
-    return positions + 0.6 * ((groups.cumcount() + 0.5) / groups.transform("size") - 0.5)
+    return positions + 0.4 * ((groups.cumcount() + 0.5) / groups.transform("size") - 0.5)
 
 
 def _draw(axes: Axes, positions: pd.Series, ranking: pd.DataFrame) -> None:
     accuracies = ranking["validation"].clip(LOWEST, HIGHEST)
-    style = {"color": BLUE, "alpha": 0.7, "markersize": 5, "markeredgewidth": 0}
-    axes.errorbar(positions, accuracies, yerr=ranking["std"].fillna(0), fmt="o", **style)
-    best = {"color": VERMILLION, "markeredgecolor": "white", "markersize": 14, "zorder": 4}
-    axes.plot(positions[:1], accuracies[:1], "*", **best)
+    axes.errorbar(
+        positions, accuracies, yerr=ranking["std"].fillna(0), fmt="o",
+        color=BLUE, alpha=0.7, markersize=5, markeredgewidth=0,
+    )  # fmt: skip
+    axes.plot(
+        positions[:1], accuracies[:1], "*",
+        color=VERMILLION, markeredgecolor="white", markersize=14, zorder=4,
+    )  # fmt: skip
 
 
 def _scale_accuracy(axes: Axes, ranking: pd.DataFrame) -> None:
     accuracies = ranking["validation"].clip(LOWEST, HIGHEST)
     lowest = max(LOWEST, np.min(accuracies - ranking["std"].fillna(0)))
     axes.set_yscale("logit")
-    axes.yaxis.set_major_locator(FixedLocator(TICKS))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:g}%"))
-    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_yticks(TICKS)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value * 100:g}%")
+    axes.yaxis.minorticks_off()
     axes.set_ylim(lowest / 1.02, 1 - (1 - accuracies.max()) / 1.6)

@@ -14,26 +14,20 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from common.command_line import InputError
-from common.config import PARAMS, Config, TrainParams
-from common.model import ModelParams
-from common.schema import (
-    NAME_PATTERN,
-    AnyModel,
-    Name,
-    PositiveInteger,
-    PositiveNumber,
-    StrictModel,
-    validate,
-)
+from common.config import PARAMS, Config
+from common.schema import NAME_PATTERN, AnyModel, PositiveInteger, StrictModel, validate
 from common.yaml_file import read_yaml
 
 SEED = "train.seed"
 SIGNIFICANT_DIGITS = 4
+
 Values = Annotated[tuple[Any, ...] | None, Field(min_length=1, strict=False)]
+Numbers = Annotated[tuple[float, float] | None, Field(strict=False)]
+Integers = Annotated[tuple[int, int] | None, Field(strict=False)]
 
 
 class Parameter(StrictModel):
-    """Where the values of one setting come from: one function of `ray.tune`, with its arguments.
+    """Where the values of one setting come from: a function of `ray.tune`, with its arguments.
 
     References
     ----------
@@ -42,12 +36,10 @@ class Parameter(StrictModel):
 
     grid_search: Values = None
     choice: Values = None
-    uniform: Annotated[tuple[float, float] | None, Field(strict=False)] = None
-    loguniform: Annotated[tuple[PositiveNumber, PositiveNumber] | None, Field(strict=False)] = None
-    randint: Annotated[tuple[int, int] | None, Field(strict=False)] = None
-    lograndint: Annotated[tuple[PositiveInteger, PositiveInteger] | None, Field(strict=False)] = (
-        None
-    )
+    uniform: Numbers = None
+    loguniform: Numbers = None
+    randint: Integers = None
+    lograndint: Integers = None
 
     @model_validator(mode="after")
     def _check(self) -> Parameter:
@@ -55,6 +47,8 @@ class Parameter(StrictModel):
             raise ValueError(f"should have one of {', '.join(type(self).model_fields)}")
         if self.is_range and self.arguments[0] >= self.arguments[1]:
             raise ValueError("should go from a smaller number to a larger one")
+        if self.function.startswith("log") and self.arguments[0] <= 0:
+            raise ValueError("should begin above 0")
         return self
 
     @property
@@ -64,12 +58,12 @@ class Parameter(StrictModel):
 
     @property
     def arguments(self) -> tuple[Any, ...]:
-        """All values, or the ends of a range."""
+        """All values, or the two ends of a range."""
         return tuple(getattr(self, self.function))
 
     @property
     def is_range(self) -> bool:
-        """Whether a number is drawn between two others."""
+        """Whether a number between two others is drawn."""
         return self.function not in ("grid_search", "choice")
 
 
@@ -81,31 +75,9 @@ class Resources(StrictModel):
 
 
 class Sweep(StrictModel):
-    """The content of a sweep file.
+    """The content of a sweep file; README.md describes each name."""
 
-    Attributes
-    ----------
-    run
-        The run of params.yaml that is varied.
-    parameters
-        The settings that vary, by their names in `dvc exp run -S`: those of ``model`` and
-        ``train``, and ``runs.<run>.iterations``.
-    trials
-        How many settings to try; a multiple of the number of points in the grid.
-    seeds
-        How many times each is trained, with seeds from ``train.seed`` on.
-    draw_seed
-        Determines what is drawn.
-    scheduler
-        ``none``: every trial is trained to its end. ``asha``: those whose validation accuracy is
-        behind are stopped early, by asynchronous successive halving.
-    validate_every_iterations
-        How often the validation accuracy is measured; the first time that a trial may be stopped.
-    resources
-        What one worker may use.
-    """
-
-    run: Name
+    run: str
     parameters: Annotated[dict[str, Parameter], Field(min_length=1)]
     trials: PositiveInteger
     seeds: PositiveInteger
@@ -117,8 +89,7 @@ class Sweep(StrictModel):
     @property
     def grid_points(self) -> int:
         """The number of combinations of all grids' values."""
-        grids = [parameter.grid_search for parameter in self.parameters.values()]
-        return prod(len(values) for values in grids if values)
+        return prod(len(parameter.grid_search or "1") for parameter in self.parameters.values())
 
     def round_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Round drawn numbers to four significant digits, because people read and type them."""
@@ -130,22 +101,17 @@ class Sweep(StrictModel):
             for name, value in values.items()
         }
 
-    def apply(self, config: Config, values: Mapping[str, Any], path: Path) -> Config:
+    def apply(self, config: Config, values: Mapping[str, Any], path: Path = PARAMS) -> Config:
         """Return the settings of one trial.
 
         Parameters
         ----------
         config
-            Where everything else comes from.
+            Where all other settings come from.
         values
-            Some settings, by their names.
+            Settings by their names, such as ``train.learning_rate``.
         path
-            The sweep file, for an error.
-
-        Raises
-        ------
-        InputError
-            If a value is impossible.
+            The file that an `InputError` names if a value is impossible.
         """
         run = config.run(self.run)
         return replace(
@@ -157,15 +123,8 @@ class Sweep(StrictModel):
 
     def command(self, values: Mapping[str, Any]) -> str:
         """Return the command that makes an ordinary run of the pipeline with some settings."""
-        changes = [f"{name}={text(values[name])}" for name in self.parameters]
-        return shlex.join(
-            [
-                ".venv/bin/dvc",
-                "exp",
-                "run",
-                *(word for change in changes for word in ("-S", change)),
-            ]
-        )
+        changes = [word for name in self.parameters for word in ("-S", f"{name}={values[name]}")]
+        return shlex.join([".venv/bin/dvc", "exp", "run", *changes])
 
 
 def _change(params: AnyModel, section: str, values: Mapping[str, Any], path: Path) -> AnyModel:
@@ -174,11 +133,6 @@ def _change(params: AnyModel, section: str, values: Mapping[str, Any], path: Pat
         if name.startswith(f"{section}."):
             document[name.removeprefix(f"{section}.")] = value
     return validate(type(params), document, path, ("parameters", section))
-
-
-def text(value: Any) -> str:
-    """Return a value as it is written on a command line or in a cell of a table."""
-    return f"[{','.join(map(str, value))}]" if isinstance(value, list | tuple) else str(value)
 
 
 def load_sweep(path: Path, config: Config) -> Sweep:
@@ -205,7 +159,7 @@ def load_sweep(path: Path, config: Config) -> Sweep:
             f"{path}: run: no run {sweep.run!r} in {PARAMS}, there are: {', '.join(config.runs)}"
         )
     for name, parameter in sweep.parameters.items():
-        _check_name(name, sweep, path)
+        _check_name(name, sweep, config, path)
         for value in parameter.arguments:
             sweep.apply(config, {name: value}, path)
     if sweep.trials % sweep.grid_points:
@@ -220,11 +174,11 @@ def load_sweep(path: Path, config: Config) -> Sweep:
     return sweep
 
 
-def _check_name(name: str, sweep: Sweep, path: Path) -> None:
-    """Check that a setting can be searched; others would change the data trials are compared by."""
+def _check_name(name: str, sweep: Sweep, config: Config, path: Path) -> None:
+    # Settings of other sections would change the data that trials are compared by.
     known = [
-        *(f"model.{field}" for field in ModelParams.model_fields),
-        *(f"train.{field}" for field in TrainParams.model_fields),
+        *(f"model.{field}" for field in type(config.model).model_fields),
+        *(f"train.{field}" for field in type(config.train).model_fields),
         f"runs.{sweep.run}.iterations",
     ]
     if name not in known:

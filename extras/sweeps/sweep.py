@@ -16,54 +16,23 @@ After an interrupt the results of what has finished are kept, and --resume conti
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
-
-from common.atomic import atomic_write, sha256
+from common.atomic import sha256
 from common.command_line import CommandError, InputError, argument_parser, echo, run
 from common.config import PARAMS, Config, load_config
-from common.splits import load_description, load_split
+from common.splits import Split, load_description, load_split
 from extras.sweeps.cluster import connected
-from extras.sweeps.search_space import SEED, Sweep, load_sweep
+from extras.sweeps.results import SweepResults
+from extras.sweeps.search_space import Sweep, load_sweep
 
 FLAT = Path("data/flat")
 # What a trial reads.
 SPLITS = ("train", "validation")
 STATE = Path(".cache/sweeps")
-# How many of the best settings are printed; results.csv has all.
-PRINTED_SETTINGS = 10
 
 
-def rank(table: pd.DataFrame, sweep: Sweep) -> pd.DataFrame:
-    """Return each setting that has finished with all seeds, the best first.
-
-    Parameters
-    ----------
-    table
-        One row per trial.
-    sweep
-        What was searched.
-
-    Returns
-    -------
-    DataFrame
-        The parameters, and the mean (``validation``) and the standard deviation (``std``) of the
-        validation accuracy over the seeds; NaN if there is only one seed.
-    """
-    finished = table[table["status"] == "finished"].astype({"validation": float})
-    settings = finished.groupby(list(sweep.parameters), sort=False)
-    ranking = settings.agg(
-        validation=("validation", "mean"), std=("validation", "std"), seeds=(SEED, "nunique")
-    ).reset_index()
-    ranking = ranking[ranking["seeds"] == sweep.seeds].drop(columns="seeds")
-    # Stable, so that among equals the one that was drawn first is the best.
-    return ranking.sort_values("validation", ascending=False, kind="stable", ignore_index=True)
-
-
-def digest(sweep: Sweep, config: Config) -> str:
+def fingerprint(sweep: Sweep, config: Config) -> str:
     """Return the SHA-256 of everything that the results follow from."""
     document = {
         "sweep": sweep.model_dump(),
@@ -76,53 +45,15 @@ def digest(sweep: Sweep, config: Config) -> str:
     return sha256(json.dumps(document, sort_keys=True).encode())
 
 
-def write_results(path: Path, sweep: Sweep, table: pd.DataFrame, ranking: pd.DataFrame) -> None:
-    """Write the results beside the sweep file and, if any setting has finished, their figure."""
-    folder = path.with_suffix("")
-    csv = table.drop(columns="history").to_csv(index=False)
-    atomic_write(folder / "results.csv", csv.encode())
-    if len(ranking):
-        # matplotlib takes a second to import.
-        from extras.sweeps.plots import sweep_figure
-
-        atomic_write(folder / "sweep.png", sweep_figure(path.stem, sweep, ranking))
-
-
-def print_results(sweep: Sweep, table: pd.DataFrame, ranking: pd.DataFrame) -> None:
-    """Print the best settings, and how many trials have finished, stopped or failed."""
-    formats: dict[str, Callable[[float], str]] = {
-        "validation": "{:.2%}".format,
-        "std": lambda value: "" if math.isnan(value) else f"{value:.2%}",
-    }
-    best = ranking.head(PRINTED_SETTINGS).astype(dict.fromkeys(sweep.parameters, str))
-    if len(best):
-        echo(best.to_string(index=False, formatters=formats))
-    for status, count in table["status"].value_counts().items():
-        echo(f"{count} of {sweep.trials * sweep.seeds} trials {status}")
-
-
-def run_sweep(
-    path: Path, sweep: Sweep, config: Config, address: str | None, *, resume: bool
-) -> pd.DataFrame:
-    """Run the trials of a sweep; return one row for each that has ended."""
+def load_data(config: Config) -> tuple[dict[str, Split], int]:
+    """Load the splits that a trial reads, and count the classes."""
     description = load_description(FLAT / "description.json")
     if description.examples["validation"] != config.flatten.validation_images:
         raise InputError(
             f"{FLAT}: made with other settings than those in {PARAMS}; run `dvc repro`"
         )
     splits = {name: load_split(FLAT / f"{name}.npz") for name in SPLITS}
-    state = STATE / path.stem / digest(sweep, config)[:16]
-    if resume and not state.exists():
-        raise InputError(
-            f"{path}: nothing to resume, or the sweep, {PARAMS} or the data have changed since; "
-            "leave --resume out to start again"
-        )
-    with connected(address):
-        # After everything is checked, because Ray takes seconds to import.
-        from extras.sweeps import trials
-
-        task = trials.Task(path, sweep, config, len(description.classes), trials.versions())
-        return trials.run(task, splits, state, resume=resume)
+    return splits, len(description.classes)
 
 
 def main() -> None:
@@ -135,19 +66,33 @@ def main() -> None:
     path: Path = arguments.sweep
     config = load_config()
     sweep = load_sweep(path, config)
-    table = run_sweep(path, sweep, config, arguments.address, resume=arguments.resume)
-    ranking = rank(table, sweep)
-    write_results(path, sweep, table, ranking)
-    print_results(sweep, table, ranking)
+    splits, classes = load_data(config)
+    identity = fingerprint(sweep, config)
+    state = STATE / path.stem / identity[:16]
+    if arguments.resume and not state.exists():
+        raise InputError(
+            f"{path}: nothing to resume, or the sweep, {PARAMS} or the data have changed since; "
+            "leave --resume out to start again"
+        )
+    with connected(arguments.address):
+        # After everything is checked, because Ray takes seconds to import.
+        from extras.sweeps import trials
+
+        task = trials.Task(sweep, config, classes)
+        table = trials.run(task, splits, state, resume=arguments.resume)
+    results = SweepResults(path, sweep, table)
+    results.write()
+    for line in results.summary():
+        echo(line)
     from extras.sweeps.mlflow_runs import track_sweep
 
-    track_sweep(path, config.dataset_name, digest(sweep, config), sweep, table, ranking)
-    if len(table) < sweep.trials * sweep.seeds:
+    track_sweep(results, config.dataset_name, identity)
+    if not results.is_complete:
         echo(f"interrupted; `python -m extras.sweeps.sweep {path} --resume` continues")
         raise KeyboardInterrupt
-    if ranking.empty:
+    if not results.best:
         raise CommandError(f"{path}: no setting was trained to its end with every seed")
-    echo(sweep.command(ranking.head(1).to_dict("records")[0]))
+    echo(sweep.command(results.best))
 
 
 if __name__ == "__main__":

@@ -10,9 +10,8 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -28,44 +27,33 @@ from common.config import Config
 from common.inference import accuracy
 from common.model import ModelParams
 from common.splits import Split
-from extras.sweeps.search_space import SEED, Parameter, Sweep, text
+from extras.sweeps.search_space import SEED, Sweep
+from stages.track.provenance import machine
 
 # How often a trial is tried whose process is killed.
 ATTEMPTS = 3
 # How many compiled programs a worker keeps.
 PROGRAMS = 4
 MEBIBYTE = 2**20
-# What a trial reports, beside its history.
-MEASUREMENTS = ("iterations", "cost", "validation", "status")
-FINISHED, STOPPED, FAILED = "finished", "stopped", "failed"
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a worker needs to know, beside the examples.
-
-    Attributes
-    ----------
-    path
-        The sweep file.
-    sweep, config
-        Its content, and the settings that it varies.
-    classes
-        The number of classes.
-    versions
-        Of the libraries that a result depends on; a worker must have the same.
-    """
-
-    path: Path
-    sweep: Sweep
-    config: Config
-    classes: int
-    versions: Mapping[str, str]
+# What a trial reports; its history is a list of iterations, mean cost and validation accuracy.
+MEASUREMENTS = ("iterations", "cost", "validation", "status", "history")
 
 
 def versions() -> dict[str, str]:
     """Return the versions of the libraries that a result depends on."""
-    return {name: version(name) for name in ("tensorflow", "numpy")}
+    # tensorflow-cpu computes the same bytes as tensorflow.
+    packages = {name.removesuffix("-cpu"): version for name, version in machine().items()}
+    return {name: packages[name] for name in ("package_numpy", "package_tensorflow")}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker needs to know: the sweep, the settings that it varies, number of classes."""
+
+    sweep: Sweep
+    config: Config
+    classes: int
+    versions: Mapping[str, str] = field(default_factory=versions)
 
 
 class Worker(tune.Trainable):  # type: ignore[misc]
@@ -89,8 +77,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Start another trial; True tells Ray that this is possible."""
         sweep = self._task.sweep
-        values = sweep.round_values(new_config)
-        config = sweep.apply(self._task.config, values, self._task.path)
+        config = sweep.apply(self._task.config, sweep.round_values(new_config))
         self._trainer = self._new_trainer(config.model, config.train.batch_size)
         self._trainer.reset(config.train)
         self._iterations = config.run(sweep.run).iterations
@@ -114,8 +101,8 @@ class Worker(tune.Trainable):  # type: ignore[misc]
             "iterations": self._done,
             "cost": str(costs[-1]),
             "validation": validation,
-            # If this is the last report of an unfinished trial, the scheduler stops it here.
-            "status": FAILED if is_diverged else FINISHED if is_last else STOPPED,
+            # If the last report of a trial is not its end, the scheduler has stopped it there.
+            "status": "failed" if is_diverged else "finished" if is_last else "stopped",
             "history": list(self._history),
             tune.result.DONE: is_diverged or is_last,
         }
@@ -131,7 +118,7 @@ class Progress(tune.Callback):  # type: ignore[misc]
         """Print the result of a trial."""
         result = trial.last_result
         outcome = f"validation {result['validation']:.2%}"
-        if result["status"] == FAILED:
+        if result["status"] == "failed":
             outcome = f"diverged, the batch cost is {result['cost']}"
         self._print(trials, trial, f"{result['iterations']:,} iterations, {outcome}")
 
@@ -148,15 +135,11 @@ class Progress(tune.Callback):  # type: ignore[misc]
         echo(f"{ended} of {self._sweep.trials * self._sweep.seeds}: {settings}: {outcome}")
 
 
-def _domain(parameter: Parameter) -> Any:
-    function = getattr(tune, parameter.function)
-    if parameter.is_range:
-        return function(*parameter.arguments)
-    return function(list(parameter.arguments))
-
-
 def _search_space(task: Task) -> dict[str, Any]:
-    space = {name: _domain(parameter) for name, parameter in task.sweep.parameters.items()}
+    space = {}
+    for name, parameter in task.sweep.parameters.items():
+        arguments = parameter.arguments if parameter.is_range else [list(parameter.arguments)]
+        space[name] = getattr(tune, parameter.function)(*arguments)
     first = task.config.train.seed
     space.setdefault(SEED, tune.grid_search(list(range(first, first + task.sweep.seeds))))
     return space
@@ -208,10 +191,8 @@ def run(task: Task, splits: Mapping[str, Split], state: Path, *, resume: bool) -
 
     Parameters
     ----------
-    task
-        What to search.
-    splits
-        The examples, ``train`` and ``validation``.
+    task, splits
+        What to search; the examples, ``train`` and ``validation``.
     state
         The folder in which Ray keeps the state of the sweep.
     resume
@@ -221,33 +202,23 @@ def run(task: Task, splits: Mapping[str, Split], state: Path, *, resume: bool) -
     -------
     DataFrame
         One row per trial that has ended, in the order in which they were drawn: its number, its
-        settings, `MEASUREMENTS`, and its ``history``, a list of iterations, mean cost since the
-        last validation, and validation accuracy. Fewer than all trials if it was interrupted.
+        settings, and `MEASUREMENTS`. An interrupt leaves out the others.
     """
     if not resume:
         shutil.rmtree(state.parent, ignore_errors=True)
     _tuner(task, splits, state, resume=resume).fit()
     trials = tune.ExperimentAnalysis(str(state.resolve())).trials
-    return _table([trial for trial in trials if trial.is_finished()], task.sweep)
+    rows = [_row(trial, task.sweep) for trial in trials if trial.is_finished()]
+    names = [*task.sweep.parameters, *({SEED} - set(task.sweep.parameters))]
+    table = pd.DataFrame(rows, columns=["trial", *names, *MEASUREMENTS])
+    return table.sort_values("trial", ignore_index=True)
 
 
-def _table(trials: list[Trial], sweep: Sweep) -> pd.DataFrame:
-    rows = []
-    for trial in trials:
-        values = sweep.round_values(trial.config)
-        result = trial.last_result or {}
-        row = {"trial": _number(trial)}
-        # A list, such as hidden_units, cannot be grouped by.
-        row |= {name: text(v) if isinstance(v, list) else v for name, v in values.items()}
-        row |= {name: result.get(name) for name in (*MEASUREMENTS, "history")}
-        if trial.status == Trial.ERROR:
-            row["status"] = FAILED
-        rows.append(row)
-    names = [*sweep.parameters, *({SEED} - set(sweep.parameters))]
-    columns = ["trial", *names, *MEASUREMENTS, "history"]
-    return pd.DataFrame(rows, columns=columns).sort_values("trial", ignore_index=True)
-
-
-def _number(trial: Trial) -> int:
-    """Return the number of a trial, from 1 on; Ray counts from 0 in its identifiers."""
-    return int(trial.trial_id.rpartition("_")[2]) + 1
+def _row(trial: Trial, sweep: Sweep) -> dict[str, Any]:
+    # Ray counts in its identifiers, from 0 on.
+    row: dict[str, Any] = {"trial": int(trial.trial_id.rpartition("_")[2]) + 1}
+    for name, value in sweep.round_values(trial.config).items():
+        # Settings are grouped by their values, which a list does not allow.
+        row[name] = str(value) if isinstance(value, list) else value
+    row |= {name: (trial.last_result or {}).get(name) for name in MEASUREMENTS}
+    return row | {"status": "failed"} if trial.status == Trial.ERROR else row
