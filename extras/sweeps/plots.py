@@ -22,18 +22,7 @@ TICKS = (0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 
 
 def sweep_figure(results: SweepResults) -> bytes:
-    """Draw the results of a sweep.
-
-    Parameters
-    ----------
-    results
-        With one setting or more in the ranking.
-
-    Returns
-    -------
-    bytes
-        A PNG file.
-    """
+    """Return a figure of a sweep in which a setting has finished, as a PNG file."""
     sweep, ranking = results.sweep, results.ranking
     columns = min(len(sweep.parameters), PANELS_PER_ROW)
     rows = -(-len(sweep.parameters) // columns)
@@ -44,11 +33,10 @@ def sweep_figure(results: SweepResults) -> bytes:
     for axes, (parameter_name, parameter) in zip(panels, sweep.parameters.items(), strict=False):
         axes.set_xlabel(parameter_name)
         _draw(axes, _positions(axes, ranking[parameter_name], parameter), ranking)
-    _scale_accuracy(panels[0], ranking)
     figure.supylabel("validation accuracy", size=10)
-    seeds = "1 seed" if sweep.seeds == 1 else f"mean and standard deviation of {sweep.seeds} seeds"
-    title = f"{results.folder.name}: {len(ranking)} settings of {sweep.run}, {seeds}; the star is the best"
-    figure.suptitle(title, size=11, x=0.01, ha="left")
+    title = f"{results.folder.name}: {len(ranking)} settings of {sweep.run}, seeds: {sweep.seeds}"
+    legend = "bars show the standard deviation, the star is the best"
+    figure.suptitle(f"{title}; {legend}", size=11, x=0.01, ha="left")
     return png(figure)
 
 
@@ -56,6 +44,7 @@ def _positions(axes: Axes, values: pd.Series, parameter: Parameter) -> pd.Series
     """Return the position of each value on the horizontal axis, after giving the axis its scale."""
     if parameter.is_range:
         axes.set_xscale("log" if parameter.function.startswith("log") else "linear")
+        axes.set_xlim(*parameter.arguments)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         return values
     categories = sorted(set(values))
@@ -68,22 +57,18 @@ def _positions(axes: Axes, values: pd.Series, parameter: Parameter) -> pd.Series
 
 
 def _draw(axes: Axes, positions: pd.Series, ranking: pd.DataFrame) -> None:
-    accuracies = ranking["validation"].clip(LOWEST, HIGHEST)
+    accuracies, deviations = ranking["validation"].clip(LOWEST, HIGHEST), ranking["std"].fillna(0)
     axes.errorbar(
-        positions, accuracies, yerr=ranking["std"].fillna(0), fmt="o",
+        positions, accuracies, deviations, fmt="o",
         color=BLUE, alpha=0.7, markersize=5, markeredgewidth=0,
     )  # fmt: skip
     axes.plot(
         positions[:1], accuracies[:1], "*",
         color=VERMILLION, markeredgecolor="white", markersize=14, zorder=4,
     )  # fmt: skip
-
-
-def _scale_accuracy(axes: Axes, ranking: pd.DataFrame) -> None:
-    accuracies = ranking["validation"].clip(LOWEST, HIGHEST)
-    lowest = max(LOWEST, np.min(accuracies - ranking["std"].fillna(0)))
     axes.set_yscale("logit")
     axes.set_yticks(TICKS)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value * 100:g}%")
     axes.yaxis.minorticks_off()
+    lowest = max(LOWEST, np.min(accuracies - deviations))
     axes.set_ylim(lowest / 1.02, 1 - (1 - accuracies.max()) / 1.6)
