@@ -145,26 +145,23 @@ def _search_space(task: Task) -> dict[str, Any]:
     return space
 
 
-def _tune_config(task: Task) -> tune.TuneConfig:
+def _scheduler(task: Task) -> ASHAScheduler | None:
     sweep = task.sweep
-    asha = ASHAScheduler(
+    if sweep.scheduler == "none":
+        return None
+    searched = sweep.parameters.get(f"runs.{sweep.run}.iterations")
+    longest = max(searched.arguments) if searched else task.config.run(sweep.run).iterations
+    return ASHAScheduler(
         time_attr="iterations",
         metric="validation",
         mode="max",
-        grace_period=sweep.validate_every_iterations,
-        max_t=task.config.run(sweep.run).iterations,
-    )
-    return tune.TuneConfig(
-        num_samples=sweep.trials // sweep.grid_points,
-        # The same draws for each seed, and for each point of the grid.
-        search_alg=BasicVariantGenerator(constant_grid_search=True, random_state=sweep.draw_seed),
-        scheduler=asha if sweep.scheduler == "asha" else None,
-        reuse_actors=True,
+        grace_period=min(sweep.validate_every_iterations, longest),
+        max_t=longest,
     )
 
 
 def _tuner(task: Task, splits: Mapping[str, Split], state: Path, *, resume: bool) -> tune.Tuner:
-    resources = task.sweep.resources
+    sweep, resources = task.sweep, task.sweep.resources
     trainable = tune.with_resources(
         tune.with_parameters(Worker, task=task, **splits),
         {"cpu": resources.cpus, "memory": resources.memory_megabytes * MEBIBYTE},
@@ -174,13 +171,21 @@ def _tuner(task: Task, splits: Mapping[str, Split], state: Path, *, resume: bool
     return tune.Tuner(
         trainable,
         param_space=_search_space(task),
-        tune_config=_tune_config(task),
+        tune_config=tune.TuneConfig(
+            num_samples=sweep.trials // sweep.grid_points,
+            # The same draws for each seed, and for each point of the grid.
+            search_alg=BasicVariantGenerator(
+                constant_grid_search=True, random_state=sweep.draw_seed
+            ),
+            scheduler=_scheduler(task),
+            reuse_actors=True,
+        ),
         run_config=tune.RunConfig(
             name=state.name,
             storage_path=str(state.resolve().parent),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=ATTEMPTS - 1),
-            callbacks=[Progress(task.sweep)],
+            callbacks=[Progress(sweep)],
             verbose=0,
         ),
     )

@@ -28,6 +28,7 @@ from tests.fixtures import ITERATIONS, Project, write_yaml
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not find_spec("ray"), reason="Ray is not installed; `make sweep` does"),
+    pytest.mark.filterwarnings("ignore"),  # of MLflow's libraries
 ]
 
 COMMAND = ("python", "-m", "extras.sweeps.sweep", "some.yaml")
