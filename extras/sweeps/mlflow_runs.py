@@ -25,10 +25,8 @@ def track_sweep(results: SweepResults, dataset: str, fingerprint: str) -> None:
 
     Parameters
     ----------
-    results
-        What is written.
-    dataset
-        The name of the dataset.
+    results, dataset
+        What is written, and the name of the dataset.
     fingerprint
         Identifies what the results follow from.
 

@@ -41,10 +41,16 @@ class Parameter(StrictModel):
     randint: Integers = None
     lograndint: Integers = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _check_function(cls, document: Any) -> Any:
+        arguments = [*document.items()] if isinstance(document, dict) else []
+        if len(arguments) != 1 or arguments[0][0] not in cls.model_fields or not arguments[0][1]:
+            raise ValueError(f"should have one of {', '.join(cls.model_fields)}")
+        return document
+
     @model_validator(mode="after")
-    def _check(self) -> Parameter:
-        if len(self.model_dump(exclude_none=True)) != 1:
-            raise ValueError(f"should have one of {', '.join(type(self).model_fields)}")
+    def _check_range(self) -> Parameter:
         if self.is_range and self.arguments[0] >= self.arguments[1]:
             raise ValueError("should go from a smaller number to a larger one")
         if self.function.startswith("log") and self.arguments[0] <= 0:
@@ -54,7 +60,7 @@ class Parameter(StrictModel):
     @property
     def function(self) -> str:
         """The name of the function."""
-        return next(iter(self.model_dump(exclude_none=True)))
+        return next(iter(self.model_fields_set))
 
     @property
     def arguments(self) -> tuple[Any, ...]:

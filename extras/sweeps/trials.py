@@ -34,7 +34,6 @@ from stages.track.provenance import machine
 ATTEMPTS = 3
 # How many compiled programs a worker keeps.
 PROGRAMS = 4
-MEBIBYTE = 2**20
 # What a trial reports; its history is a list of iterations, mean cost and validation accuracy.
 MEASUREMENTS = ("iterations", "cost", "validation", "status", "history")
 
@@ -164,7 +163,7 @@ def _tuner(task: Task, splits: Mapping[str, Split], state: Path, *, resume: bool
     sweep, resources = task.sweep, task.sweep.resources
     trainable = tune.with_resources(
         tune.with_parameters(Worker, task=task, **splits),
-        {"cpu": resources.cpus, "memory": resources.memory_megabytes * MEBIBYTE},
+        {"cpu": resources.cpus, "memory": resources.memory_megabytes * 2**20},
     )
     if resume:
         return tune.Tuner.restore(str(state.resolve()), trainable, restart_errored=True)

@@ -63,14 +63,12 @@ def test_the_printed_command_makes_the_best_trial_again(
     assert program == ".venv/bin/dvc"
     project_copy.do("dvc", *words)
     params = read_yaml(project_copy.path / "params.yaml")
-    trial = table[
-        (table["train.learning_rate"] == params["train"]["learning_rate"])
-        & (table["train.batch_size"] == params["train"]["batch_size"])
-        & (table["train.seed"] == params["train"]["seed"])
-    ]
-    assert list(trial["model.hidden_units"]) == [str(params["model"]["hidden_units"])]
+    names = ["learning_rate", "batch_size", "seed"]
+    trials = table.set_index([f"train.{name}" for name in names])
+    trial = trials.loc[*(params["train"][name] for name in names)]
+    assert trial["model.hidden_units"] == str(params["model"]["hidden_units"])
     results = load_results(project_copy.path / "metrics/accuracy.json")
-    assert list(trial["validation"]) == [results["short"].validation]
+    assert trial["validation"] == results["short"].validation
 
 
 def test_asha_stops_what_is_behind(project_copy: Project, document: dict[str, Any]) -> None:
