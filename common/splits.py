@@ -27,12 +27,12 @@ class Split:
     Attributes
     ----------
     features : ndarray, shape (n, ...)
-        Of any dtype and shape; for MNIST uint8 (n, 784), brightness in [0, 255], row by row.
-    labels : ndarray of uint8, shape (n,)
+        Of any dtype and shape; for MNIST (n, 784), brightness in [0, 255], row by row.
+    labels : ndarray of integers, shape (n,)
     """
 
     features: NDArray[Any]
-    labels: NDArray[np.uint8]
+    labels: NDArray[np.integer]
 
     def __len__(self) -> int:
         """Return the number of examples."""
@@ -79,13 +79,13 @@ def load_split(path: Path) -> Split:
     others = [array for name, array in arrays.items() if name != "labels"]
     if (
         labels is None
-        or labels.dtype != np.uint8
+        or not np.issubdtype(labels.dtype, np.integer)
         or labels.ndim != 1
         or len(others) != 1
         or others[0].shape[:1] != labels.shape
     ):
         raise InputError(
-            f"{path}: should hold uint8 labels (n,) and one array of features (n, ...), "
+            f"{path}: should hold integer labels (n,) and one array of features (n, ...), "
             f"holds {summary(arrays)}"
         )
     return Split(others[0], labels)

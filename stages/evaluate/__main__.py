@@ -40,7 +40,7 @@ def predict(weights: Weights, examples: Split) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "label": examples.labels,
-            "predicted": of_each_class.argmax(axis=1).astype(np.uint8),
+            "predicted": of_each_class.argmax(axis=1).astype(examples.labels.dtype),
             "probability": of_each_class.max(axis=1),
         }
     )

@@ -48,7 +48,7 @@ class Trainer:
     ) -> None:
         self._model = model
         self._classes = classes
-        self._example_shape = examples.features.shape[1:]
+        self._examples = examples
         self._features = tf.constant(examples.features)
         self._labels = tf.constant(examples.labels, tf.int32)
         shapes = {name: array.shape for name, array in self._initial_weights(0).items()}
@@ -105,7 +105,7 @@ class Trainer:
     def _initial_weights(self, seed: int) -> Weights:
         for_weights, _ = np.random.SeedSequence(seed).spawn(2)
         random = np.random.default_rng(for_weights)
-        return initial_weights(self._model, self._example_shape, self._classes, random)
+        return initial_weights(self._model, self._examples.features, self._classes, random)
 
     @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
     def _train_steps(self, indices: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
@@ -120,7 +120,8 @@ class Trainer:
         features, labels = tf.gather(self._features, batch), tf.gather(self._labels, batch)
         with tf.GradientTape() as tape:
             batch_cost = cost(self._weights, features, labels)
-        gradients = tape.gradient(batch_cost, self._weights)
+        # Zero for a weight that the forward pass keeps constant, which Adam then leaves as it is.
+        gradients = tape.gradient(batch_cost, self._weights, unconnected_gradients="zero")
         adam = self._adam
         for name, gradient in gradients.items():
             tf.raw_ops.ResourceApplyAdam(
