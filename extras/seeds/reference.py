@@ -64,7 +64,7 @@ class Reference(StrictModel):
 def fingerprint(config: Config) -> str:
     """Return the SHA-256 of all settings that decide a result, except the seed."""
     settings = {
-        "files": {name: file.sha256 for name, file in config.dataset.files.items()},
+        "files": dict(config.dataset.files),
         "flatten": config.flatten.model_dump(),
         "model": config.model.model_dump(),
         "train": config.train.model_dump(exclude={"seed", "log_every_iterations"}),
