@@ -22,8 +22,9 @@ def gate_failures(config: Config, results: Mapping[str, Result]) -> Iterator[str
         echo(f"not compared with other seeds: {error}")
         return
     mean = f"standard deviations from the mean of {reference.seeds} seeds"
-    for name in filter(results.__contains__, reference.runs):
-        run, result = reference.runs[name], results[name]
+    for name, run in reference.runs.items():
+        if not (result := results.get(name)):
+            continue  # the gate itself reports it
         z_score = run.test.z_score(result.test)
         echo(f"{name}: test accuracy {result.test:.2%} is {z_score:+z.1f} {mean}")
         path = Path(f"costs/{name}.csv")  # which a clone may be without

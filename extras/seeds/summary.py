@@ -23,17 +23,14 @@ from extras.seeds.reference import Reference, RunReference, fingerprint, logarit
 
 
 def summarise(accuracies: NDArray[np.float64], threshold: float) -> dict[str, float]:
-    """Summarise the test accuracies of a run.
+    """Return the mean, the standard deviation and the minimum of the test accuracies of a run.
 
-    Returns
-    -------
-    dict
-        ``mean``, ``std``, ``min``, and the probability that another seed misses the threshold: that
-        of Student's distribution for one more value, whose standard deviation includes the
-        uncertainty of the mean.
+    And ``miss_probability``, with which another seed misses the threshold: that of Student's
+    distribution for one more value, whose standard deviation includes the uncertainty of the mean.
     """
     count, mean, std = len(accuracies), accuracies.mean(), accuracies.std(ddof=1)
-    t = (threshold - mean) / (std * np.sqrt(1 + 1 / count))
+    with np.errstate(divide="ignore"):  # without variation the probability is 0 or 1
+        t = (threshold - mean) / (std * np.sqrt(1 + 1 / count))
     summary = {
         "mean": mean,
         "std": std,
