@@ -91,7 +91,7 @@ def test_std_is_that_of_a_sample() -> None:
         ("report", "grid_seed", 7, True),
         ("train", "learning_rate", 0.1, False),
         ("model", "hidden_units", [3], False),
-        ("flatten", "validation_images", 7, False),
+        ("flatten", "validation_examples", 7, False),
     ],
 )
 def test_fingerprint_covers_what_decides_a_result(

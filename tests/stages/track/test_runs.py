@@ -36,7 +36,7 @@ def test_every_run_is_loaded_as_it_is_in_the_files(tmp_path: Path) -> None:
     assert run.dataset == "synthetic"
     assert run.params == {
         "dataset": "synthetic",
-        "flatten.validation_images": VALIDATION_IMAGES,
+        "flatten.validation_examples": VALIDATION_IMAGES,
         "model.hidden_units": [8],
         "train.learning_rate": 0.001,
         "train.seed": 1,
