@@ -96,7 +96,7 @@ def main() -> None:
     atomic_write(folder / "results.json", MEASUREMENTS.read_bytes())
     echo(f"{folder / 'results.md'}: written")
     if failed:
-        raise CommandError(f"failed: {', '.join(failed)}")
+        raise CommandError(f"failed: {'; '.join(failed)}")
 
 
 if __name__ == "__main__":

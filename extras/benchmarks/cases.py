@@ -113,7 +113,7 @@ def groups(config: Config) -> tuple[Group, ...]:
             "Stages with ten times the data",
             tenfold_clone,
             tuple(
-                _dvc(f"{name}, tenfold", "repro", "-s", name, compared_with=(name,))
+                _dvc(f"{name}, ten times", "repro", "-s", name, compared_with=(name,))
                 for name in stages
             ),
         ),

@@ -61,7 +61,8 @@ def measure(command: Sequence[str], folder: Path) -> dict[str, float]:
         printed = output.read().strip()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise CommandError(f"exit status {process.returncode}: {printed[-400:]}")
+        last_lines = " ".join(printed.splitlines()[-3:])
+        raise CommandError(f"exit status {process.returncode}: {last_lines}")
     measured = {"seconds": seconds, "peak_bytes": usage.ru_maxrss * 1024}  # Linux counts in KiB
     for line in printed.splitlines():
         if line.startswith("{"):
