@@ -65,7 +65,7 @@ def synthetic_params() -> dict[str, Any]:
     """Return the project's params.yaml with the synthetic dataset and short runs."""
     params = read_yaml(ROOT / "params.yaml")
     params["dataset"] = "synthetic"
-    params["flatten"]["validation_images"] = VALIDATION_IMAGES
+    params["flatten"]["validation_examples"] = VALIDATION_IMAGES
     params["runs"] = {
         name: {"iterations": iterations, "min_test_accuracy": 0.0}
         for name, iterations in ITERATIONS.items()

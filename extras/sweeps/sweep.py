@@ -48,7 +48,7 @@ def fingerprint(sweep: Sweep, config: Config) -> str:
 def load_data(config: Config) -> tuple[dict[str, Split], int]:
     """Load the splits that a trial reads, and count the classes."""
     description = load_description(FLAT / "description.json")
-    if description.examples["validation"] != config.flatten.validation_images:
+    if description.examples["validation"] != config.flatten.validation_examples:
         raise InputError(
             f"{FLAT}: made with other settings than those in {PARAMS}; run `dvc repro`"
         )

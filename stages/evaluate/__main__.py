@@ -24,23 +24,12 @@ from common.splits import SPLITS, Split, load_description, load_split
 
 
 def predict(weights: Weights, examples: Split) -> pd.DataFrame:
-    """Classify examples.
-
-    Returns
-    -------
-    DataFrame
-        ``label``, ``predicted`` and its ``probability``, one row per example.
-
-    Raises
-    ------
-    ValueError
-        If the model is for examples of another shape.
-    """
+    """Return ``label``, ``predicted`` and its ``probability``, one row per example."""
     of_each_class = probabilities(weights, examples.features)
     return pd.DataFrame(
         {
             "label": examples.labels,
-            "predicted": of_each_class.argmax(axis=1).astype(np.uint8),
+            "predicted": of_each_class.argmax(axis=1).astype(examples.labels.dtype),
             "probability": of_each_class.max(axis=1),
         }
     )

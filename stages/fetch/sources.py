@@ -15,8 +15,8 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 from pathlib import Path
-from typing import Any
 from urllib.parse import urljoin
 
 import pooch
@@ -44,35 +44,24 @@ class SourceError(Exception):
 def read_files(
     source: FileSource | ArchiveSource, names: Iterable[str]
 ) -> Iterator[tuple[str, bytes]]:
-    """Read files from one source.
+    """Read files from one source, perhaps still compressed with gzip.
 
-    Yields
-    ------
-    name, content
-        Each file, perhaps still compressed with gzip.
-
-    Raises
-    ------
-    SourceError
-        At the first file that this source does not deliver.
+    Raises SourceError at the first file that the source does not deliver.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        if isinstance(source, FileSource):
-            for name in names:
-                yield name, _get(source.fill(source.url, name), name, Path(folder))
-        else:
-            archive = _get(_archive_url(source), source.archive, Path(folder))
-            if sha256(archive) != source.sha256:
-                raise SourceError(
-                    f"{source.archive}: SHA-256 should be {source.sha256}, is {sha256(archive)}"
-                )
-            path = Path(folder, "archive")
-            path.write_bytes(archive)
-            for name in names:
-                yield name, _member(path, source, source.fill(source.member, name))
+    if isinstance(source, FileSource):
+        for name in names:
+            yield name, _get(source.fill(source.url, name), name)
+        return
+    archive = _get(_archive_url(source), source.archive.rpartition("/")[2])
+    if sha256(archive) != source.sha256:
+        raise SourceError(
+            f"{source.archive}: SHA-256 should be {source.sha256}, is {sha256(archive)}"
+        )
+    for name in names:
+        yield name, _member(BytesIO(archive), source, source.fill(source.member, name))
 
 
-def _get(place: str, name: str, folder: Path) -> bytes:
+def _get(place: str, name: str) -> bytes:
     """Read a URL or a path."""
     if "://" not in place:
         try:
@@ -80,45 +69,37 @@ def _get(place: str, name: str, folder: Path) -> bytes:
         except OSError as error:
             raise SourceError(f"{place}: {error.strerror}") from None
     try:
-        with progress(name, None, "bytes") as advance:
-            downloader = pooch.HTTPDownloader(
-                progressbar=_Progress(advance),
-                chunk_size=PIECE_BYTES,
-                timeout=TIMEOUT_SECONDS,
-                hooks={"response": _refuse_unsafe_redirect},
-            )
+        with tempfile.TemporaryDirectory() as folder:
             files = pooch.create(
                 path=folder,
                 base_url="",
-                registry={"download": None},
-                urls={"download": place},
+                registry={name: None},
+                urls={name: place},
                 retry_if_failed=RETRIES,
             )
-            return Path(files.fetch("download", downloader=downloader)).read_bytes()
+            return Path(files.fetch(name, downloader=_download)).read_bytes()
     except (requests.RequestException, ValueError) as error:
         raise SourceError(f"{name}: {_reason(error)}") from None
-    finally:
-        Path(folder, "download").unlink(missing_ok=True)
 
 
-class _Progress:
-    """Show pooch's progress as every command does."""
-
-    total = 0
-
-    def __init__(self, advance: Any) -> None:
-        self.update = advance
-
-    def reset(self) -> None:
-        """Do nothing: the bar disappears when the file is complete."""
-
-    def close(self) -> None:
-        """Do nothing, as `reset`."""
+def _download(url: str, path: str, files: pooch.Pooch) -> None:
+    """Write what is at a URL to a file: what pooch calls, with our progress and redirects."""
+    (name,) = files.registry
+    hooks = {"response": _refuse_unsafe_redirect}
+    with requests.get(url, stream=True, timeout=TIMEOUT_SECONDS, hooks=hooks) as response:
+        response.raise_for_status()
+        length = response.headers.get("Content-Length", "")
+        total = int(length) if length.isdecimal() else None
+        with Path(path).open("wb") as file, progress(name, total, "bytes") as advance:
+            for piece in response.iter_content(PIECE_BYTES):
+                file.write(piece)
+                advance(len(piece))
 
 
 def _refuse_unsafe_redirect(response: requests.Response, **_: object) -> None:
     target = urljoin(response.url, response.headers.get("Location", response.url))
     if not is_safe(target):
+        response.close()
         raise requests.exceptions.InvalidSchema(
             "redirects to a URL that is neither of HTTPS nor on loopback"
         )
@@ -138,13 +119,7 @@ def _reason(error: Exception) -> str:
 
 
 def uncompress(content: bytes, name: str) -> bytes:
-    """Return a file's content without the compression of gzip, if it has any.
-
-    Raises
-    ------
-    SourceError
-        If the compressed file is damaged or cut off.
-    """
+    """Return a file's content without the compression of gzip, if it has any."""
     if not content.startswith(GZIP_MAGIC):
         return content
     try:
@@ -153,13 +128,13 @@ def uncompress(content: bytes, name: str) -> bytes:
         raise SourceError(f"{name}: a damaged gzip file: {error}") from None
 
 
-def _member(archive: Path, source: ArchiveSource, member: str) -> bytes:
+def _member(archive: BytesIO, source: ArchiveSource, member: str) -> bytes:
     """Read one file out of a zip or tar archive; nothing is unpacked to disk."""
     try:
         if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as opened:
-                return opened.read(member)
-        with tarfile.open(archive) as tar:
+            return zipfile.ZipFile(archive).read(member)
+        archive.seek(0)
+        with tarfile.open(fileobj=archive) as tar:
             file = tar.extractfile(member)
             if file is None:
                 raise SourceError(f"{member} in {source.archive} is not a file")

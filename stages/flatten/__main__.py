@@ -35,11 +35,6 @@ def read_examples(
     -------
     images : ndarray of uint8, shape (n, rows, columns)
     labels : ndarray of uint8, shape (n,)
-
-    Raises
-    ------
-    InputError
-        If a file is missing or damaged, or the two do not fit each other or the classes.
     """
     images = _read(folder, files[0], dataset, axes=3)
     labels = _read(folder, files[1], dataset, axes=1)
@@ -80,26 +75,16 @@ def _read(folder: Path, name: str, dataset: DatasetSpec, axes: int) -> NDArray[n
 
 
 def split_examples(
-    images: NDArray[np.uint8], labels: NDArray[np.uint8], validation_images: int
+    images: NDArray[np.uint8], labels: NDArray[np.uint8], validation_examples: int
 ) -> tuple[Split, Split]:
-    """Flatten images, and hold out the first ones for validation.
-
-    Returns
-    -------
-    train, validation : Split
-
-    Raises
-    ------
-    InputError
-        If that leaves nothing to train with.
-    """
-    if validation_images >= len(images):
+    """Flatten images, and return the training and, of the first ones, the validation split."""
+    if validation_examples >= len(images):
         raise InputError(
-            f"{PARAMS}: flatten.validation_images: is {validation_images}, should be less than "
+            f"{PARAMS}: flatten.validation_examples: is {validation_examples}, should be less than "
             f"the {len(images)} training images"
         )
     examples = flatten(images, labels)
-    first, rest = slice(None, validation_images), slice(validation_images, None)
+    first, rest = slice(None, validation_examples), slice(validation_examples, None)
     return (
         Split(examples.features[rest], examples.labels[rest]),
         Split(examples.features[first], examples.labels[first]),
@@ -119,7 +104,7 @@ def main() -> None:
     arguments = parser.parse_args()
     config = load_config()
     images, labels = read_examples(arguments.raw, TRAINING_FILES, config.dataset)
-    train, validation = split_examples(images, labels, config.flatten.validation_images)
+    train, validation = split_examples(images, labels, config.flatten.validation_examples)
     test = flatten(*read_examples(arguments.raw, TEST_FILES, config.dataset))
     if test.features.shape[1] != train.features.shape[1]:
         raise InputError(

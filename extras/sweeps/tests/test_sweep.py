@@ -36,7 +36,7 @@ def test_only_the_same_sweep_can_be_resumed(ready: Workspace) -> None:
 
 def test_arrays_of_other_settings_are_refused(ready: Workspace) -> None:
     """A trial would be validated with other examples than the pipeline's run."""
-    ready.params["flatten"]["validation_images"] += 1
+    ready.params["flatten"]["validation_examples"] += 1
     ready.write()
     assert "data/flat: made with other settings" in _error(ready, "some.yaml")
 
