@@ -50,7 +50,7 @@ class SweepResults:
         Columns are the parameters, and the mean (``validation``) and the standard deviation
         (``std``) of the validation accuracy over the seeds; NaN if there is only one seed.
         """
-        ranking = (
+        ranking: pd.DataFrame = (
             self.table[self.table["status"] == "finished"]
             .astype({"validation": float})
             .drop_duplicates([*{*self.sweep.parameters, SEED}])  # a setting may be drawn twice
