@@ -31,7 +31,8 @@ SURROUNDINGS = {
     "git without a user": Surroundings(git={"user.useConfigOnly": "true"}),
     "git that converts line ends": Surroundings(git={"core.autocrlf": "true"}),
     "a strict umask": Surroundings(umask=0o077),
-    "a user without a name": Surroundings(wrapper=("unshare", "--map-user=1234567")),
+    # DVC itself needs a name, and takes it from USER.
+    "an unknown user": Surroundings({"USER": "me"}, wrapper=("unshare", "--map-user=1234567")),
     "one processor": Surroundings(wrapper=("taskset", "--cpu-list", "0")),
     "no sync of folders": Surroundings(
         {"PYTHONPATH": "{home}"}, files={"sitecustomize.py": NO_FOLDER_SYNC}

@@ -60,7 +60,7 @@ def tenfold_clone() -> Iterator[Path]:
     """Work in a prepared clone whose splits have each example ten times."""
     with prepared_clone() as folder:
         params, datasets = read_yaml(folder / PARAMS), read_yaml(folder / DATASETS)
-        params["flatten"]["validation_images"] *= TIMES
+        params["flatten"]["validation_examples"] *= TIMES
         for name in datasets[params["dataset"]]["files"]:
             content = repeated((folder / RAW / name).read_bytes())
             (folder / RAW / name).write_bytes(content)
