@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from common.atomic import atomic_write
-from extras.sweeps.search_space import Sweep
+from extras.sweeps.search_space import SEED, Sweep
 
 # How many of the best settings are printed; results.csv has all.
 PRINTED_SETTINGS = 10
@@ -50,14 +50,12 @@ class SweepResults:
         Columns are the parameters, and the mean (``validation``) and the standard deviation
         (``std``) of the validation accuracy over the seeds; NaN if there is only one seed.
         """
-        finished = self.table[self.table["status"] == "finished"].astype({"validation": float})
-        ranking = (
-            finished.groupby(list(self.sweep.parameters), sort=False)
-            .agg(
-                validation=("validation", "mean"),
-                std=("validation", "std"),
-                seeds=("status", "size"),
-            )
+        ranking: pd.DataFrame = (
+            self.table[self.table["status"] == "finished"]
+            .astype({"validation": float})
+            .drop_duplicates([*{*self.sweep.parameters, SEED}])  # a setting may be drawn twice
+            .groupby(list(self.sweep.parameters), sort=False)["validation"]
+            .agg(validation="mean", std="std", seeds="size")
             .query("seeds == @self.sweep.seeds")
             .drop(columns="seeds")
             .reset_index()

@@ -215,7 +215,8 @@ def run(task: Task, splits: Mapping[str, Split], state: Path, *, resume: bool) -
     rows = [_row(trial, task.sweep) for trial in trials if trial.is_finished()]
     names = [*task.sweep.parameters, *({SEED} - set(task.sweep.parameters))]
     table = pd.DataFrame(rows, columns=["trial", *names, *MEASUREMENTS])
-    return table.sort_values("trial", ignore_index=True)
+    # Iterations stay integers beside a missing value.
+    return table.astype({"iterations": "Int64"}).sort_values("trial", ignore_index=True)
 
 
 def _row(trial: Trial, sweep: Sweep) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def costs(data: ReportData, runs: Sequence[RunResults]) -> ReportFigure:
         values = [published[iteration] for iteration in iterations]
         axes.plot(places, values, **style.PUBLISHED, label="published")
     axes.set(xlabel="iteration", ylabel="batch cost (nats)", yscale="log")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 2.5, 5, 10]))
     if several:
         axes.set(xscale="log", xlabel="iteration, counted from 1", xlim=(0.9, None))
     axes.xaxis.set_major_formatter(style.thousands)
@@ -115,13 +115,12 @@ def _plot_costs(
     widths = np.linspace(6.5 if len(runs) > 1 else 2, 1.5, len(runs))
     for (run, colour, marker), width in zip(shortest_first, widths, strict=True):
         iterations = np.arange(len(run.costs)) + first
-        (dots,) = axes.plot(iterations, run.costs, "o", color=colour, zorder=1)
-        dots.set(markersize=2, markeredgewidth=0, alpha=0.35)
+        axes.plot(iterations, run.costs, "o", color=colour, ms=2, mew=0, alpha=0.35, zorder=1)
         label = style.wrap(run.name, 5) if len(runs) > 1 else "running median"
         (curve,) = axes.plot(iterations, medians[run.name], color=colour, label=label)
-        curve.set(
-            linewidth=width, marker=marker, markevery=[-1], markersize=10, markeredgecolor="white"
-        )
+        curve.set(linewidth=width, marker=marker, markevery=[-1], markersize=10, mec="white")
+        # White between the dots and the curves.
+        axes.plot(*curve.get_data(), color="white", linewidth=width + 1.5, zorder=1.5)
     axes.plot([], [], ".", color=GREY, label="cost of one batch")
 
 

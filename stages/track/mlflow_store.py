@@ -197,9 +197,10 @@ class Store:
             key=lambda version: (float(version.tags["validation_accuracy"]), -int(version.version)),
             default=None,
         )
-        if best and CHAMPION not in best.aliases:
+        champion = self.client.get_registered_model(name).aliases.get(CHAMPION)
+        if best and str(champion) != str(best.version):
             self.client.set_registered_model_alias(name, CHAMPION, best.version)
-        elif best is None and any(CHAMPION in version.aliases for version in versions):
+        elif best is None and champion is not None:
             self.client.delete_registered_model_alias(name, CHAMPION)
 
 

@@ -27,6 +27,7 @@ def test_the_best_setting_has_the_best_mean(tmp_path: Path, document: dict[str, 
         (0.1, 16, 2, 0.91, "finished"),
         (0.2, 16, 1, 0.96, "finished"),
         (0.2, 16, 2, 0.98, "finished"),
+        (0.2, 16, 2, 0.98, "finished"),  # drawn twice
         (0.3, 16, 1, 0.99, "finished"),
         (0.3, 16, 2, math.nan, "failed"),
         (0.4, 16, 1, 0.98, "stopped"),

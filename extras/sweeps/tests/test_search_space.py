@@ -59,7 +59,7 @@ FUNCTIONS = "should have one of grid_search, choice, uniform, loguniform, randin
         ("scheduler", "ahsa", "scheduler: is 'ahsa', should be 'none' or 'asha'"),
         ("resources", {"cpu": 1, "memory_megabytes": 1}, "unknown name, did you mean cpus?"),
         ("parameters", {}, "parameters: is {}, should have at least 1 item"),
-        ("flatten.validation_examples", {"choice": [1]}, "unknown name, should be one of model.hid"),
+        ("flatten.validation_examples", {"choice": [1]}, "should be one of model.hidden_units"),
         ("runs.long.iterations", {"choice": [1]}, "did you mean runs.short.iterations?"),
         ("model.hidden_unit", {"choice": [1]}, "unknown name, did you mean model.hidden_units?"),
         ("train.beta_1", {}, FUNCTIONS),

@@ -113,6 +113,7 @@ def _own_as_another(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_its_own_repository_the_commit_is_unknown(
     repository: Path, monkeypatch: pytest.MonkeyPatch, change: object, reason: str
 ) -> None:
+    """It is not taken from a repository that surrounds this folder."""
     change(repository, monkeypatch)  # type: ignore[operator]
     assert (provenance.current().commit, provenance.current().diff) == (None, b"")
     with pytest.raises(CommandError, match=reason):
@@ -120,6 +121,7 @@ def test_without_its_own_repository_the_commit_is_unknown(
 
 
 def test_earlier_results_are_the_oldest_of_each_content(repository: Path) -> None:
+    """Those of commits come first, then those of DVC's experiments."""
     lock = repository / "project" / "dvc.lock"
     without = git("rev-parse", "HEAD")
     lock.write_text("one")
