@@ -87,8 +87,9 @@ def test_repro_leaves_what_the_interface_promises(completed_project: Project) ->
 
 
 def test_nothing_is_written_elsewhere(completed_project: Project) -> None:
-    """Neither the user's home nor a file that git would have to ignore."""
+    """Neither in the user's home nor where git would see it; DVC's state is in the clone, too."""
     assert list(completed_project.home.rglob("*")) == []
+    assert list((completed_project.path / ".dvc-state").rglob("*.db"))
     assert completed_project.do("git", "status", "--short") == ""
 
 
