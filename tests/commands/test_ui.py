@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -61,12 +61,12 @@ def serving(**variables: str) -> Iterator[tuple[subprocess.Popen[str], int, dict
 
 def request(port: int, host: str) -> int:
     """Return the status of a reply, 0 if there is none."""
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    try:
-        connection.request("GET", "/", headers={"Host": host})
-        return connection.getresponse().status
-    except ConnectionRefusedError:
-        return 0
+    with closing(http.client.HTTPConnection("127.0.0.1", port)) as connection:
+        try:
+            connection.request("GET", "/", headers={"Host": host})
+            return connection.getresponse().status
+        except ConnectionRefusedError:
+            return 0
 
 
 @pytest.mark.slow
