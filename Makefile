@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help repro repair ui compare gate summary test test-all faults lint audit lock clean
+.PHONY: help repro repair ui compare gate summary test test-all faults lint example audit lock clean
 MAKEFLAGS += --no-builtin-rules
 unexport PYTHONSAFEPATH # commands are modules of this folder
 
@@ -66,6 +66,15 @@ lint: $(VENV)/installed-dev ## Check style, types and the direction of imports
 	@$(RUN) mypy .
 	@PYTHONPATH=. $(BIN)/lint-imports --no-cache
 	@test ! -f extras/contracts.toml || PYTHONPATH=. $(BIN)/lint-imports --no-cache --config extras/contracts.toml
+
+example: ## Make a new project in DIR from examples/NAME, without extras: NAME=cnn or tabular
+	@test -d 'examples/$(NAME)' -a -n '$(NAME)' || { echo 'error: NAME is one of: $(notdir $(wildcard examples/*))' >&2; exit 2; }
+	@test -n '$(DIR)' -a ! -e '$(DIR)' || { echo 'error: DIR is the name of a new folder' >&2; exit 2; }
+	@mkdir -p '$(DIR)'
+	@git ls-files -z -- . ':!extras' ':!examples' ':!metrics' ':!dvc.lock' ':!MODEL_CARD.md' \
+		| xargs -0 cp --parents -t '$(DIR)'
+	@cp -r examples/$(NAME)/. '$(DIR)'
+	@echo '$(DIR): now `cd $(DIR) && git init && make repro gate`'
 
 audit: $(VENV)/installed ## Look for known vulnerabilities in the locked packages
 	@if $(BIN)/python -c 'import requests; requests.head("https://api.osv.dev", timeout=10)' 2> /dev/null; \

@@ -41,17 +41,9 @@ def missed_thresholds(
 def changes(status: Mapping[str, list[Any]]) -> Iterator[str]:
     """Report what has changed since the results were made.
 
-    Parameters
-    ----------
-    status
-        What ``dvc status --json`` prints.
-
-    Yields
-    ------
-    str
-        A stage and what of it has changed. A missing file has not changed: results can be
-        checked in a clone without the data. A file that is there, but not in DVC's cache under
-        the checksum of dvc.lock, has changed, or the checksum has.
+    `status` is what ``dvc status --json`` prints. A missing file has not changed: results can be
+    checked in a clone without the data. A file that is there, but not in DVC's cache under the
+    checksum of dvc.lock, has changed, or the checksum has.
     """
     for stage, entries in status.items():
         for entry in entries:
@@ -97,13 +89,7 @@ def _dvc_status() -> Mapping[str, list[Any]]:
 
 
 def check(config: Config, results: Mapping[str, Result]) -> None:
-    """Check the results.
-
-    Raises
-    ------
-    CommandError
-        If files are out of date, a run misses its threshold, or a check of an extra fails.
-    """
+    """Raise CommandError if files are out of date, or a threshold or an extra's check fails."""
     if outdated := ", ".join(changes(_dvc_status())):
         raise CommandError(
             f"{ACCURACY} is not of the current {PARAMS} and code: {outdated:.1000}; "

@@ -59,18 +59,7 @@ def markdown(table: Mapping[str, Mapping[str, str]], runs: list[str]) -> str:
 
 
 def changes(revision: str) -> str:
-    """Compare the results with those committed in a revision.
-
-    Returns
-    -------
-    str
-        The table that ``dvc metrics diff --md`` prints, or a sentence if it would be empty.
-
-    Raises
-    ------
-    CommandError
-        If DVC cannot compare; usually the revision does not exist.
-    """
+    """Return what ``dvc metrics diff --md`` prints, or a sentence if that would be empty."""
     command = [sys.executable, "-m", "dvc", "metrics", "diff", "--md", revision]
     completed = subprocess.run(command, capture_output=True, text=True, check=False)
     if completed.returncode:
@@ -84,13 +73,7 @@ def changes(revision: str) -> str:
 
 
 def update(path: Path, table: str) -> None:
-    """Write the table into a file, between its two marks.
-
-    Raises
-    ------
-    InputError
-        If the file does not have them.
-    """
+    """Write the table into a file, between its two marks."""
     text = path.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)

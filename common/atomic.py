@@ -21,21 +21,7 @@ def atomic_open(path: Path) -> Iterator[BinaryIO]:
 
     A reader of `path` finds the old content or the new, also after an exception, SIGKILL or a
     power cut. The next writer removes the temporary file of one that was killed.
-
-    Parameters
-    ----------
-    path
-        The file to write; its folder is created if necessary.
-
-    Yields
-    ------
-    file
-        Open for writing bytes.
-
-    Raises
-    ------
-    OSError
-        If the disk is full or the folder cannot be written to; `path` is then unchanged.
+    Its folder is created if necessary. If the disk is full, OSError leaves `path` unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(path)

@@ -41,11 +41,8 @@ class InputError(CommandError):
 def run(main: Callable[[], None]) -> NoReturn:
     """Run a command and end the process, with one line on stderr if it failed.
 
-    Parameters
-    ----------
-    main
-        The command. It raises `CommandError` or `OSError` for what a user can cause; anything
-        else is a defect of this project and keeps its traceback.
+    A command raises `CommandError` or `OSError` for what a user can cause; anything else is a
+    defect of this project and keeps its traceback.
     """
     # As an exception, so that temporary files are removed and servers are stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -117,19 +114,8 @@ def echo(line: str) -> None:
 def progress(task: str, total: int | None, unit: str = "") -> Iterator[Callable[[int], None]]:
     """Show a progress bar on a terminal; in a log file the lines of `echo` take its place.
 
-    Parameters
-    ----------
-    task
-        What is being done, shown before the bar.
-    total
-        The number of steps, or None if it is not known.
-    unit
-        ``"bytes"`` for a download; otherwise steps are counted.
-
-    Yields
-    ------
-    callable
-        Takes the number of steps done since the last call.
+    The function that is yielded takes the number of steps since its last call. `total` is None if
+    it is not known; `unit` is ``"bytes"`` for a download.
     """
     counter: ProgressColumn = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
     columns = (TextColumn("{task.description}"), BarColumn(), counter, TimeRemainingColumn())

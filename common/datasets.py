@@ -1,4 +1,4 @@
-"""What a dataset is and where it comes from: datasets.yaml."""
+"""What a dataset is and where it comes from: datasets.yaml explains each name."""
 
 from __future__ import annotations
 
@@ -20,13 +20,7 @@ WithFile = Annotated[str, StringConstraints(pattern=r"\{file\}")]
 
 
 def is_safe(url: str) -> bool:
-    """Return whether a URL is of HTTPS, or of HTTP on loopback.
-
-    Raises
-    ------
-    ValueError
-        If it is no URL.
-    """
+    """Return whether a URL is of HTTPS, or of HTTP on loopback."""
     parts = urlsplit(url)
     is_loopback = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost")
     return parts.scheme == "https" or is_loopback
@@ -42,13 +36,7 @@ Place = Annotated[str, AfterValidator(_check_place)]
 
 
 class Source(StrictModel):
-    """A place that has the files.
-
-    Attributes
-    ----------
-    names
-        What the place calls a file, where that differs from the name it has here.
-    """
+    """A place that has the files, perhaps under other names."""
 
     names: dict[str, str] = Field(default_factory=dict)
 
@@ -67,19 +55,7 @@ class FileSource(Source):
 
 
 class ArchiveSource(Source):
-    """One zip or tar archive with all files.
-
-    Attributes
-    ----------
-    archive
-        A URL or a path; with `package`, the name of a file of that project.
-    sha256
-        Of the archive.
-    member
-        The path inside the archive; ``{file}`` stands for the name.
-    package
-        A project on the package index that pip is configured for.
-    """
+    """One zip or tar archive with all files: a URL or path, or a file of a package."""
 
     archive: Place
     sha256: Sha256
@@ -102,17 +78,7 @@ AnySource = Annotated[
 
 
 class Published(StrictModel):
-    """What a publication reports of a training on this dataset, for comparison.
-
-    Attributes
-    ----------
-    min_test_accuracy
-        What it promises, in [0, 1].
-    train, test
-        The accuracies it reports, in [0, 1].
-    costs
-        The batch costs it reports, in nats, by iteration.
-    """
+    """What a publication reports of a training: accuracies, and costs in nats by iteration."""
 
     min_test_accuracy: Fraction
     train: Fraction | None = None
@@ -121,20 +87,9 @@ class Published(StrictModel):
 
 
 class DatasetSpec(StrictModel):
-    """A dataset: what it is, its raw files, and where they come from.
+    """A dataset: what it is, the SHA-256 of its raw files, and where they come from.
 
-    Attributes
-    ----------
-    title, homepage, licence, citation, description, caveats
-        For the pages that show results made from it; the last two may be left out.
-    classes
-        The name of each label, from 0 on.
-    files
-        The SHA-256 of each file, uncompressed.
-    sources
-        Where the files are, in the order in which to try.
-    published
-        What was published of trainings, by their number of iterations; may be left out.
+    ``classes`` names each label, from 0 on; ``published`` is by number of iterations.
     """
 
     title: str
@@ -159,13 +114,7 @@ class DatasetSpec(StrictModel):
 
 
 def load_datasets() -> dict[str, DatasetSpec]:
-    """Load datasets.yaml from the working directory.
-
-    Raises
-    ------
-    InputError
-        If it is missing, is not YAML, or an entry is not a dataset.
-    """
+    """Load datasets.yaml; raises InputError if it is missing or an entry is wrong."""
     return {
         str(name): validate(DatasetSpec, entry, DATASETS, (str(name),))
         for name, entry in read_yaml(DATASETS).items()

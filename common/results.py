@@ -35,13 +35,7 @@ def save_results(path: Path, results: Mapping[str, Result]) -> None:
 
 
 def load_results(path: Path) -> dict[str, Result]:
-    """Load the results of all runs.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, or is not what `save_results` writes.
-    """
+    """Load the results of all runs; raises InputError if the file is missing or damaged."""
     try:
         return parse_results(path.read_bytes(), path)
     except FileNotFoundError:

@@ -47,9 +47,9 @@ class Description(StrictModel):
     classes
         The name of each label, from 0 on.
     example_shape
-        The shape of an example before it was flattened: rows and columns.
+        The shape of an example before it was flattened.
     feature_shape, feature_dtype
-        The shape of the features of one example, and NumPy's name of their dtype.
+        Of one example.
     examples
         The number of examples in each split.
     """
@@ -69,10 +69,7 @@ def save_split(path: Path, split: Split, features: str) -> None:
 def load_split(path: Path) -> Split:
     """Load a split: the array ``labels``, and the one other array.
 
-    Raises
-    ------
-    InputError
-        If the file is missing, damaged, or holds something else.
+    Raises InputError if the file is missing, damaged, or holds something else.
     """
     arrays = load_arrays(path)
     labels = arrays.get("labels")
@@ -92,18 +89,12 @@ def load_split(path: Path) -> Split:
 
 
 def save_description(path: Path, description: Description) -> None:
-    """Write what later stages must know about the examples."""
+    """Write a description."""
     atomic_write(path, description.model_dump_json(indent=2).encode() + b"\n")
 
 
 def load_description(path: Path) -> Description:
-    """Load what later stages must know about the examples.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, or is not what `save_description` writes.
-    """
+    """Load a description; raises InputError if the file is missing or damaged."""
     try:
         return Description.model_validate_json(path.read_bytes())
     except FileNotFoundError:

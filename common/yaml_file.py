@@ -78,13 +78,7 @@ CoreSchemaLoader.add_constructor(f"{TAG}map", CoreSchemaLoader.construct_unique_
 
 
 def read_yaml(path: Path) -> dict[Any, Any]:
-    """Load a file that holds a mapping.
-
-    Raises
-    ------
-    InputError
-        If it is missing, is not YAML, or holds something else.
-    """
+    """Load a file that holds a mapping; raises InputError if it is something else."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -93,13 +87,7 @@ def read_yaml(path: Path) -> dict[Any, Any]:
 
 
 def parse_yaml(content: bytes, path: Path) -> dict[Any, Any]:
-    """Load a mapping from the content of a file; `path` is named in an error.
-
-    Raises
-    ------
-    InputError
-        If it is not YAML, or is something else than a mapping.
-    """
+    """Load a mapping from the content of a file; `path` is named in an error."""
     try:
         document = yaml.load(content.decode(), CoreSchemaLoader)  # noqa: S506 - a safe loader
     except UnicodeDecodeError as error:

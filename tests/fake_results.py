@@ -27,12 +27,16 @@ from tests.synthetic import (
     write_yaml,
 )
 
-EXAMPLES = {
-    "train": TRAIN_IMAGES - VALIDATION_IMAGES,
-    "validation": VALIDATION_IMAGES,
-    "test": TEST_IMAGES,
-}
-WIDTHS = (PIXELS, 8, CLASSES)
+IMAGES = (TRAIN_IMAGES - VALIDATION_IMAGES, VALIDATION_IMAGES, TEST_IMAGES)
+DESCRIPTION = Description(
+    classes=tuple(str(label) for label in range(CLASSES)),
+    example_shape=SHAPE,
+    feature_shape=(PIXELS,),
+    feature_dtype="uint8",
+    examples=dict(zip(SPLITS, IMAGES, strict=True)),
+)
+MODEL = ModelParams(hidden_units=(8,))
+WIDTHS = (PIXELS, *MODEL.hidden_units, CLASSES)
 
 
 def write_fake_results(
@@ -44,22 +48,10 @@ def write_fake_results(
     data: str = "",
     figures: bool = True,
 ) -> None:
-    """Write what `dvc repro` leaves, with a dvc.lock that lists the files.
+    """Write what `dvc repro` leaves in a repository, with a dvc.lock that lists the files.
 
-    Parameters
-    ----------
-    path
-        The repository.
-    iterations
-        The runs.
-    seed
-        Determines every weight and cost.
-    accuracy
-        The validation and the test accuracy of a run, if they matter.
-    data
-        Determines the splits.
-    figures
-        Whether there are any.
+    `iterations` are the runs, `seed` determines their weights and costs, `data` the splits;
+    `accuracy` is the validation and the test accuracy of a run, if they matter.
     """
     stages = {"flatten": _flatten(path, data)}
     for run, count in iterations.items():
@@ -72,32 +64,23 @@ def write_fake_results(
 
 def _flatten(path: Path, data: str) -> dict[str, Any]:
     random = np.random.default_rng(list(data.encode()))
-    for name, count in EXAMPLES.items():
+    for name, count in DESCRIPTION.examples.items():
         images = random.integers(256, size=(count, PIXELS)).astype(np.uint8)
         labels = (np.arange(count) % CLASSES).astype(np.uint8)
         save_split(path / f"data/flat/{name}.npz", Split(images, labels), "images")
-    description = Description(
-        classes=tuple(str(label) for label in range(CLASSES)),
-        example_shape=SHAPE,
-        feature_shape=(PIXELS,),
-        feature_dtype="uint8",
-        examples=EXAMPLES,
-    )
-    save_description(path / "data/flat/description.json", description)
+    save_description(path / "data/flat/description.json", DESCRIPTION)
     params = {"dataset": "synthetic", "flatten": {"validation_examples": VALIDATION_IMAGES}}
-    names = [f"data/flat/{name}.npz" for name in SPLITS]
-    return _locked(path, params, "data/flat/description.json", *names)
+    names = (*(f"{name}.npz" for name in SPLITS), "description.json")
+    return _locked(path, params, *(f"data/flat/{name}" for name in names))
 
 
 def _train(path: Path, run: str, count: int, seed: int) -> dict[str, Any]:
     random = np.random.default_rng([seed, count])
-    hidden = WIDTHS[1:-1]
-    weights = initial_weights(ModelParams(hidden_units=hidden), WIDTHS[:1], WIDTHS[-1], random)
+    weights = initial_weights(MODEL, np.zeros((1, PIXELS), np.uint8), CLASSES, random)
     save_arrays(path / f"models/{run}/weights.npz", weights)
     costs = 2.3 / np.sqrt(1 + np.arange(count)) + random.random(count) / 10
     save_costs(path / f"costs/{run}.csv", costs.astype(np.float32))
-    train = {"learning_rate": 0.001, "seed": seed}
-    params = {"model": {"hidden_units": list(hidden)}, "train": train}
+    params = {"model": {"hidden_units": [8]}, "train": {"learning_rate": 0.001, "seed": seed}}
     return _locked(path, params, f"models/{run}/weights.npz", f"costs/{run}.csv")
 
 
@@ -107,7 +90,7 @@ def _evaluate(
     """Write results in which the last class has no recall, and none has a precision."""
     results = {}
     per_class = "run,class,precision,recall,support\n"
-    confusion = f"run,label,{','.join(map(str, range(CLASSES)))}\n"
+    confusion = f"run,label,{','.join(DESCRIPTION.classes)}\n"
     for run, count in iterations.items():
         validation, test = accuracy.get(run, (1 - 1 / count, 1 - 2 / count))
         results[run] = Result(
@@ -115,9 +98,8 @@ def _evaluate(
         )
         for label in range(CLASSES):
             per_class += f"{run},{label},,{'' if label == CLASSES - 1 else 1 - label / 10},50\n"
-            confusion += (
-                f"{run},{label},{','.join(map(str, 50 * np.eye(CLASSES, dtype=int)[label]))}\n"
-            )
+            counts = (50 * np.eye(CLASSES, dtype=int))[label]
+            confusion += f"{run},{label},{','.join(map(str, counts))}\n"
         rows = "".join(f"{n},{n % CLASSES},{n % CLASSES},0.9\n" for n in range(TEST_IMAGES))
         table = f"image,label,predicted,probability\n{rows}"
         atomic_write(path / f"plots/predictions/{run}.csv", table.encode())
@@ -129,9 +111,8 @@ def _evaluate(
 
 def _locked(path: Path, params: dict[str, Any], *outs: str) -> dict[str, Any]:
     """Return what dvc.lock says about a stage and the files it has written."""
-    digests = {
-        name: hashlib.md5((path / name).read_bytes(), usedforsecurity=False).hexdigest()
-        for name in outs
-    }
-    entries = [{"path": name, "hash": "md5", "md5": md5} for name, md5 in digests.items()]
+    entries = []
+    for name in outs:
+        md5 = hashlib.md5((path / name).read_bytes(), usedforsecurity=False).hexdigest()
+        entries.append({"path": name, "hash": "md5", "md5": md5})
     return {"cmd": "none", "params": {"params.yaml": params}, "outs": entries}

@@ -1,4 +1,6 @@
-"""The fixtures that all tests share, also those of extras."""
+"""The fixtures that all tests share, also those of extras; all they need is imported from here."""
+
+# ruff: noqa: F401
 
 from __future__ import annotations
 
@@ -37,35 +39,11 @@ from tests.synthetic import (
     write_yaml,
 )
 
-__all__ = [
-    "CLASSES",
-    "ITERATIONS",
-    "PIXELS",
-    "RAW_FILES",
-    "ROOT",
-    "SHAPE",
-    "TEST_IMAGES",
-    "TRAIN_IMAGES",
-    "VALIDATION_IMAGES",
-    "WIDTHS",
-    "CompletedRun",
-    "Project",
-    "Response",
-    "Server",
-    "Surroundings",
-    "Workspace",
-    "dataset",
-    "entry",
-    "idx",
-    "make_project",
-    "project_in",
-    "synthetic_params",
-    "write_fake_results",
-    "write_yaml",
-]
-
 # A shell has its background jobs ignore Ctrl+C, and what they start as well; tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+Once = Callable[[str, Callable[[Path], None]], Path]
 
 
 class Workspace:
@@ -129,7 +107,7 @@ def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
     """Return a function that makes the content of a folder, once for all workers of pytest."""
     base = tmp_path_factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
@@ -138,7 +116,6 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[P
         path, complete = base / name, base / f"{name}.complete"
         with FileLock(base / f"{name}.lock"):
             if not complete.exists():
-                shutil.rmtree(path, ignore_errors=True)
                 path.mkdir()
                 make(path)
                 complete.touch()
@@ -154,7 +131,7 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture(scope="session")
-def completed_project(once: Callable[[str, Callable[[Path], None]], Path]) -> Project:
+def completed_project(once: Once) -> Project:
     """Return a project in which everything has run once, and is committed.
 
     All workers of pytest share it, so a test only reads its files, and runs commands in a
@@ -183,14 +160,11 @@ def project_copy(completed_project: Project, tmp_path: Path) -> Project:
 
 @pytest.fixture
 def completed_workspace(
-    workspace: Workspace,
-    once: Callable[[str, Callable[[Path], None]], Path],
-    monkeypatch: pytest.MonkeyPatch,
+    workspace: Workspace, once: Once, monkeypatch: pytest.MonkeyPatch
 ) -> Workspace:
     """Return a working directory with fake results of both runs, and a new MLflow store."""
     for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME"):
-        # Set and then deleted, so that what MLflow sets is undone as well.
-        monkeypatch.setenv(name, "")
+        monkeypatch.setenv(name, "")  # so that what MLflow sets is undone as well
         monkeypatch.delenv(name)
     shutil.copy(once("store", _make_store) / "mlflow.db", workspace.path)
     write_fake_results(workspace.path)

@@ -36,18 +36,8 @@ class CompletedRun:
 class Surroundings:
     """What a user's machine brings along.
 
-    Attributes
-    ----------
-    variables
-        Of the shell; ``{home}`` stands for the user's home.
-    git
-        The user's settings of git.
-    files
-        What else is in the user's home, by path.
-    umask
-        Of the shell.
-    wrapper
-        A command that starts each command.
+    The shell's `variables` (``{home}`` is the user's home) and `umask`, the user's settings of
+    `git` and `files` in the home, and a `wrapper`: a command that starts each command.
     """
 
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -59,17 +49,7 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Project:
-    """A clone of the repository, and what programs that run in it find around it.
-
-    Attributes
-    ----------
-    path
-        The clone.
-    home, temporary
-        The user's home and what stands for /tmp; empty at first.
-    surroundings
-        The user's machine.
-    """
+    """A clone of the repository, with a user's home and a /tmp of its own, empty at first."""
 
     path: Path
     home: Path
@@ -86,8 +66,9 @@ class Project:
         return dataclasses.replace(self, surroundings=surroundings)
 
     def start(self, *command: str, **variables: str) -> subprocess.Popen[str]:
-        """Start a program of .venv, or git, as the first of a process group."""
-        program = command[0] if command[0] == "git" else f"{self.path}/.venv/bin/{command[0]}"
+        """Start git, make or a program of .venv, as the first of a process group."""
+        is_ours = command[0] not in ("git", "make")
+        program = f"{self.path}/.venv/bin/{command[0]}" if is_ours else command[0]
         around = self.surroundings
         inherited = {
             name: value
@@ -111,7 +92,7 @@ class Project:
         )
 
     def run(self, *command: str, **variables: str) -> CompletedRun:
-        """Run a program of .venv, or git, and wait for it."""
+        """Run a program as `start` does, and wait for it."""
         with self.start(*command, **variables) as process:
             out, err = process.communicate()
         return CompletedRun(process.returncode, out, err)
@@ -125,9 +106,14 @@ class Project:
     def set_up(self) -> None:
         """Do what `make` does first, but take the packages of the Python that runs the tests."""
         environment = self.path / ".venv"
-        if not environment.is_symlink():
-            environment.symlink_to(sys.prefix)
-        settings = f"[core]\n    site_cache_dir = {self.path}/.dvc-state\n"
+        if not environment.exists():
+            environment.mkdir()
+            for name in ("bin", "lib", "pyvenv.cfg"):
+                (environment / name).symlink_to(Path(sys.prefix, name))
+        (environment / "installed").touch()
+        state = self.path / ".dvc-state"
+        state.mkdir(mode=0o700, exist_ok=True)
+        settings = f"[core]\n    site_cache_dir = {state}\n"
         (self.path / ".dvc/config.local").write_text(settings, "utf-8")
 
     def edit(self, name: str, old: str, new: str) -> None:
@@ -144,7 +130,7 @@ class Project:
 
     def clone(self, path: Path) -> Project:
         """Clone the last commit into an empty folder, with what DVC keeps of it."""
-        clone = dataclasses.replace(project_in(path), surroundings=self.surroundings)
+        clone = dataclasses.replace(self, path=path)
         self.do("git", "clone", "--quiet", str(self.path), str(clone.path))
         clone.set_up()
         clone.do("dvc", "config", "--local", "cache.dir", str(self.path / ".dvc/cache"))
@@ -163,12 +149,7 @@ def project_in(path: Path) -> Project:
 def make_project(path: Path, source: str | None = None) -> Project:
     """Clone the repository as it is in the working directory, for the synthetic dataset.
 
-    Parameters
-    ----------
-    path
-        An empty folder.
-    source
-        The URL of the dataset; if None, the files are put into a folder beside the project.
+    `source` is the URL of the dataset; without one, it is put into a folder beside the project.
     """
     project = project_in(path)
     listed = subprocess.run(

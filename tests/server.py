@@ -31,18 +31,10 @@ class Response:
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `files` by their paths, also compressed as ``.gz``, unless `answers` says otherwise.
+    """Serves `files`, by path, also as ``.gz``; at first the synthetic dataset under ``/data/``.
 
-    Attributes
-    ----------
-    files
-        The content at each path; at first the synthetic dataset under ``/data/``.
-    answers
-        The responses for a path, one per request; the last is repeated. None is the file.
-    requests
-        The paths that were requested, in order.
-    released
-        Set to let stalled responses end.
+    `answers` has responses instead, one per request; the last is repeated, and None is the file.
+    `requests` are the paths that were asked for. Stalled responses end when `released` is set.
     """
 
     daemon_threads = True
@@ -59,9 +51,8 @@ class Server(ThreadingHTTPServer):
     def answer(self, path: str) -> Response:
         """Return the response to a request."""
         self.requests.append(path)
-        planned = self.answers.get(path)
-        response = (planned.pop(0) if len(planned) > 1 else planned[0]) if planned else None
-        if response:
+        planned = self.answers.get(path, [None])
+        if response := planned.pop(0) if len(planned) > 1 else planned[0]:
             return response
         if path in self.files:
             return Response(body=self.files[path])

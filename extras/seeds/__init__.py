@@ -1,0 +1,1 @@
+"""Train every run with many seeds: how much a result varies, and what the gate compares with."""

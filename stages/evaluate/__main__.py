@@ -24,18 +24,7 @@ from common.splits import SPLITS, Split, load_description, load_split
 
 
 def predict(weights: Weights, examples: Split) -> pd.DataFrame:
-    """Classify examples.
-
-    Returns
-    -------
-    DataFrame
-        ``label``, ``predicted`` and its ``probability``, one row per example.
-
-    Raises
-    ------
-    ValueError
-        If the model is for examples of another shape.
-    """
+    """Return ``label``, ``predicted`` and its ``probability``, one row per example."""
     of_each_class = probabilities(weights, examples.features)
     return pd.DataFrame(
         {

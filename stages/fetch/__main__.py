@@ -19,17 +19,8 @@ from stages.fetch import sources
 def fetch(dataset: DatasetSpec, folder: Path) -> None:
     """Put the raw files of a dataset into a folder, and nothing else.
 
-    Parameters
-    ----------
-    dataset
-        The files and their sources.
-    folder
-        A file is written to it only after its SHA-256 was checked.
-
-    Raises
-    ------
-    CommandError
-        If no source delivers a file; the one line says why each did not.
+    A file is written only after its SHA-256 was checked. Raises CommandError, with the reason of
+    each source, if none delivers a file.
     """
     for path in folder.glob("[!.]*"):
         if path.is_file() and path.name not in dataset.files:

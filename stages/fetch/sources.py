@@ -44,17 +44,9 @@ class SourceError(Exception):
 def read_files(
     source: FileSource | ArchiveSource, names: Iterable[str]
 ) -> Iterator[tuple[str, bytes]]:
-    """Read files from one source.
+    """Read files from one source, perhaps still compressed with gzip.
 
-    Yields
-    ------
-    name, content
-        Each file, perhaps still compressed with gzip.
-
-    Raises
-    ------
-    SourceError
-        At the first file that this source does not deliver.
+    Raises SourceError at the first file that the source does not deliver.
     """
     if isinstance(source, FileSource):
         for name in names:
@@ -127,13 +119,7 @@ def _reason(error: Exception) -> str:
 
 
 def uncompress(content: bytes, name: str) -> bytes:
-    """Return a file's content without the compression of gzip, if it has any.
-
-    Raises
-    ------
-    SourceError
-        If the compressed file is damaged or cut off.
-    """
+    """Return a file's content without the compression of gzip, if it has any."""
     if not content.startswith(GZIP_MAGIC):
         return content
     try:

@@ -35,11 +35,6 @@ def read_examples(
     -------
     images : ndarray of uint8, shape (n, rows, columns)
     labels : ndarray of uint8, shape (n,)
-
-    Raises
-    ------
-    InputError
-        If a file is missing or damaged, or the two do not fit each other or the classes.
     """
     images = _read(folder, files[0], dataset, axes=3)
     labels = _read(folder, files[1], dataset, axes=1)
@@ -82,17 +77,7 @@ def _read(folder: Path, name: str, dataset: DatasetSpec, axes: int) -> NDArray[n
 def split_examples(
     images: NDArray[np.uint8], labels: NDArray[np.uint8], validation_examples: int
 ) -> tuple[Split, Split]:
-    """Flatten images, and hold out the first ones for validation.
-
-    Returns
-    -------
-    train, validation : Split
-
-    Raises
-    ------
-    InputError
-        If that leaves nothing to train with.
-    """
+    """Flatten images, and return the training and, of the first ones, the validation split."""
     if validation_examples >= len(images):
         raise InputError(
             f"{PARAMS}: flatten.validation_examples: is {validation_examples}, should be less than "

@@ -27,49 +27,23 @@ from common.splits import Split, load_description, load_split
 def log_lines(first: int, costs: NDArray[np.float32], every: int) -> Iterator[str]:
     """Report the cost of each iteration whose number is a multiple of `every`.
 
-    Parameters
-    ----------
-    first
-        The number of the iteration that `costs` begins with.
-    costs : ndarray of float32, shape (iterations,)
-    every
-        How often to report.
+    `costs` are those of the iterations from number `first` on.
     """
     for iteration, cost in enumerate(costs, first):
         if iteration % every == 0:
             yield f"iteration {iteration}, batch cost: {cost:.4f}"
 
 
-def check_costs(first: int, costs: NDArray[np.float32]) -> None:
+def check_finite(name: str, values: NDArray[np.float32]) -> None:
     """Stop a training that has diverged.
 
     Raises
     ------
     CommandError
-        If a cost is infinite or not a number; it names the first such iteration.
+        If one of the values is infinite or not a number.
     """
-    diverged = np.flatnonzero(~np.isfinite(costs))
-    if diverged.size:
-        raise CommandError(
-            f"iteration {first + diverged[0]}: the batch cost is {costs[diverged[0]]}; "
-            f"try a smaller train.learning_rate in {PARAMS}"
-        )
-
-
-def check_weights(weights: Weights) -> None:
-    """Refuse weights that the last iteration has spoilt: no cost after it would show it.
-
-    Raises
-    ------
-    CommandError
-        If one is infinite or not a number.
-    """
-    for name, values in weights.items():
-        if not np.isfinite(values).all():
-            raise CommandError(
-                f"after the last iteration {name} is not finite; "
-                f"try a smaller train.learning_rate in {PARAMS}"
-            )
+    if not np.isfinite(values).all():
+        raise CommandError(f"{name} is not finite; try a smaller train.learning_rate in {PARAMS}")
 
 
 def save_costs(path: Path, costs: NDArray[np.float32]) -> None:
@@ -107,13 +81,16 @@ def train(
     costs = np.empty(0, np.float32)
     with progress(f"training {name}", iterations) as advance:
         for latest in trainer.train(iterations):
-            check_costs(len(costs), latest)
             for line in log_lines(len(costs), latest, config.train.log_every_iterations):
                 echo(line)
+            last = len(costs) + len(latest) - 1
+            check_finite(f"a batch cost of iterations {len(costs)} to {last}", latest)
             costs = np.concatenate([costs, latest])
             advance(len(latest))
     weights = trainer.weights()
-    check_weights(weights)
+    # No cost after the last iteration would show that it has spoilt the weights.
+    for weight, values in weights.items():
+        check_finite(f"after the last iteration, {weight}", values)
     return weights, costs
 
 

@@ -30,17 +30,6 @@ class Trainer:
 
     The examples stay in TensorFlow as they are. Each call of the compiled program gathers its
     batches by their indices, makes up to `ITERATIONS_PER_CALL` iterations and returns their costs.
-
-    Parameters
-    ----------
-    model
-        The settings of the model.
-    params
-        The batches, and Adam.
-    examples
-        The training split.
-    classes
-        The number of classes.
     """
 
     def __init__(
@@ -79,18 +68,7 @@ class Trainer:
         self._batches = batches(len(self._labels), params.batch_size, random)
 
     def train(self, iterations: int) -> Iterator[NDArray[np.float32]]:
-        """Train, and yield the batch costs as they are computed.
-
-        Parameters
-        ----------
-        iterations
-            How many more; the program is the same for any number.
-
-        Yields
-        ------
-        ndarray of float32
-            The costs of the next iterations, at most `ITERATIONS_PER_CALL` of them.
-        """
+        """Train for so many more iterations, and yield their costs as they are computed."""
         for done in range(0, iterations, ITERATIONS_PER_CALL):
             count = min(ITERATIONS_PER_CALL, iterations - done)
             drawn = np.stack(list(islice(self._batches, count)))
