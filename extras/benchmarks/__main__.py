@@ -10,6 +10,7 @@ and results.md into extras/benchmarks; with --quick or --only into .cache/benchm
 recorded results stay.
 """
 
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -34,10 +35,11 @@ def choose(everything: Sequence[Group], words: Sequence[str]) -> Iterator[Group]
         for case in group.cases:
             if words and not any(word in f"{group.title}: {case.name}" for word in words):
                 continue
-            if shutil.which(case.command[0]):
+            program = shlex.split(case.command)[0]
+            if shutil.which(program):
                 cases.append(case)
             else:
-                echo(f"{case.name}: left out, see `make bench-baselines`: no {case.command[0]}")
+                echo(f"{case.name}: left out, {program} not found; `make bench-baselines` makes it")
         if cases:
             yield replace(group, cases=tuple(cases))
 

@@ -1,5 +1,6 @@
 """What is measured and what it is compared with: to add a case, add an entry here."""
 
+import shlex
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -9,10 +10,15 @@ from pathlib import Path
 from common.config import Config
 from extras.benchmarks.places import ROOT, checkout, new_clone, prepared_clone, tenfold_clone
 
-SHORT, LONG = 1000, 10_000
-PYTHON = sys.executable
+PYTHON = shlex.quote(sys.executable)
+DVC = f"{PYTHON} -m dvc"
+BASELINE = "-m extras.benchmarks.baselines"
 # Where the packages are that only baselines need.
-BASELINES_PYTHON = str(ROOT / ".venv-bench/bin/python")
+WITH_PACKAGES = shlex.quote(str(ROOT / ".venv-bench/bin/python"))
+SHORT, LONG = 1000, 10_000
+STOPS = f"{SHORT} {LONG}"
+OUTPUTS = ".cache/benchmarks/weights.npz .cache/benchmarks/costs.csv"
+PROJECT = "the project"
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Case:
     """
 
     name: str
-    command: tuple[str, ...]
+    command: str
     compared_with: tuple[str, ...] = ()
 
 
@@ -41,36 +47,37 @@ class Group:
     cases: tuple[Case, ...]
 
 
-def _shell(name: str, script: str, compared_with: tuple[str, ...] = ()) -> Case:
-    return Case(name, ("sh", "-ec", script, str(ROOT), PYTHON), compared_with)
+def shell(script: str) -> str:
+    """Return the command that runs a script and stops at the first failure."""
+    return shlex.join(("sh", "-ec", script))
 
 
-def _dvc(name: str, *arguments: str, compared_with: tuple[str, ...] = ()) -> Case:
-    return Case(name, (PYTHON, "-m", "dvc", *arguments), compared_with)
-
-
-def _baseline(name: str, module: str, *stops: int, python: str = PYTHON) -> Case:
-    command = (python, "-m", "extras.benchmarks.baselines", module)
-    return Case(name, (*command, *map(str, stops or (SHORT, LONG))))
-
-
-PROJECT = "the project"
-BASELINES = Group(
-    "The same training in other ways",
-    checkout,
-    (
-        _baseline(PROJECT, "pipeline"),
-        _baseline("the project, not reproducible", "pipeline:not_reproducible"),
-        _baseline("the machine's limit", "matrix_products"),
-        _baseline("the tutorial's loop", "tutorial"),
-        _baseline("Keras fit", "keras_fit"),
-        _baseline("Keras fit, 100 steps per call", "keras_fit:hundred_steps_per_call"),
-        _baseline("JAX scan", "jax_scan", python=BASELINES_PYTHON),
-        _baseline("PyTorch", "pytorch", python=BASELINES_PYTHON),
-        _baseline("PyTorch, compiled", "pytorch:compiled", python=BASELINES_PYTHON),
-        _baseline("NumPy", "numpy_loop"),
-        _baseline("scikit-learn", "scikit_learn"),
+ENVIRONMENT = (
+    Case(
+        "set-up with pip",
+        shell(f"{PYTHON} -m venv pip; pip/bin/pip install --require-hashes -r requirements.lock"),
     ),
+    Case("set-up with uv", f"make PYTHON={PYTHON} .venv/installed", ("set-up with pip",)),
+    Case(
+        "new clone to gate",
+        shell(f"git clone {shlex.quote(str(ROOT))} new; cd new; make PYTHON={PYTHON} repro gate"),
+    ),
+)
+BASELINES = (
+    Case(PROJECT, f"{PYTHON} {BASELINE} pipeline {STOPS}"),
+    Case("the project, not reproducible", f"{PYTHON} {BASELINE} pipeline:not_reproducible {STOPS}"),
+    Case("the machine's limit", f"{PYTHON} {BASELINE} matrix_products {STOPS}"),
+    Case("the tutorial's loop", f"{PYTHON} {BASELINE} tutorial {STOPS}"),
+    Case("Keras fit", f"{PYTHON} {BASELINE} keras_fit {STOPS}"),
+    Case(
+        "Keras fit, 100 steps per call",
+        f"{PYTHON} {BASELINE} keras_fit:hundred_steps_per_call {STOPS}",
+    ),
+    Case("JAX scan", f"{WITH_PACKAGES} {BASELINE} jax_scan {STOPS}"),
+    Case("PyTorch", f"{WITH_PACKAGES} {BASELINE} pytorch {STOPS}"),
+    Case("PyTorch, compiled", f"{WITH_PACKAGES} {BASELINE} pytorch:compiled {STOPS}"),
+    Case("NumPy", f"{PYTHON} {BASELINE} numpy_loop {STOPS}"),
+    Case("scikit-learn", f"{PYTHON} {BASELINE} scikit_learn {STOPS}"),
 )
 
 
@@ -78,67 +85,39 @@ def groups(config: Config) -> tuple[Group, ...]:
     """Return everything that is measured, in the order in which each round measures it."""
     # Not `fetch`, whose time is that of the network.
     stages = ("flatten", *(f"train@{run}" for run in config.runs), "evaluate", "report", "track")
-    outputs = (".cache/benchmarks/weights.npz", ".cache/benchmarks/costs.csv")
-    autolog = {
-        f"Keras with autologging, {name}": run.iterations for name, run in config.runs.items()
-    }
+    autologging = tuple(
+        Case(
+            f"Keras with autologging, {name}",
+            f"{WITH_PACKAGES} {BASELINE} keras_fit:with_autologging {run.iterations}",
+        )
+        for name, run in config.runs.items()
+    )
+    pipeline = (
+        Case("cold repro", f"{DVC} repro", tuple(case.name for case in autologging)),
+        Case("idle repro", f"{DVC} repro", ("cold repro",)),
+        Case("experiment", f"{DVC} exp run -S train.learning_rate=0.002", ("cold repro",)),
+    )
+    one_by_one = tuple(Case(name, f"{DVC} repro -s {name}") for name in stages)
+    ten_times = tuple(
+        Case(f"{case.name}, ten times", case.command, (case.name,)) for case in one_by_one
+    )
+    processes = (
+        Case("import tensorflow", f"{PYTHON} -c 'import tensorflow'"),
+        *(
+            Case(
+                f"train {run}",
+                f"{PYTHON} -m stages.train {run} data/flat {OUTPUTS}",
+                ("import tensorflow",),
+            )
+            for run in config.runs
+        ),
+    )
     return (
-        Group(
-            "Environment",
-            new_clone,
-            (
-                _shell(
-                    "set-up with pip",
-                    '"$1" -m venv pip; pip/bin/pip install --require-hashes -r requirements.lock',
-                ),
-                _shell("set-up with uv", 'make PYTHON="$1" .venv/installed', ("set-up with pip",)),
-                _shell("new clone to gate", 'git clone "$0" new; cd new; make repro gate'),
-            ),
-        ),
-        Group(
-            "Pipeline",
-            prepared_clone,
-            (
-                _dvc("cold repro", "repro", compared_with=tuple(autolog)),
-                _dvc("idle repro", "repro", compared_with=("cold repro",)),
-                _dvc(
-                    "experiment",
-                    *("exp", "run", "-S", "train.learning_rate=0.002"),
-                    compared_with=("cold repro",),
-                ),
-            ),
-        ),
-        Group("Stages", prepared_clone, tuple(_dvc(name, "repro", "-s", name) for name in stages)),
-        Group(
-            "Stages with ten times the data",
-            tenfold_clone,
-            tuple(
-                _dvc(f"{name}, ten times", "repro", "-s", name, compared_with=(name,))
-                for name in stages
-            ),
-        ),
-        Group(
-            "Training processes",
-            checkout,
-            (
-                Case("import tensorflow", (PYTHON, "-c", "import tensorflow")),
-                *(
-                    Case(
-                        f"train {run}",
-                        (PYTHON, "-m", "stages.train", run, "data/flat", *outputs),
-                        ("import tensorflow",),
-                    )
-                    for run in config.runs
-                ),
-            ),
-        ),
-        Group(
-            "Keras scripts with autologging",
-            checkout,
-            tuple(
-                _baseline(name, "keras_fit:with_autologging", stop, python=BASELINES_PYTHON)
-                for name, stop in autolog.items()
-            ),
-        ),
-        BASELINES,
+        Group("Environment", new_clone, ENVIRONMENT),
+        Group("Pipeline", prepared_clone, pipeline),
+        Group("Stages", prepared_clone, one_by_one),
+        Group("Stages with ten times the data", tenfold_clone, ten_times),
+        Group("Training processes", checkout, processes),
+        Group("Keras scripts with autologging", checkout, autologging),
+        Group("The same training in other ways", checkout, BASELINES),
     )

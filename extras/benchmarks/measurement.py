@@ -6,11 +6,12 @@ measured in turn can be compared, so the rounds are the project's own.
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -29,7 +30,7 @@ MACHINE = ("cpu_model_name", "cpu_count", "python_version")  # as pyperf calls t
 PACKAGES = ("dvc", "jax", "keras", "mlflow", "numpy", "scikit-learn", "tensorflow", "torch", "uv")
 
 
-def measure(command: Sequence[str], folder: Path) -> dict[str, float]:
+def measure(command: str, folder: Path) -> dict[str, float]:
     """Run a command, without the settings of the caller's shell.
 
     Returns
@@ -46,7 +47,7 @@ def measure(command: Sequence[str], folder: Path) -> dict[str, float]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
     with tempfile.TemporaryFile("w+") as output:
         # `timeout` also ends what the command has started.
-        limited = ["timeout", str(TIMEOUT_SECONDS), *command]
+        limited = ["timeout", str(TIMEOUT_SECONDS), *shlex.split(command)]
         start = time.perf_counter()
         process = subprocess.Popen(
             limited, cwd=folder, env=kept, stdin=subprocess.DEVNULL, stdout=output, stderr=output

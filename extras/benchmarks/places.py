@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from common.atomic import sha256
+from common.command_line import CommandError
 from common.config import PARAMS
 from common.datasets import DATASETS
 from common.yaml_file import read_yaml
@@ -76,4 +77,5 @@ def repeated(idx: bytes) -> bytes:
 
 
 def _run(folder: Path, *command: str) -> None:
-    subprocess.run(command, cwd=folder, check=True)
+    if subprocess.run(command, cwd=folder, check=False).returncode:
+        raise CommandError(f"{' '.join(command)}: failed; what it printed is above")

@@ -25,8 +25,8 @@ def page(path: Path, groups: Sequence[Group]) -> str:
     context = {
         "rounds": max(map(len, values.values())),
         "machine": suite.get_metadata(),
-        "groups": [group for group in groups if group is not BASELINES],
-        "baselines": BASELINES.cases,
+        "groups": [group for group in groups if group.cases != BASELINES],
+        "baselines": BASELINES,
         "project": PROJECT,
         "stops": (SHORT, LONG),
         "cell": cell,
