@@ -33,7 +33,6 @@ repair: $(VENV)/installed ## Read every byte again, and make damaged files again
 	@$(RUN) dvc repro
 
 ui: $(VENV)/installed ## Compare the runs in MLflow's pages, on this machine only; PORT=5000
-	@$(RUN) stages.track
 	@$(RUN) commands.ui --port $(PORT)
 PORT ?= 5000
 

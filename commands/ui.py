@@ -55,14 +55,11 @@ def serve(port: int, root: Path) -> None:
 
 
 def _check_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            raise CommandError(
-                f"port {port}: {error.strerror}; try another: `make ui PORT={port + 1}`"
-            ) from None
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise CommandError(f"port {port}: {reason}; try `make ui PORT={port + 1}`") from None
 
 
 def main() -> None:

@@ -42,7 +42,6 @@ from tests.synthetic import (
 # A shell has its background jobs ignore Ctrl+C, and what they start as well; tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-
 Once = Callable[[str, Callable[[Path], None]], Path]
 
 
@@ -116,6 +115,7 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
         path, complete = base / name, base / f"{name}.complete"
         with FileLock(base / f"{name}.lock"):
             if not complete.exists():
+                shutil.rmtree(path, ignore_errors=True)  # of a worker that failed
                 path.mkdir()
                 make(path)
                 complete.touch()

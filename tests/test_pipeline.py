@@ -87,8 +87,9 @@ def test_repro_leaves_what_the_interface_promises(completed_project: Project) ->
 
 
 def test_nothing_is_written_elsewhere(completed_project: Project) -> None:
-    """Neither the user's home nor a file that git would have to ignore."""
+    """Neither in the user's home nor where git would see it; DVC's state is in the clone, too."""
     assert list(completed_project.home.rglob("*")) == []
+    assert list((completed_project.path / ".dvc-state").rglob("*.db"))
     assert completed_project.do("git", "status", "--short") == ""
 
 
@@ -114,17 +115,13 @@ def test_a_clone_is_up_to_date(project_copy: Project, tmp_path: Path) -> None:
 @pytest.mark.fault
 def test_a_wrong_parameter_stops_repro(project_copy: Project) -> None:
     """It is named without a traceback, and nothing is trained; once corrected, nothing is lost."""
-    for correct, wrong, problem in (
-        ("learning_rate:", "learning_rat:", "train.learning_rat: unknown name, did you mean"),
-        ("dataset: synthetic", "dataset: synthetik", "synthetik"),
-    ):
-        project_copy.edit("params.yaml", correct, wrong)
-        completed = project_copy.run("dvc", "repro")
-        assert completed.status != 0
-        assert problem in completed.err
-        assert "Traceback" not in completed.err
-        assert "iteration 0," not in completed.out
-        project_copy.edit("params.yaml", wrong, correct)
+    project_copy.edit("params.yaml", "learning_rate:", "learning_rat:")
+    completed = project_copy.run("dvc", "repro")
+    assert completed.status != 0
+    assert "train.learning_rat: unknown name, did you mean learning_rate?" in completed.err
+    assert "Traceback" not in completed.err
+    assert "iteration 0," not in completed.out
+    project_copy.edit("params.yaml", "learning_rat:", "learning_rate:")
     assert "iteration 0," not in project_copy.do("dvc", "repro", "evaluate")
 
 

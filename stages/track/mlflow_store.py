@@ -89,8 +89,7 @@ class Store:
             run_id = self._deduplicate(experiment_id, complete) or created
             status = f"tracked as run {run_id}"
         self._register(run, run_id, is_current=origin.committed_at is None)
-        result = f"{run.result.iterations:,} iterations, test {run.result.test:.2%}"
-        return StoredRun(experiment_id, run_id, f"{run.name}: {result}: {status}")
+        return StoredRun(experiment_id, run_id, f"{run.name}: {run.summary}: {status}")
 
     def experiment_id(self, name: str) -> str:
         """Return the identifier of an experiment, which is created if necessary."""
@@ -129,12 +128,8 @@ class Store:
         # Start and end are the same: the time between would be taken for that of the training.
         now = (origin.committed_at or int(time.time())) * 1000
         name = f"{run.name} ({origin.experiment})" if origin.experiment else run.name
-        tags = {
-            "attempt": run.fingerprint,
-            "mlflow.source.name": "dvc.yaml",
-            "mlflow.note.content": run.note,
-            **origin_tags(origin),
-        }
+        tags = {"attempt": run.fingerprint, "mlflow.source.name": "dvc.yaml"}
+        tags |= {"mlflow.note.content": f"{run.architecture}; {run.summary}"} | origin_tags(origin)
         created = self.client.create_run(experiment_id, now, run_name=name, tags=tags)
         run_id: str = created.info.run_id
         # Until it is complete it counts as failed, whatever ends this process.
@@ -144,7 +139,8 @@ class Store:
             self.client.log_artifacts(run_id, folder)
         model_id = self._log_model(experiment_id, run_id, run)
         self.client.log_inputs(run_id, dataset_inputs(run.dataset, run.data))
-        params = [Param(key, str(value)) for key, value in run.params.items()]
+        settings = run.params | {"architecture": run.architecture}
+        params = [Param(key, str(value)) for key, value in settings.items()]
         self.client.log_batch(run_id, list(_metrics(run, model_id, now)), params)
         self.client.set_terminated(run_id, "FINISHED", now)
         # Last: this marks the run as complete.
@@ -165,7 +161,8 @@ class Store:
         """Make one version of the registered model; a changed threshold changes its tags."""
         name, required = run.dataset, run.result.min_test_accuracy
         passes = str(run.result.test >= required).lower()
-        tags = {"passes": passes, "min_test_accuracy": str(required)}
+        tags = {"passes": passes, "min_test_accuracy": str(required), "run": run.name}
+        tags |= {"fingerprint": run.fingerprint, "validation_accuracy": str(run.result.validation)}
         versions = self.client.search_model_versions(f"name = '{name}'")
         same = [one for one in versions if one.tags.get("fingerprint") == run.fingerprint]
         kept = next((version for version in same if version.run_id == run_id), None)
@@ -177,8 +174,6 @@ class Store:
                 self.client.create_registered_model(name)
             (model,) = self.client.get_run(run_id).outputs.model_outputs  # type: ignore[union-attr]
             model_id = model.model_id
-            tags |= {"validation_accuracy": str(run.result.validation), "run": run.name}
-            tags |= {"fingerprint": run.fingerprint}
             uri = f"models:/{model_id}"
             self.client.create_model_version(name, uri, run_id, tags, model_id=model_id)
         elif is_current and tags != {key: kept.tags.get(key) for key in tags}:
@@ -187,10 +182,7 @@ class Store:
         self._update_champion_alias(name)
 
     def _update_champion_alias(self, name: str) -> None:
-        """Point the alias at the model of best validation accuracy among those that pass.
-
-        Among equals the oldest keeps it. Where none passes, there is no champion.
-        """
+        """Point the alias at the best validation accuracy that passes, the oldest of equals."""
         versions = self.client.search_model_versions(f"name = '{name}'")
         best = max(
             (version for version in versions if version.tags.get("passes") == "true"),
@@ -302,7 +294,7 @@ def _save_artifacts(folder: Path, run: TrackedRun, origin: Provenance) -> None:
         (folder / "uncommitted.patch").write_bytes(origin.diff)
     (folder / "figures").mkdir()
     figures = run.folder / "plots" / "figures"
-    for figure in [*figures.glob("*.png"), *figures.glob(f"{run.name}/*.png")]:
+    for figure in (*figures.glob("*.png"), *figures.glob(f"{run.name}/*.png")):
         shutil.copy(figure, folder / "figures")
 
 
@@ -317,7 +309,6 @@ def _save_model(path: Path, model: Model, run: TrackedRun) -> None:
     # MLflow would cast fractions to integers without a word; served_model.py checks instead.
     signature._is_signature_from_type_hint = True  # noqa: SLF001 - there is no public way
     files = {"weights": run.weights, "description": run.folder / DESCRIPTION, "code": MODEL_CODE}
-    packages = (np, scipy, pydantic)
     pyfunc.save_model(
         path,
         mlflow_model=model,
@@ -325,5 +316,5 @@ def _save_model(path: Path, model: Model, run: TrackedRun) -> None:
         artifacts={name: str(path) for name, path in files.items()},
         signature=signature,
         input_example=np.zeros((1, *shape), dtype),
-        pip_requirements=[f"{package.__name__}=={package.__version__}" for package in packages],
+        pip_requirements=[f"{one.__name__}=={one.__version__}" for one in (np, scipy, pydantic)],
     )

@@ -51,7 +51,7 @@ class TrackedRun:
 
     name: str
     dataset: str
-    params: Mapping[str, Any]
+    params: dict[str, Any]
     data: Mapping[str, str]
     checksums: Mapping[str, str]
     result: Result
@@ -66,15 +66,9 @@ class TrackedRun:
         return self.folder / "models" / self.name / "weights.npz"
 
     @property
-    def note(self) -> str:
-        """The results in a few sentences of Markdown."""
-        result, last = self.result, self.costs[-100:]
-        return (
-            f"**{self.name}** ({self.architecture}): {result.iterations:,} iterations; correct are "
-            f"**{result.test:.2%}** of the test, {result.validation:.2%} of the validation and "
-            f"{result.train:.2%} of the training examples. The first batch cost was "
-            f"{self.costs[0]:.2f}, the mean of the last {len(last)} is {last.mean():.4f}."
-        )
+    def summary(self) -> str:
+        """The result in a few words."""
+        return f"{self.result.iterations:,} iterations, test {self.result.test:.2%}"
 
     @property
     def fingerprint(self) -> str:

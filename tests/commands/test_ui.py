@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -26,7 +26,7 @@ def test_a_port_in_use_is_one_line(completed_workspace: Workspace) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         outcome = completed_workspace.run("commands.ui", "--port", port)
-    expected = f"port {port}: Address already in use; try another: `make ui PORT={port + 1}`"
+    expected = f"port {port}: Address already in use; try `make ui PORT={port + 1}`"
     assert (outcome.status, outcome.error()) == (1, expected)
 
 
@@ -61,12 +61,12 @@ def serving(**variables: str) -> Iterator[tuple[subprocess.Popen[str], int, dict
 
 def request(port: int, host: str) -> int:
     """Return the status of a reply, 0 if there is none."""
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    try:
-        connection.request("GET", "/", headers={"Host": host})
-        return connection.getresponse().status
-    except ConnectionRefusedError:
-        return 0
+    with closing(http.client.HTTPConnection("127.0.0.1", port)) as connection:
+        try:
+            connection.request("GET", "/", headers={"Host": host})
+            return connection.getresponse().status
+        except ConnectionRefusedError:
+            return 0
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import pytest
 from tests.faults.conftest import Download
 from tests.fixtures import ITERATIONS, RAW_FILES, Project
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.slow]
 TRACKERS = 4
 
 
@@ -29,7 +29,6 @@ def test_a_second_repro_names_the_first(download: Download) -> None:
     assert {path.name: path.read_bytes() for path in raw.iterdir()} == RAW_FILES
 
 
-@pytest.mark.slow
 def test_several_trackers(project_copy: Project) -> None:
     """They take turns with a store that does not exist yet, and make each run once."""
     trackers = [project_copy.start("python", "-m", "stages.track") for _ in range(TRACKERS)]

@@ -15,7 +15,7 @@ import pytest
 from tests.faults.conftest import FIRST, Download
 from tests.fixtures import RAW_FILES, Project
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.slow]
 MOMENTS = 50
 LONGEST_SECONDS = 20
 

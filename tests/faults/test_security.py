@@ -11,11 +11,6 @@ from tests.fixtures import Project
 pytestmark = pytest.mark.fault
 
 
-def test_dvc_keeps_its_state_in_the_clone(completed_project: Project) -> None:
-    """Not in a folder that other users of the machine can write to."""
-    assert list((completed_project.path / ".dvc-state").rglob("*.db"))
-
-
 def test_no_shell_runs_the_name_of_a_run(project_copy: Project) -> None:
     """A name with a shell's signs in it is refused before `train` would pass it to a shell."""
     project_copy.edit("params.yaml", "  short:", '  "a; touch entered; b":')

@@ -27,7 +27,7 @@ from tests.fixtures import ITERATIONS, Project, write_yaml
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not find_spec("ray"), reason="Ray is not installed; `make sweep` does"),
+    pytest.mark.skipif(not find_spec("ray"), reason="`make sweep` installs Ray"),
     pytest.mark.filterwarnings("ignore"),  # of MLflow's libraries
 ]
 
@@ -108,7 +108,7 @@ def test_a_killed_worker_and_an_interrupt_change_no_result(
     with project_copy.start(*COMMAND) as process:
         _wait_for_first_trial(process)
         children = psutil.Process(process.pid).children(recursive=True)
-        # Not one that is between two trials: Ray does not try the next one again.
+        # A trial that is only about to start would not be tried again.
         next(child for child in children if "Trainable.train" in child.name()).kill()
         process.communicate()
     assert process.returncode == 0
@@ -134,9 +134,8 @@ def cluster(tmp_path: Path) -> Iterator[str]:
     """Return the address of a cluster on this machine: only its second node has a processor."""
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # short, because Ray's sockets are in it
     variables = os.environ | {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
-    address = "127.0.0.1:6399"
+    address, nodes = "127.0.0.1:6399", []
     head = ["--head", "--num-cpus=0", "--port=6399", "--include-dashboard=false"]
-    nodes = []
     for options in ([*head, "--temp-dir", folder], ["--num-cpus=1", "--address", address]):
         log = tmp_path / f"{len(nodes)}.log"
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *options]

@@ -94,7 +94,8 @@ def test_a_run_holds_settings_results_data_and_origin(pages: Pages) -> None:
     measured = json.loads((pages.path / "metrics/accuracy.json").read_text())
     for expected in load_runs(pages.path):
         run = pages.client.get_run(pages.runs()[expected.name].info.run_id)
-        assert run.data.params == {key: str(value) for key, value in expected.params.items()}
+        params = expected.params | {"architecture": expected.architecture}
+        assert run.data.params == {key: str(value) for key, value in params.items()}
         for split, context in mlflow_store.CONTEXTS.items():
             assert run.data.metrics[f"accuracy_{split}"] == measured[expected.name][split]
             assert (f"{NAME}-{split}", expected.data[split], context) in [
