@@ -5,7 +5,7 @@ from collections import deque
 
 import numpy as np
 
-from common.model import logits
+from common.inference import probabilities
 from common.splits import Split
 from extras.benchmarks.baselines.task import Task, Training
 from stages.train import network
@@ -23,7 +23,7 @@ def train(task: Task) -> Training:
         deque(trainer.train(iterations), maxlen=0)
         weights = trainer.weights()
         yield None
-    yield logits(weights, task.test_features).argmax(axis=1)
+    yield probabilities(weights, task.test_features).argmax(axis=1)
 
 
 def not_reproducible(task: Task) -> Training:
