@@ -33,7 +33,7 @@ def test_a_diverged_training_is_stopped() -> None:
     """What is not finite is named, and what to change; the largest float32 is finite."""
     check_finite("the cost", np.array([0, np.finfo(np.float32).max], np.float32))
     for wrong in (np.inf, -np.inf, np.nan):
-        with pytest.raises(CommandError, match="^the cost is not finite; "):
+        with pytest.raises(CommandError, match=r"^the cost is not finite; "):
             check_finite("the cost", np.array([1, wrong, 2], np.float32))
 
 
