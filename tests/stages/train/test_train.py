@@ -10,7 +10,7 @@ import pytest
 
 from common.command_line import CommandError
 from stages.train import __main__ as command
-from stages.train.__main__ import check_finite, log_lines, save_costs
+from stages.train.__main__ import check_costs, log_lines, save_costs
 from tests.fixtures import CompletedRun, Workspace, write_fake_results
 
 
@@ -30,11 +30,12 @@ def test_every_hundredth_cost_is_reported() -> None:
 
 @pytest.mark.fault
 def test_a_diverged_training_is_stopped() -> None:
-    """What is not finite is named, and what to change; the largest float32 is finite."""
-    check_finite("the cost", np.array([0, np.finfo(np.float32).max], np.float32))
+    """The first iteration that is not finite is named, and what to change."""
+    check_costs(0, np.array([0, np.finfo(np.float32).max], np.float32))
     for wrong in (np.inf, -np.inf, np.nan):
-        with pytest.raises(CommandError, match=r"^the cost is not finite; "):
-            check_finite("the cost", np.array([1, wrong, 2], np.float32))
+        problem = f"^iteration 101: the batch cost is {wrong}; try a smaller train.learning_rate"
+        with pytest.raises(CommandError, match=problem):
+            check_costs(100, np.array([1, wrong, 2, np.nan], np.float32))
 
 
 def test_costs_come_back_to_the_last_digit(tmp_path: Path) -> None:
@@ -79,7 +80,7 @@ def test_weights_that_the_last_iteration_spoilt_are_refused(workspace: Workspace
     write_fake_results(workspace.path)
     completed = train(workspace, "short")
     assert completed.status == 1
-    assert completed.error().startswith("after the last iteration, W1 is not finite; ")
+    assert completed.error().startswith("after the last iteration W1 is not finite; ")
     assert not Path("new").exists()
 
 
