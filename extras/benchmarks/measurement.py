@@ -10,7 +10,6 @@ import shlex
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from importlib.metadata import distributions
 from pathlib import Path
@@ -26,6 +25,7 @@ SETTINGS = (
     "TORCH", "XLA_",
 )  # fmt: skip
 TIMEOUT_SECONDS = 1800
+PROBE = Path(__file__).with_name("probe.py")
 MACHINE = ("cpu_model_name", "cpu_count", "python_version")  # as pyperf calls them
 PACKAGES = ("dvc", "jax", "keras", "mlflow", "numpy", "scikit-learn", "tensorflow", "torch", "uv")
 
@@ -44,31 +44,34 @@ def measure(command: str, folder: Path) -> dict[str, float]:
     CommandError
         If its exit status is not 0; with the end of what it printed.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
-    with tempfile.TemporaryFile("w+") as output:
-        # `timeout` also ends what the command has started.
-        limited = ["timeout", str(TIMEOUT_SECONDS), *shlex.split(command)]
-        start = time.perf_counter()
-        process = subprocess.Popen(
-            limited, cwd=folder, env=kept, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-        )
-        try:
-            _, status, usage = os.wait4(process.pid, 0)
-        except BaseException:
-            process.terminate()
-            raise
-        seconds = time.perf_counter() - start
-        output.seek(0)
-        printed = output.read().strip()
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        last_lines = " ".join(printed.splitlines()[-3:])
-        raise CommandError(f"exit status {process.returncode}: {last_lines}")
-    measured = {"seconds": seconds, "peak_bytes": usage.ru_maxrss * 1024}  # Linux counts in KiB
-    for line in printed.splitlines():
+    status, lines = _run(command, folder)
+    if status:
+        raise CommandError(f"exit status {status}: {' '.join(lines[-3:])}")
+    measured: dict[str, float] = {}
+    for line in lines:
         if line.startswith("{"):
             measured |= json.loads(line)
     return measured
+
+
+def _run(command: str, folder: Path) -> tuple[int, list[str]]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
+    # `timeout` also ends what the command has started.
+    probe = ["timeout", str(TIMEOUT_SECONDS), sys.executable, "-I", str(PROBE)]
+    arguments = [*probe, *shlex.split(command)]
+    # Not a pipe, which a process that stays in the background would keep open.
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(
+            arguments, cwd=folder, env=kept, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
+        try:
+            status = process.wait()
+        except BaseException:
+            process.terminate()
+            process.wait()
+            raise
+        output.seek(0)
+        return status, output.read().strip().splitlines()
 
 
 def machine() -> dict[str, str]:

@@ -58,7 +58,8 @@ def main() -> None:
     name, _, function = arguments.baseline.partition(":")
     try:
         module: Any = import_module(f"extras.benchmarks.baselines.{name}")
-    except ImportError as error:
+        train_function = getattr(module, function or "train")
+    except (ImportError, AttributeError) as error:
         raise InputError(f"{name}: {error}; `make bench-baselines` installs packages") from None
     features = [train.features, test.features]
     if getattr(module, "SCALED", True):
@@ -72,7 +73,7 @@ def main() -> None:
         params=config.train,
         stops=tuple(arguments.stops),
     )
-    echo(json.dumps(measure(getattr(module, function or "train"), task, test.labels)))
+    echo(json.dumps(measure(train_function, task, test.labels)))
 
 
 if __name__ == "__main__":

@@ -89,6 +89,12 @@ def test_a_command_is_measured_without_the_settings_of_the_shell(
     assert measured["peak_bytes"] > 300_000_000
 
 
+def test_the_memory_of_a_command_is_not_that_of_its_caller(tmp_path: Path) -> None:
+    """A small command is small, also where a large process measures it."""
+    caller = np.ones(20_000_000)
+    assert measurement.measure("true", tmp_path)["peak_bytes"] < caller.nbytes
+
+
 def test_a_command_that_fails_or_hangs_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
