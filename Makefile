@@ -5,7 +5,8 @@
 .NOTPARALLEL:
 .PHONY: help repro repair ui compare gate summary test test-all faults lint example audit lock clean
 MAKEFLAGS += --no-builtin-rules
-unexport PYTHONSAFEPATH # commands are modules of this folder
+# Commands are modules of this folder, and the packages are those of .venv.
+unexport PYTHONSAFEPATH PYTHONPATH PYTHONWARNINGS PYTHONHOME
 
 # The first Python of a version that TensorFlow has packages for; `make PYTHON=...` chooses another.
 CHECK_VERSION := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
