@@ -91,4 +91,4 @@ def _fits(predictor: Predictor) -> bool:
         scores = probabilities(predictor.weights, np.zeros((1, SIZE**2), np.uint8))
     except (ValueError, KeyError):
         return False
-    return scores.shape[1] == len(predictor.classes)
+    return bool(scores.shape[1] == len(predictor.classes))

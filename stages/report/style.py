@@ -12,9 +12,8 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 import matplotlib as mpl
+import numpy as np
 from matplotlib.figure import Figure
 
 mpl.rcdefaults()
