@@ -65,7 +65,7 @@ lint: $(VENV)/installed-dev ## Check style, types and the direction of imports
 	@$(BIN)/ruff format --check .
 	@$(RUN) mypy .
 	@PYTHONPATH=. $(BIN)/lint-imports --no-cache
-	@test ! -f extras/contracts.toml || PYTHONPATH=. $(BIN)/lint-imports --no-cache --config extras/contracts.toml
+	@test ! -f extras/contracts.toml || PYTHONPATH=. $(BIN)/lint-imports --no-cache extras/contracts.toml
 
 example: ## Make a new project in DIR from examples/NAME, without extras: NAME=cnn or tabular
 	@test -d 'examples/$(NAME)' -a -n '$(NAME)' || { echo 'error: NAME is one of: $(notdir $(wildcard examples/*))' >&2; exit 2; }
