@@ -5,7 +5,8 @@
 .NOTPARALLEL:
 .PHONY: help repro repair ui compare gate summary test test-all faults lint example audit lock clean
 MAKEFLAGS += --no-builtin-rules
-unexport PYTHONSAFEPATH # commands are modules of this folder
+# Commands are modules of this folder, and the packages are those of .venv.
+unexport PYTHONSAFEPATH PYTHONPATH PYTHONWARNINGS PYTHONHOME
 
 # The first Python of a version that TensorFlow has packages for; `make PYTHON=...` chooses another.
 CHECK_VERSION := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
@@ -64,7 +65,7 @@ lint: $(VENV)/installed-dev ## Check style, types and the direction of imports
 	@$(BIN)/ruff format --check .
 	@$(RUN) mypy .
 	@PYTHONPATH=. $(BIN)/lint-imports --no-cache
-	@test ! -f extras/contracts.toml || PYTHONPATH=. $(BIN)/lint-imports --no-cache --config extras/contracts.toml
+	@test ! -f extras/contracts.toml || PYTHONPATH=. $(BIN)/lint-imports --no-cache extras/contracts.toml
 
 example: ## Make a new project in DIR from examples/NAME, without extras: NAME=cnn or tabular
 	@test -d 'examples/$(NAME)' -a -n '$(NAME)' || { echo 'error: NAME is one of: $(notdir $(wildcard examples/*))' >&2; exit 2; }

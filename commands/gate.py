@@ -9,6 +9,7 @@ the reasons in one line.
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
@@ -72,7 +73,8 @@ def _dvc_status() -> Mapping[str, list[Any]]:
     from dvc.lock import LockError
     from dvc.repo import Repo
 
-    with tempfile.TemporaryDirectory() as state:
+    # DVC's libraries warn of one another, and PYTHONWARNINGS may turn warnings into errors.
+    with tempfile.TemporaryDirectory() as state, warnings.catch_warnings(action="ignore"):
         try:
             with Repo(config={"core": {"site_cache_dir": state}}) as repo:
                 status: Mapping[str, list[Any]] = repo.status(["evaluate"], with_deps=True)

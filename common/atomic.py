@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -67,6 +67,7 @@ def _sync(folder: Path) -> None:
     # The new name is an entry of the folder, which must be on disk as well.
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        with suppress(OSError):  # network file systems refuse it for a folder
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -85,7 +85,7 @@ def logits(weights: Weights, features: NDArray[Any]) -> NDArray[np.float64]:
     ndarray of float64, shape (n, classes)
     """
     values = features / 255.0
-    layers = len(weights) // 2
+    layers = len(weights) // 2 or 1
     for layer in range(1, layers + 1):
         values = values @ weights[f"W{layer}"].astype(np.float64) + weights[f"b{layer}"]
         if layer < layers:

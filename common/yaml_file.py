@@ -27,7 +27,7 @@ class CoreSchemaLoader(yaml.SafeLoader):
         first: [
             (tag, pattern)
             for tag, pattern in resolvers
-            if tag[len(TAG) :] in ("merge", "timestamp", "null")
+            if tag[len(TAG) :] in ("merge", "null", "timestamp", "value")
         ]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }

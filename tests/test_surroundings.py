@@ -9,16 +9,6 @@ import pytest
 from tests.fixtures import Project, Surroundings
 
 BROKEN_LIBRARY = {"path/pydantic/__init__.py": "raise ImportError('not the one of .venv')\n"}
-# As on some mounted file systems.
-NO_FOLDER_SYNC = """
-import os, stat
-real = os.fsync
-def fsync(descriptor):
-    if stat.S_ISDIR(os.fstat(descriptor).st_mode):
-        raise OSError(22, "Invalid argument")
-    real(descriptor)
-os.fsync = fsync
-"""
 SURROUNDINGS = {
     "another locale": Surroundings({"LC_ALL": "C", "PYTHONUTF8": "0", "TZ": "Pacific/Auckland"}),
     "forced colours": Surroundings({"FORCE_COLOR": "1", "CLICOLOR_FORCE": "1"}),
@@ -34,9 +24,6 @@ SURROUNDINGS = {
     # DVC itself needs a name, and takes it from USER.
     "an unknown user": Surroundings({"USER": "me"}, wrapper=("unshare", "--map-user=1234567")),
     "one processor": Surroundings(wrapper=("taskset", "--cpu-list", "0")),
-    "no sync of folders": Surroundings(
-        {"PYTHONPATH": "{home}"}, files={"sitecustomize.py": NO_FOLDER_SYNC}
-    ),
 }
 
 

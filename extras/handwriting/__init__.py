@@ -1,0 +1,1 @@
+"""Read digits from your own pictures."""

@@ -1,10 +1,10 @@
-"""A page to draw digits on, and to see what the networks make of them.
+"""Serve a page to draw digits on, and to see how the networks classify them.
 
     python -m extras.handwriting.demo
 
 Starts in a second and prints its address, which only this machine can reach. Draw with mouse,
 finger, pen or keyboard; upload, paste or drop a picture; or take an image of the test set. Every
-run that has been trained can answer. Ctrl+C ends it.
+run that has been trained can classify. Ctrl+C ends it.
 """
 
 from __future__ import annotations
@@ -35,14 +35,12 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from common import arrays
-from common import model as inference
-from common.arrays import Split
 from common.command_line import CommandError, argument_parser, echo, port, run
 from common.config import Config, load_config
-from extras.handwriting import predictor as reading
-from extras.handwriting import preparation as handwriting
-from extras.handwriting.predictor import Reader
+from common.inference import accuracy
+from common.splits import Split, load_split
+from extras.handwriting import preparation
+from extras.handwriting.predictor import Predictor, load_predictor
 from extras.handwriting.preparation import PictureError
 
 PAGE = Path(__file__).with_suffix(".html")
@@ -63,7 +61,7 @@ class Demo:
     ----------
     page
         Its HTML, with one script and one style sheet in it.
-    readers
+    predictors
         The networks that can answer, by the names of their runs.
     about
         What the page says of each run.
@@ -72,7 +70,7 @@ class Demo:
     """
 
     page: str
-    readers: Mapping[str, Reader]
+    predictors: Mapping[str, Predictor]
     about: list[dict[str, Any]]
     test: Split
     # One picture at a time: the second of two would only make both slower.
@@ -91,7 +89,7 @@ class Demo:
             ],
             middleware=[
                 Middleware(partial(_SecurityHeaders, policy=policy)),
-                # A page elsewhere whose name is made to mean this machine gets no answer.
+                # A page elsewhere whose name is made to mean this machine gets no prediction.
                 Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"]),
             ],
             exception_handlers={HTTPException: _in_one_line},
@@ -107,12 +105,12 @@ class Demo:
 
     async def read_picture(self, request: Request) -> Response:
         """Read the picture in the body, with the run in the address."""
-        reader, content = self._reader(request), await _body(request)
+        predictor, content = self._predictor(request), await _body(request)
         try:
             images = await to_thread.run_sync(_digits, content, limiter=self.limiter)
         except PictureError as error:
             raise HTTPException(422, str(error)) from None
-        return JSONResponse(_answer(reader, images))
+        return JSONResponse(_answer(predictor, images))
 
     async def list_examples(self, request: Request) -> Response:
         """Give ten test images, from the number in the address on."""
@@ -121,22 +119,22 @@ class Demo:
             raise HTTPException(400, "start should be a number")
         shown = min(EXAMPLES_AT_A_TIME, len(self.test))
         numbers = [(int(start) + i) % len(self.test) for i in range(shown)]
-        examples = [{"number": i, "pixels": _text(self.test.images[i])} for i in numbers]
+        examples = [{"number": i, "pixels": _text(self.test.features[i])} for i in numbers]
         return JSONResponse({"examples": examples})
 
     async def read_example(self, request: Request) -> Response:
         """Read a test image as it is, and give its label as well."""
-        reader, number = self._reader(request), request.path_params["number"]
+        predictor, number = self._predictor(request), request.path_params["number"]
         if number >= len(self.test):
             raise HTTPException(404, f"no test image {number}, there are {len(self.test)}")
-        label = reader.classes[self.test.labels[number]]
-        return JSONResponse(_answer(reader, self.test.images[[number]]) | {"label": label})
+        label = predictor.classes[self.test.labels[number]]
+        return JSONResponse(_answer(predictor, self.test.features[[number]]) | {"label": label})
 
-    def _reader(self, request: Request) -> Reader:
+    def _predictor(self, request: Request) -> Predictor:
         name = request.query_params.get("run", "")
-        if name not in self.readers:
-            raise HTTPException(404, f"no run {name!r}, there are: {', '.join(self.readers)}")
-        return self.readers[name]
+        if name not in self.predictors:
+            raise HTTPException(404, f"no run {name!r}, there are: {', '.join(self.predictors)}")
+        return self.predictors[name]
 
 
 def content_security_policy(page: str) -> str:
@@ -193,17 +191,17 @@ async def _in_one_line(_request: Request, error: Exception) -> Response:
 
 
 def _digits(content: bytes) -> NDArray[np.uint8]:
-    return handwriting.digits(handwriting.decode(BytesIO(content)))
+    return preparation.digits(preparation.decode(BytesIO(content)))
 
 
-def _answer(reader: Reader, images: NDArray[np.uint8]) -> dict[str, Any]:
-    answer = reader.read(images)
+def _answer(predictor: Predictor, images: NDArray[np.uint8]) -> dict[str, Any]:
+    prediction = predictor.predict(images)
     return {
-        "digits": answer.digits,
-        "probability": answer.probability,
+        "digits": prediction.digits,
+        "probability": prediction.probability,
         "images": [
-            {"pixels": _text(pixels), "probabilities": odds.tolist()}
-            for pixels, odds in zip(images, answer.probabilities, strict=True)
+            {"pixels": _text(pixels), "probabilities": scores.tolist()}
+            for pixels, scores in zip(images, prediction.probabilities, strict=True)
         ],
     }
 
@@ -212,17 +210,19 @@ def _text(pixels: NDArray[np.uint8]) -> str:
     return base64.b64encode(pixels.tobytes()).decode()
 
 
-def about_runs(config: Config, readers: Mapping[str, Reader], test: Split) -> list[dict[str, Any]]:
-    """Say what the page tells of each run: iterations, test accuracy, classes."""
+def about_runs(
+    config: Config, predictors: Mapping[str, Predictor], test: Split
+) -> list[dict[str, Any]]:
+    """Return what the page says about each run: iterations, test accuracy, classes."""
     return [
         {
             "name": name,
             "iterations": config.runs[name].iterations,
-            # Measured here, because metrics/ may be of other weights than those that answer.
-            "test": inference.accuracy(reader.weights, test.images, test.labels),
-            "classes": reader.classes,
+            # Measured here, because metrics/ may be of other weights than those that prediction.
+            "test": accuracy(predictor.weights, test.features, test.labels),
+            "classes": predictor.classes,
         }
-        for name, reader in readers.items()
+        for name, predictor in predictors.items()
     ]
 
 
@@ -272,10 +272,10 @@ def main() -> None:
     parser.add_argument("--port", type=port, help=f"else {PORT}, or the next free one; 0: any")
     arguments = parser.parse_args()
     config = load_config()
-    readers = {name: reading.load(name, config) for name in config.runs}
-    test = arrays.load_split(TEST)
+    predictors = {name: load_predictor(name, config) for name in config.runs}
+    test = load_split(TEST)
     page = PAGE.read_text(encoding="utf-8")
-    app = Demo(page, readers, about_runs(config, readers, test), test).application()
+    app = Demo(page, predictors, about_runs(config, predictors, test), test).application()
     with listen(arguments.port) as opened:
         echo(f"http://{HOST}:{opened.getsockname()[1]}/ is the page; Ctrl+C ends it")
         serve(app, opened)

@@ -1,4 +1,4 @@
-"""Reading images with the network of one run: what predict prints and the demo shows."""
+"""Classify images with the weights of one run: what predict prints and the demo shows."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from common import arrays
-from common import model as inference
+from common.arrays import load_weights
 from common.command_line import InputError
-from common.config import DATASETS, Config
+from common.config import Config
+from common.inference import probabilities
 from common.model import Weights
-from extras.handwriting import preparation as handwriting
+from common.splits import load_description
+from extras.handwriting.preparation import SIZE
 
 MODELS = Path("models")
+DESCRIPTION = Path("data/flat/description.json")
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What the digits of one picture are read as.
+class Prediction:
+    """The digits of one picture.
 
     Attributes
     ----------
     digits
-        Their names, put together.
+        Their names, from left to right.
     probability
         The smallest of their probabilities.
     probabilities : ndarray of float64, shape (n, classes)
@@ -38,48 +40,55 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Reader:
-    """The network of a run, and the names of its classes."""
+class Predictor:
+    """The weights of a run, and the names of the classes."""
 
     weights: Weights
     classes: tuple[str, ...]
 
-    def read(self, images: NDArray[np.uint8]) -> Reading:
-        """Read the digits of one picture.
+    def predict(self, images: NDArray[np.uint8]) -> Prediction:
+        """Classify the digits of one picture.
 
         Parameters
         ----------
         images : ndarray of uint8, shape (n, 784)
             The digits, from left to right; at least one.
         """
-        odds = inference.probabilities(inference.logits(self.weights, images))
-        names = [self.classes[best] for best in odds.argmax(axis=1)]
-        return Reading("".join(names), float(odds.max(axis=1).min()), odds)
+        of_classes = probabilities(self.weights, images)
+        names = [self.classes[best] for best in of_classes.argmax(axis=1)]
+        return Prediction("".join(names), float(of_classes.max(axis=1).min()), of_classes)
 
 
-def load(run: str, config: Config) -> Reader:
-    """Read the weights of a run.
+def load_predictor(run: str, config: Config) -> Predictor:
+    """Load the weights of a run.
 
     Raises
     ------
     InputError
-        If there is no such run, its weights are missing or for other images or classes, or the
-        dataset has images of a size to which pictures are not prepared.
+        If there is no such run, its weights are missing, or the dataset has images of another
+        size than pictures are prepared to.
     """
     config.run(run)
-    size = (handwriting.SIZE, handwriting.SIZE)
-    if config.dataset.image_shape != size:
+    description = load_description(DESCRIPTION)
+    if description.example_shape != (SIZE, SIZE):
+        sizes = " x ".join(map(str, description.example_shape))
         raise InputError(
-            f"{DATASETS}: {config.dataset_name}.image_shape: is {config.dataset.image_shape}; "
-            f"pictures can be read for images of {size} alone"
+            f"{DESCRIPTION}: the examples of {config.dataset_name} are {sizes}, but pictures are "
+            f"prepared as images of {SIZE} x {SIZE} only"
         )
     path = MODELS / run / "weights.npz"
-    weights, classes = arrays.load_weights(path), config.dataset.classes
-    wanted = (handwriting.SIZE**2, len(classes))
-    found = (len(weights["W1"]), len(weights[f"b{len(weights) // 2}"]))
-    if found != wanted:
+    predictor = Predictor(load_weights(path), description.classes)
+    if not _fits(predictor):
         raise InputError(
-            f"{path}: should be for {wanted[0]} pixels and {wanted[1]} classes, "
-            f"is for {found[0]} and {found[1]}"
+            f"{path}: is not a model for images of {SIZE} x {SIZE} and the "
+            f"{len(predictor.classes)} classes of {DESCRIPTION}; `dvc repro` makes it again"
         )
-    return Reader(weights, classes)
+    return predictor
+
+
+def _fits(predictor: Predictor) -> bool:
+    try:
+        scores = probabilities(predictor.weights, np.zeros((1, SIZE**2), np.uint8))
+    except (ValueError, KeyError):
+        return False
+    return bool(scores.shape[1] == len(predictor.classes))

@@ -1,10 +1,10 @@
-"""Measure how well the test digits are read when they come as pictures of paper.
+"""Measure how well test digits are classified when they come as pictures of paper.
 
     python -m extras.handwriting.study
 
 About ten minutes on two processors: every test image is redrawn in several ways, prepared by
-extras/handwriting/preparation.py and read by every run. Writes extras/handwriting/study.json, and the table in
-docs/handwriting.md. Fails if a run loses more than 2 points on paper.
+preparation.py and classified by every run. Writes study.json and the table in README.md. Fails if
+a run loses more than 2 points on paper.
 """
 
 from __future__ import annotations
@@ -21,18 +21,17 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from common import arrays
 from common.atomic import atomic_write
 from common.command_line import CommandError, argument_parser, echo, progress, run
 from common.config import load_config
-from extras.handwriting import predictor as reading
-from extras.handwriting import preparation as handwriting
-from extras.handwriting.predictor import Reader
+from common.splits import load_split
+from extras.handwriting import preparation
+from extras.handwriting.predictor import Predictor, load_predictor
 from extras.handwriting.preparation import SIZE, Gray, PictureError
 
 TEST = Path("data/flat/test.npz")
 MEASURED = Path("extras/handwriting/study.json")
-DOCUMENT = Path("docs/handwriting.md")
+DOCUMENT = Path("extras/handwriting/README.md")
 BEGIN, END = "<!-- measured -->\n", "<!-- end of measured -->\n"
 
 SEED = 1
@@ -135,7 +134,7 @@ def prepare(way: str, first: int, images: NDArray[np.uint8]) -> NDArray[np.uint8
     for row, image in enumerate(images):
         random = np.random.default_rng([SEED, list(WAYS).index(way), first + row])
         try:
-            digits = handwriting.digits(WAYS[way](image.reshape(SIZE, SIZE), random))
+            digits = preparation.digits(WAYS[way](image.reshape(SIZE, SIZE), random))
         except PictureError:
             continue
         if len(digits) == 1:
@@ -158,14 +157,16 @@ def prepare_all(
 
 
 def accuracies(
-    readers: Mapping[str, Reader], images: NDArray[np.uint8], labels: NDArray[np.uint8]
+    predictors: Mapping[str, Predictor], images: NDArray[np.uint8], labels: NDArray[np.integer]
 ) -> dict[str, float]:
     """Give the fraction of images that each run reads right; a blank one is wrong."""
     legible = images.any(axis=1)
     return {
-        name: int(((reader.read(images).probabilities.argmax(axis=1) == labels) & legible).sum())
+        name: int(
+            ((predictor.predict(images).probabilities.argmax(axis=1) == labels) & legible).sum()
+        )
         / len(labels)
-        for name, reader in readers.items()
+        for name, predictor in predictors.items()
     }
 
 
@@ -189,15 +190,15 @@ def main() -> None:
     """Read the test images and the weights, measure, and write the results."""
     argument_parser("extras.handwriting.study", __doc__).parse_args()
     config = load_config()
-    readers = {name: reading.load(name, config) for name in config.runs}
-    test = arrays.load_split(TEST)
-    measured = {"not prepared": accuracies(readers, test.images, test.labels)}
+    predictors = {name: load_predictor(name, config) for name in config.runs}
+    test = load_split(TEST)
+    measured = {"not prepared": accuracies(predictors, test.features, test.labels)}
     measured["not prepared"]["not one digit"] = 0.0
-    # Started anew, not forked: a fork of a process with threads may wait for ever.
+    # Spawned, because a fork of a process with threads may wait for ever.
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as workers:
         for way in WAYS:
-            images = prepare_all(way, test.images, workers)
-            measured[way] = accuracies(readers, images, test.labels)
+            images = prepare_all(way, test.features, workers)
+            measured[way] = accuracies(predictors, images, test.labels)
             measured[way]["not one digit"] = 1 - float(images.any(axis=1).mean())
             echo(
                 f"{way}: "
@@ -207,7 +208,7 @@ def main() -> None:
     atomic_write(
         DOCUMENT, with_table(DOCUMENT.read_text(encoding="utf-8"), table(measured)).encode()
     )
-    for name in readers:
+    for name in predictors:
         loss = measured["not prepared"][name] - measured["on paper"][name]
         if loss > MAX_LOSS:
             raise CommandError(

@@ -1,3 +1,3 @@
 .PHONY: portability
 portability: $(VENV)/installed ## Compare the bytes of a training between processors; needs qemu-user
-	@$(BIN)/python -m extras.portability
+	@$(RUN) extras.portability

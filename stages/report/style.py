@@ -8,20 +8,12 @@ own figures in this style.
 from __future__ import annotations
 
 import io
-import os
 import textwrap
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-# A user's own settings would change the figures; the list of fonts is cached in the project.
-os.environ["MPLCONFIGDIR"] = str(Path(".cache/matplotlib").resolve())
-# A notebook's shell sets a backend that is not installed here.
-os.environ["MPLBACKEND"] = "agg"
-
 import matplotlib as mpl
+import numpy as np
 from matplotlib.figure import Figure
 
 mpl.rcdefaults()

@@ -27,7 +27,7 @@ from filelock import FileLock, Timeout
 from common.command_line import CommandError, echo, gc_disabled, redact_credentials
 from common.splits import load_description
 from stages.track import location
-from stages.track.provenance import Provenance
+from stages.track.provenance import Provenance, writer
 from stages.track.runs import DESCRIPTION, LOCK, TrackedRun, window_means
 
 # MLflow reads these when it is imported. It would retry for four minutes.
@@ -79,27 +79,30 @@ class Store:
     def track(self, run: TrackedRun, origin: Provenance) -> StoredRun:
         """Store a finished run unless it is there already, and update the champion."""
         experiment_id = self.experiment_id(run.dataset)
-        # An attempt that was interrupted has no fingerprint.
-        run_id = self._deduplicate(experiment_id, f"tags.attempt = '{run.fingerprint}'")
+        run_id = self._deduplicate(experiment_id, run.fingerprint)
         status = "in MLflow already"
         if run_id is None:
             created = self._create(experiment_id, run, origin)
-            # Another machine may have stored the same result meanwhile.
-            complete = f"tags.fingerprint = '{run.fingerprint}'"
-            run_id = self._deduplicate(experiment_id, complete) or created
+            # Again, because another machine may have stored the same result meanwhile.
+            run_id = self._deduplicate(experiment_id, run.fingerprint) or created
             status = f"tracked as run {run_id}"
         self._register(run, run_id, is_current=origin.committed_at is None)
         return StoredRun(experiment_id, run_id, f"{run.name}: {run.summary}: {status}")
 
     def experiment_id(self, name: str) -> str:
         """Return the identifier of an experiment, which is created if necessary."""
-        artifacts = location.artifact_location(self.root)
+        folder = location.artifact_location(self.root)
         experiment = self.client.get_experiment_by_name(name)
         if experiment is None:
-            chosen = None if location.is_server(self.uri) else artifacts
-            experiment = self.client.get_experiment(self.client.create_experiment(name, chosen))
+            try:
+                chosen = None if location.is_server(self.uri) else folder
+                self.client.create_experiment(name, chosen)
+            except MlflowException as error:  # another machine may have just created it
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            return self.experiment_id(name)
         own = f"sqlite:///{self.root / location.DATABASE}"
-        if self.uri == own and experiment.artifact_location != artifacts:
+        if self.uri == own and experiment.artifact_location != folder:
             raise CommandError(
                 "the repository has moved since mlflow.db was made; delete mlflow.db and "
                 "mlartifacts, `python -m stages.track --all` makes them again"
@@ -112,12 +115,14 @@ class Store:
             import_module("boto3")
         return str(experiment.experiment_id)
 
-    def _deduplicate(self, experiment_id: str, query: str) -> str | None:
-        """Delete incomplete runs and duplicates; return the complete one, if there is one."""
-        runs = self.client.search_runs([experiment_id], query)
+    def _deduplicate(self, experiment_id: str, fingerprint: str) -> str | None:
+        """Delete attempts that were interrupted, and duplicates; return the complete run if any."""
+        runs = self.client.search_runs([experiment_id], f"tags.attempt = '{fingerprint}'")
         complete = sorted(run.info.run_id for run in runs if "fingerprint" in run.data.tags)
         for run in runs:
-            if run.info.run_id not in complete[:1]:
+            # What another machine has begun may still be going on.
+            is_over = run.info.run_id in complete or run.data.tags["writer"] == writer(self.root)
+            if is_over and run.info.run_id not in complete[:1]:
                 models = f"source_run_id = '{run.info.run_id}'"
                 for model in self.client.search_logged_models([experiment_id], models):
                     self.client.delete_logged_model(model.model_id)
@@ -128,8 +133,8 @@ class Store:
         # Start and end are the same: the time between would be taken for that of the training.
         now = (origin.committed_at or int(time.time())) * 1000
         name = f"{run.name} ({origin.experiment})" if origin.experiment else run.name
-        tags = {"attempt": run.fingerprint, "mlflow.source.name": "dvc.yaml"}
-        tags |= {"mlflow.note.content": f"{run.architecture}; {run.summary}"} | origin_tags(origin)
+        tags = {"attempt": run.fingerprint, "writer": writer(self.root)} | origin_tags(origin)
+        tags["mlflow.note.content"] = f"{run.architecture}; {run.summary}"
         created = self.client.create_run(experiment_id, now, run_name=name, tags=tags)
         run_id: str = created.info.run_id
         # Until it is complete it counts as failed, whatever ends this process.
@@ -149,13 +154,12 @@ class Store:
 
     def _log_model(self, experiment_id: str, run_id: str, run: TrackedRun) -> str:
         model = self.client.create_logged_model(experiment_id, name="model", source_run_id=run_id)
-        model_id: str = model.model_id
-        self.client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
+        self.client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
         with tempfile.TemporaryDirectory() as folder:
-            _save_model(Path(folder, "model"), Model(run_id=run_id, model_id=model_id), run)
-            self.client.log_model_artifacts(model_id, f"{folder}/model")
-        self.client.finalize_logged_model(model_id, "READY")
-        return model_id
+            _save_model(Path(folder, "model"), Model(run_id=run_id, model_id=model.model_id), run)
+            self.client.log_model_artifacts(model.model_id, f"{folder}/model")
+        self.client.finalize_logged_model(model.model_id, "READY")
+        return str(model.model_id)
 
     def _register(self, run: TrackedRun, run_id: str, *, is_current: bool) -> None:
         """Make one version of the registered model; a changed threshold changes its tags."""
@@ -215,10 +219,7 @@ def _acquire(lock: FileLock) -> AbstractContextManager[Any]:
     try:
         return lock.acquire(timeout=0)
     except Timeout:
-        echo(
-            f"waiting for another process that uses the MLflow store and holds {lock.lock_file}; "
-            "delete that file if there is none"
-        )
+        echo(f"waiting for the process that holds {lock.lock_file}; if there is none, delete it")
         return lock.acquire(timeout=LOCK_SECONDS)
     except OSError as error:
         error.filename = lock.lock_file  # the system does not say which file cannot be locked
@@ -277,8 +278,7 @@ def origin_tags(origin: Provenance) -> dict[str, str]:
 def _metrics(run: TrackedRun, model_id: str, now: int) -> Iterator[Metric]:
     # MLflow orders its charts by these names. What has only step 0 is drawn as bars.
     for split in CONTEXTS:
-        accuracy = getattr(run.result, split)
-        yield Metric(f"accuracy_{split}", accuracy, now, 0, model_id=model_id)
+        yield Metric(f"accuracy_{split}", getattr(run.result, split), now, 0, model_id=model_id)
     for label, value in run.recall.items():
         yield Metric(f"recall_{label}", value, now, 0)
     for iteration, cost in window_means(run.costs, MAX_POINTS_PER_CURVE):

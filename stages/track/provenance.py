@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from common.atomic import sha256
 from common.command_line import CommandError
 
 # Those of them that are installed are recorded.
@@ -79,6 +80,11 @@ def processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def writer(root: Path) -> str:
+    """Return an identifier of a repository on this machine that reveals neither."""
+    return sha256(f"{platform.node()} {root}".encode())
 
 
 def earlier(path: str) -> Iterator[Provenance]:

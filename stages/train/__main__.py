@@ -34,16 +34,24 @@ def log_lines(first: int, costs: NDArray[np.float32], every: int) -> Iterator[st
             yield f"iteration {iteration}, batch cost: {cost:.4f}"
 
 
-def check_finite(name: str, values: NDArray[np.float32]) -> None:
-    """Stop a training that has diverged.
+def check_costs(first: int, costs: NDArray[np.float32]) -> None:
+    """Stop a training that has diverged; raises CommandError with the iteration."""
+    diverged = np.flatnonzero(~np.isfinite(costs))
+    if diverged.size:
+        raise CommandError(
+            f"iteration {first + diverged[0]}: the batch cost is {costs[diverged[0]]}; "
+            f"try a smaller train.learning_rate in {PARAMS}"
+        )
 
-    Raises
-    ------
-    CommandError
-        If one of the values is infinite or not a number.
-    """
-    if not np.isfinite(values).all():
-        raise CommandError(f"{name} is not finite; try a smaller train.learning_rate in {PARAMS}")
+
+def check_weights(weights: Weights) -> None:
+    """Refuse weights that the last iteration has spoilt: no cost after it would show it."""
+    for name, values in weights.items():
+        if not np.isfinite(values).all():
+            raise CommandError(
+                f"after the last iteration {name} is not finite; "
+                f"try a smaller train.learning_rate in {PARAMS}"
+            )
 
 
 def save_costs(path: Path, costs: NDArray[np.float32]) -> None:
@@ -81,16 +89,13 @@ def train(
     costs = np.empty(0, np.float32)
     with progress(f"training {name}", iterations) as advance:
         for latest in trainer.train(iterations):
+            check_costs(len(costs), latest)
             for line in log_lines(len(costs), latest, config.train.log_every_iterations):
                 echo(line)
-            last = len(costs) + len(latest) - 1
-            check_finite(f"a batch cost of iterations {len(costs)} to {last}", latest)
             costs = np.concatenate([costs, latest])
             advance(len(latest))
     weights = trainer.weights()
-    # No cost after the last iteration would show that it has spoilt the weights.
-    for weight, values in weights.items():
-        check_finite(f"after the last iteration, {weight}", values)
+    check_weights(weights)
     return weights, costs
 
 

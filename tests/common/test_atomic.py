@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -77,3 +79,18 @@ def test_a_read_only_link_is_replaced(tmp_path: Path) -> None:
     path.hardlink_to(cached)
     atomic_write(path, b"new")
     assert (cached.read_bytes(), path.read_bytes()) == (b"old", b"new")
+
+
+@pytest.mark.fault
+def test_a_folder_that_cannot_be_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Network file systems refuse to sync a folder; the file is written all the same."""
+    sync = os.fsync
+
+    def refuse_folders(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse_folders)
+    atomic_write(tmp_path / "file", b"content")
+    assert (tmp_path / "file").read_bytes() == b"content"

@@ -18,12 +18,12 @@ import pytest
 import requests
 from PIL import Image, ImageDraw
 
-from common import arrays
-from common import model as inference
-from common.arrays import Split
+from common.arrays import load_weights, save_arrays
+from common.inference import accuracy
+from common.splits import Description, Split, load_split, save_description, save_split
 from extras.handwriting import demo
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 TIMEOUT = 20
 
 
@@ -37,10 +37,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for run in ("short", "long"):
         weights = {"W1": random.normal(0, 1, (784, 10)), "b1": np.zeros(10)}
         path = folder / f"models/{run}/weights.npz"
-        arrays.save(path, {name: array.astype(np.float32) for name, array in weights.items()})
+        save_arrays(path, {name: array.astype(np.float32) for name, array in weights.items()})
     images = random.integers(0, 256, (12, 784)).astype(np.uint8)
     labels = random.integers(0, 10, 12).astype(np.uint8)
-    arrays.save_split(folder / "data/flat/test.npz", Split(images, labels))
+    save_split(folder / "data/flat/test.npz", Split(images, labels), "images")
+    save_description(
+        folder / "data/flat/description.json",
+        Description(
+            classes=tuple("0123456789"),
+            example_shape=(28, 28),
+            feature_shape=(784,),
+            feature_dtype="uint8",
+            examples={"train": 1, "validation": 1, "test": 12},
+        ),
+    )
+
     return folder
 
 
@@ -105,11 +116,10 @@ def test_runs_answer_each_for_itself(address: str, folder: Path) -> None:
     runs = requests.get(f"{address}/runs", timeout=TIMEOUT).json()["runs"]
     assert [run["name"] for run in runs] == ["short", "long"]
     assert [run["iterations"] for run in runs] == [1000, 10000]
-    test = arrays.load_split(folder / "data/flat/test.npz")
+    test = load_split(folder / "data/flat/test.npz")
     for run in runs:
-        weights = arrays.load_weights(folder / f"models/{run['name']}/weights.npz")
-        right = inference.logits(weights, test.images).argmax(axis=1) == test.labels
-        assert right.mean() == run["test"]
+        weights = load_weights(folder / f"models/{run['name']}/weights.npz")
+        assert run["test"] == accuracy(weights, test.features, test.labels)
     short, long = (read(address, picture(), run["name"]).json() for run in runs)
     assert short["images"][0]["pixels"] == long["images"][0]["pixels"]
     assert short["images"][0]["probabilities"] != long["images"][0]["probabilities"]
@@ -119,8 +129,8 @@ def test_examples_go_round(address: str, folder: Path) -> None:
     """Ten at a time, as they are in the test set, and from the beginning again at its end."""
     asked = requests.get(f"{address}/examples?start=10", timeout=TIMEOUT).json()["examples"]
     assert [example["number"] for example in asked] == [10, 11, 0, 1, 2, 3, 4, 5, 6, 7]
-    test = arrays.load_split(folder / "data/flat/test.npz")
-    assert test.images[10].tobytes() == base64.b64decode(asked[0]["pixels"])
+    test = load_split(folder / "data/flat/test.npz")
+    assert test.features[10].tobytes() == base64.b64decode(asked[0]["pixels"])
     answer = requests.get(f"{address}/examples/10?run=long", timeout=TIMEOUT).json()
     assert str(test.labels[10]) == answer["label"]
     assert asked[0]["pixels"] == answer["images"][0]["pixels"]
@@ -240,6 +250,7 @@ def test_missing_weights_are_said_before_anything_is_served(tmp_path: Path, fold
     """There is no page without a network to answer."""
     for name in ("params.yaml", "datasets.yaml"):
         shutil.copy(folder / name, tmp_path)
+    shutil.copytree(folder / "data", tmp_path / "data")
     with start(tmp_path, "--port", "0") as server:
         out, err = server.communicate(timeout=TIMEOUT)
     assert (server.returncode, out) == (2, "")

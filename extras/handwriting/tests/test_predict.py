@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from common import arrays
+from common.arrays import save_arrays
+from common.splits import Description, load_description, load_split, save_description
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 Predict = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -25,6 +26,16 @@ def folder(tmp_path: Path) -> Path:
         shutil.copy(ROOT / name, tmp_path)
     for seed, run in enumerate(("short", "long")):
         save_weights(tmp_path / f"models/{run}/weights.npz", 784, 10, seed)
+    save_description(
+        tmp_path / "data/flat/description.json",
+        Description(
+            classes=tuple("0123456789"),
+            example_shape=(28, 28),
+            feature_shape=(784,),
+            feature_dtype="uint8",
+            examples={"train": 1, "validation": 1, "test": 12},
+        ),
+    )
     return tmp_path
 
 
@@ -32,7 +43,7 @@ def save_weights(path: Path, pixels: int, classes: int, seed: int = 0) -> None:
     """Write the random weights of one layer."""
     random = np.random.default_rng(seed)
     weights = {"W1": random.normal(0, 1, (pixels, classes)), "b1": np.zeros(classes)}
-    arrays.save(path, {name: array.astype(np.float32) for name, array in weights.items()})
+    save_arrays(path, {name: array.astype(np.float32) for name, array in weights.items()})
 
 
 @pytest.fixture
@@ -162,12 +173,12 @@ def test_missing_weights_are_wrong_input(folder: Path, predict: Predict) -> None
 
 def test_images_of_another_size_are_named(folder: Path, predict: Predict) -> None:
     """Pictures are prepared to 28 x 28 pixels, and the error says that the dataset has others."""
-    datasets = folder / "datasets.yaml"
-    datasets.write_text(datasets.read_text().replace("[28, 28]", "[14, 10]"))
+    path = folder / "data/flat/description.json"
+    save_description(path, load_description(path).model_copy(update={"example_shape": (14, 10)}))
     done = predict(draw(folder / "one.png"))
     assert done.returncode == 2
-    said = "datasets.yaml: mnist.image_shape: is (14, 10); pictures can be read for images of"
-    assert done.stderr.startswith(f"error: {said} (28, 28) alone")
+    problem = "data/flat/description.json: the examples of mnist are 14 x 10, but pictures are"
+    assert done.stderr.startswith(f"error: {problem}")
 
 
 @pytest.mark.parametrize(("pixels", "classes"), [(783, 10), (784, 9)])
@@ -178,7 +189,7 @@ def test_weights_for_something_else_are_wrong_input(
     save_weights(folder / "models/long/weights.npz", pixels, classes)
     done = predict(draw(folder / "a.png"))
     assert (done.returncode, done.stdout) == (2, "")
-    assert f"is for {pixels} and {classes}\n" in done.stderr
+    assert "is not a model for images of 28 x 28" in done.stderr
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
@@ -210,8 +221,8 @@ def test_digits_of_the_test_set_are_read_from_pictures(tmp_path: Path, run: str)
     for needed in (f"models/{run}/weights.npz", "data/flat/test.npz"):
         if not (ROOT / needed).exists():
             pytest.skip(f"{needed} is missing: run make repro first")
-    test = arrays.load_split(ROOT / "data/flat/test.npz")
-    row = np.hstack(list(test.images[:4].reshape(-1, 28, 28)))
+    test = load_split(ROOT / "data/flat/test.npz")
+    row = np.hstack(list(test.features[:4].reshape(-1, 28, 28)))
     picture = Image.fromarray(255 - row).resize((1120, 280), Image.Resampling.BICUBIC)
     picture.save(tmp_path / "number.jpg")
     done = subprocess.run(

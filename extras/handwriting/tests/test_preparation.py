@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from extras.handwriting import preparation as handwriting
+from extras.handwriting import preparation
 from extras.handwriting.preparation import PictureError
 
 # A 7 and a 5 whose bar is apart, on paper of 100 x 100.
@@ -42,7 +42,7 @@ def prepared(picture: Image.Image, form: str = "PNG", **options: object) -> NDAr
     file = BytesIO()
     picture.save(file, form, **options)
     file.seek(0)
-    return handwriting.digits(handwriting.decode(file))
+    return preparation.digits(preparation.decode(file))
 
 
 def on_paper(
@@ -260,7 +260,7 @@ def saved(form: str) -> bytes:
 def test_what_is_no_picture_is_refused(content: bytes) -> None:
     """Neither nothing, nor text, nor a format that another program would have to read."""
     with pytest.raises(PictureError, match="not a picture in a known format"):
-        handwriting.decode(BytesIO(content))
+        preparation.decode(BytesIO(content))
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "TIFF", "GIF", "WEBP", "BMP", "PPM"])
@@ -268,7 +268,7 @@ def test_truncated_picture_is_refused(form: str) -> None:
     """Half of a file is never taken for the whole."""
     content = saved(form)
     with pytest.raises(PictureError):
-        handwriting.decode(BytesIO(content[: len(content) // 2]))
+        preparation.decode(BytesIO(content[: len(content) // 2]))
 
 
 @pytest.mark.parametrize("side", [10_000, 60_000])
@@ -278,11 +278,11 @@ def test_too_large_picture_is_refused_before_it_is_decoded(side: int) -> None:
     header[16:24] = side.to_bytes(4, "big") * 2
     header[29:33] = zlib.crc32(bytes(header[12:29])).to_bytes(4, "big")
     with pytest.raises(PictureError, match="64 million pixels allowed"):
-        handwriting.decode(BytesIO(bytes(header) + saved("PNG")[33:]))
+        preparation.decode(BytesIO(bytes(header) + saved("PNG")[33:]))
 
 
 @given(
-    form=st.sampled_from(handwriting.FORMATS),
+    form=st.sampled_from(preparation.FORMATS),
     changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=9),
 )
 def test_damaged_picture_never_raises_anything_else(
@@ -293,7 +293,7 @@ def test_damaged_picture_never_raises_anything_else(
     for place, value in changes:
         content[int(place * len(content))] = value
     with suppress(PictureError):
-        images = handwriting.digits(handwriting.decode(BytesIO(bytes(content))))
+        images = preparation.digits(preparation.decode(BytesIO(bytes(content))))
         assert images.shape[1:] == (784,)
 
 
@@ -308,13 +308,13 @@ def test_any_pixels_are_read_or_refused(rows: int, columns: int, seed: int, dens
     random = np.random.default_rng(seed)
     picture = (random.random((rows, columns, 3)) < dense).astype(np.float32) * 255
     with suppress(PictureError):
-        assert handwriting.digits(picture).any(axis=1).all()
+        assert preparation.digits(picture).any(axis=1).all()
 
 
 def test_sheet_shows_each_image_enlarged() -> None:
     """Twelve images are two rows of ten, four times as large."""
     images = np.repeat(EXPECTED, 12, axis=0)
-    with Image.open(BytesIO(handwriting.sheet(images))) as sheet:
+    with Image.open(BytesIO(preparation.sheet(images))) as sheet:
         assert sheet.size == (10 * 28 * 4, 2 * 28 * 4)
         pixels = np.asarray(sheet)
     assert np.array_equal(EXPECTED.reshape(28, 28), pixels[112::4, 112:224:4])

@@ -238,7 +238,7 @@ def test_the_next_call_leaves_one_complete_run_of_each(
 
 
 def test_two_machines_at_once_leave_one_run(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other stores the same result after this one has found that there is none."""
+    """The other has stored the same result since this one looked."""
     write_fake_results(pages.path, seed=2)
     runs = load_runs(pages.path)
     create = mlflow_store.Store._create
@@ -323,7 +323,7 @@ def test_a_lock_that_another_process_holds_is_waited_for(
     lock = completed_workspace.path / ".dvc/tmp/mlflow.lock"
     with mlflow_store._acquire(mlflow_store.FileLock(lock)):
         outcome = completed_workspace.run("stages.track.__main__")
-    assert f"waiting for another process that uses the MLflow store and holds {lock}" in outcome.out
+    assert f"waiting for the process that holds {lock}; " in outcome.out
     assert "could not be acquired" in outcome.error()
 
 

@@ -32,9 +32,10 @@ def test_every_hundredth_cost_is_reported() -> None:
 def test_a_diverged_training_is_stopped() -> None:
     """The first iteration that is not finite is named, and what to change."""
     check_costs(0, np.array([0, np.finfo(np.float32).max], np.float32))
-    problem = "^iteration 101: the batch cost is inf; try a smaller train.learning_rate"
-    with pytest.raises(CommandError, match=problem):
-        check_costs(100, np.array([1, np.inf, 2, np.nan], np.float32))
+    for wrong in (np.inf, -np.inf, np.nan):
+        problem = f"^iteration 101: the batch cost is {wrong}; try a smaller train.learning_rate"
+        with pytest.raises(CommandError, match=problem):
+            check_costs(100, np.array([1, wrong, 2, np.nan], np.float32))
 
 
 def test_costs_come_back_to_the_last_digit(tmp_path: Path) -> None:
