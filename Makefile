@@ -19,7 +19,7 @@ RUN := $(BIN)/python -m
 EXTRAS := $(patsubst extras/%/requirements.lock,$(VENV)/installed-%,$(wildcard extras/*/requirements.lock))
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-17s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 repro: $(VENV)/installed ## Run every stage that is not up to date
 	@$(RUN) dvc repro
@@ -92,7 +92,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-annotate --no-header
 
 clean: ## Remove outputs and environments; keep DVC's cache and the MLflow store
-	rm -rf $(VENV) data models costs plots dvc_plots .cache .dvc-state .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-bench data models costs plots dvc_plots .cache .dvc-state .mypy_cache .pytest_cache .ruff_cache
 
 # An environment is made again where it was moved, or its Python has changed.
 PLACE := $(CURDIR)/$(VENV) $(shell $(PYTHON) -c 'import sys; print(sys.version)' 2> /dev/null)

@@ -133,6 +133,7 @@ def test_a_report_needs_neither_images_nor_several_runs(evaluated: Workspace) ->
         assert not re.search("pixel|grey|frame", text)
 
 
+@pytest.mark.slow
 def test_a_missed_threshold_is_said_in_words(evaluated: Workspace) -> None:
     """Not only by a colour; and text that looks like HTML stays text."""
     evaluated.params["runs"]["long"]["min_test_accuracy"] = 1.0

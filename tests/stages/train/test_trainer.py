@@ -143,6 +143,7 @@ def test_numpy_agrees_with_tensorflow(examples: Split, trainer: Trainer) -> None
     np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_result_follows_from_the_settings(examples: Split, trainer: Trainer) -> None:
     """A reset trainer gives the bytes of a new one; other settings give others."""
 
