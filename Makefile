@@ -68,7 +68,7 @@ lint: $(VENV)/installed-dev ## Check style, types and the direction of imports
 	@test ! -f extras/contracts.toml || PYTHONPATH=. $(BIN)/lint-imports --no-cache extras/contracts.toml
 
 example: ## Make a new project in DIR from examples/NAME, without extras: NAME=cnn or tabular
-	@test -d 'examples/$(NAME)' -a -n '$(NAME)' || { echo 'error: NAME is one of: $(notdir $(wildcard examples/*))' >&2; exit 2; }
+	@test -d 'examples/$(NAME)' -a -n '$(NAME)' || { echo 'error: NAME is one of: $(filter-out tests,$(notdir $(wildcard examples/*)))' >&2; exit 2; }
 	@test -n '$(DIR)' -a ! -e '$(DIR)' || { echo 'error: DIR is the name of a new folder' >&2; exit 2; }
 	@mkdir -p '$(DIR)'
 	@git ls-files -z -- . ':!extras' ':!examples' ':!metrics' ':!dvc.lock' ':!MODEL_CARD.md' \
