@@ -72,7 +72,7 @@ example: ## Make a new project in DIR from examples/NAME, without extras: NAME=c
 	@test -n '$(DIR)' -a ! -e '$(DIR)' || { echo 'error: DIR is the name of a new folder' >&2; exit 2; }
 	@mkdir -p '$(DIR)'
 	@git ls-files -z -- . ':!extras' ':!examples' ':!metrics' ':!dvc.lock' ':!MODEL_CARD.md' \
-		| xargs -0 cp --parents -t '$(DIR)'
+		| tar --null -T - -cf - | tar -xf - -C '$(DIR)'
 	@cp -r examples/$(NAME)/. '$(DIR)'
 	@echo '$(DIR): now `cd $(DIR) && git init && make repro gate`'
 
@@ -96,15 +96,16 @@ clean: ## Remove outputs and environments; keep DVC's cache and the MLflow store
 
 # An environment is made again where it was moved, or its Python has changed.
 PLACE := $(CURDIR)/$(VENV) $(shell $(PYTHON) -c 'import sys; print(sys.version)' 2> /dev/null)
-ifneq ($(strip $(file < $(VENV)/place)),$(strip $(PLACE)))
+ifneq ($(strip $(shell cat $(VENV)/place 2> /dev/null)),$(strip $(PLACE)))
 $(if $(wildcard $(VENV)/place),$(shell rm -f $(VENV)/installed*))
 endif
 
 $(VENV)/installed: requirements.lock
-	@test -d .git -o -f .git || { git rev-parse --git-dir > /dev/null 2>&1; } || echo 'note: not a clone of a git repository, so there are no experiments and no commits in MLflow' >&2
 	@$(PYTHON) commands/install.py $(VENV) $<
 	@$(RUN) dvc config --local core.site_cache_dir '$(CURDIR)/.dvc-state'
 	@mkdir -p -m 700 .dvc-state
+	@# Unpacked from an archive: everything works, except for experiments and commits in MLflow.
+	@git rev-parse --git-dir > /dev/null 2>&1 || $(RUN) dvc config --local core.no_scm true
 	@touch $@
 
 $(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed

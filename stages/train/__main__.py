@@ -20,8 +20,11 @@ from common.atomic import atomic_open
 from common.command_line import CommandError, argument_parser, echo, progress, run
 from common.config import PARAMS, Config, load_config
 from common.datasets import DATASETS
-from common.model import Weights
+from common.model import Weights, logits
 from common.splits import Split, load_description, load_split
+
+# So many examples are classified in NumPy and in TensorFlow after a training, and compared.
+AGREEING_EXAMPLES = 64
 
 
 def log_lines(first: int, costs: NDArray[np.float32], every: int) -> Iterator[str]:
@@ -52,6 +55,18 @@ def check_weights(weights: Weights) -> None:
                 f"after the last iteration {name} is not finite; "
                 f"try a smaller train.learning_rate in {PARAMS}"
             )
+
+
+def check_agreement(in_numpy: NDArray[np.float64], in_tensorflow: NDArray[np.float32]) -> None:
+    """Compare the logits of both forward passes; raises CommandError if they differ."""
+    tolerance = 1e-3 * max(1.0, float(np.abs(in_numpy).max()))
+    if in_numpy.shape != in_tensorflow.shape or (
+        np.abs(in_numpy - in_tensorflow).max() > tolerance
+    ):
+        raise CommandError(
+            "the forward passes in common/model.py and stages/train/network.py differ: logits "
+            f"{np.round(in_numpy[0], 4)} and {np.round(in_tensorflow[0], 4)} of the first example"
+        )
 
 
 def save_costs(path: Path, costs: NDArray[np.float32]) -> None:
@@ -96,6 +111,8 @@ def train(
             advance(len(latest))
     weights = trainer.weights()
     check_weights(weights)
+    first = examples.features[:AGREEING_EXAMPLES]
+    check_agreement(logits(weights, first), trainer.logits(first))
     return weights, costs
 
 

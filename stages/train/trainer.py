@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +80,10 @@ class Trainer:
     def weights(self) -> Weights:
         """Return the current weights, float32."""
         return {name: variable.numpy() for name, variable in self._weights.items()}
+
+    def logits(self, features: NDArray[Any]) -> NDArray[np.float32]:
+        """Return TensorFlow's logits with the current weights, shape (n, classes)."""
+        return np.asarray(logits(self._weights, tf.constant(features)).numpy())
 
     def _initial_weights(self, seed: int) -> Weights:
         for_weights, _ = np.random.SeedSequence(seed).spawn(2)

@@ -10,7 +10,7 @@ import pytest
 
 from common.command_line import CommandError
 from stages.train import __main__ as command
-from stages.train.__main__ import check_costs, log_lines, save_costs
+from stages.train.__main__ import check_agreement, check_costs, log_lines, save_costs
 from tests.fixtures import CompletedRun, Workspace, write_fake_results
 
 
@@ -102,3 +102,12 @@ def test_settings_that_change_during_a_training_are_noticed(
     assert completed.status == 1
     assert completed.error().startswith("params.yaml or datasets.yaml was changed during the ")
     assert not Path("new").exists()
+
+
+def test_forward_passes_that_differ_are_noticed() -> None:
+    """Rounding is allowed, another result or shape is not."""
+    logits = np.array([[1.5, -20.0]])
+    check_agreement(logits, (logits + 1e-5).astype(np.float32))
+    for other in (logits + 0.1, np.zeros((1, 3))):
+        with pytest.raises(CommandError, match=r"model.py and stages/train/network.py differ"):
+            check_agreement(logits, other.astype(np.float32))
