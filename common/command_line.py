@@ -10,6 +10,7 @@ import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import NoReturn
 
 from rich.console import Console
@@ -23,7 +24,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-CONSOLE = Console(highlight=False, soft_wrap=True, markup=False)
+# Progress bars for a terminal only, also where a variable such as FORCE_COLOR asks for colours.
+CONSOLE = Console(highlight=False, soft_wrap=True, markup=False, force_terminal=sys.stdout.isatty())
 
 
 class CommandError(Exception):
@@ -46,6 +48,8 @@ def run(main: Callable[[], None]) -> NoReturn:
     """
     # As an exception, so that temporary files are removed and servers are stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a locale may lack a character
     try:
         main()
         sys.stdout.flush()

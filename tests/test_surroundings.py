@@ -21,8 +21,6 @@ SURROUNDINGS = {
     "git without a user": Surroundings(git={"user.useConfigOnly": "true"}),
     "git that converts line ends": Surroundings(git={"core.autocrlf": "true"}),
     "a strict umask": Surroundings(umask=0o077),
-    # DVC itself needs a name, and takes it from USER.
-    "an unknown user": Surroundings({"USER": "me"}, wrapper=("unshare", "--map-user=1234567")),
     "one processor": Surroundings(wrapper=("taskset", "--cpu-list", "0")),
 }
 
