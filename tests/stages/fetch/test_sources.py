@@ -140,8 +140,8 @@ def test_an_archive_on_the_package_index(server: Server, monkeypatch: pytest.Mon
         (Response(body=CONTENT, stall=100), "timed out"),
         (Response(body=b"\x1f\x8bno gzip"), "a damaged gzip file"),
         (Response(body=gzip.compress(CONTENT)[:-9]), "a damaged gzip file"),
-        (Response(302, headers={"Location": "http://example.org/"}), "neither of HTTPS nor on"),
-        (Response(302, headers={"Location": "file:///etc/passwd"}), "neither of HTTPS nor on"),
+        (Response(302, headers={"Location": "http://example.org/"}), "neither HTTPS nor on"),
+        (Response(302, headers={"Location": "file:///etc/passwd"}), "neither HTTPS nor on"),
         (Response(302, headers={"Location": f"/data/{NAME}"}), "Exceeded 30 redirects"),
     ],
 )

@@ -258,7 +258,7 @@ def _schema(schema: str) -> Callable[[Path, pytest.MonkeyPatch], str]:
     def change(path: Path, _: pytest.MonkeyPatch) -> str:
         with closing(sqlite3.connect(path / "mlflow.db")) as database, database:
             database.execute("UPDATE alembic_version SET version_num = ?", [schema])
-        return "its schema is of another version of MLflow; `mlflow db upgrade"
+        return "its schema belongs to another version of MLflow; `mlflow db upgrade"
 
     return change
 
