@@ -1,4 +1,4 @@
-"""Create .venv and install the locked packages into it, with uv, or with pip where uv is missing.
+"""Create .venv and install the locked packages into it, with uv, or with pip if uv is missing.
 
     python commands/install.py .venv requirements.lock [MORE.lock ...]
 

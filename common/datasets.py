@@ -1,4 +1,4 @@
-"""What a dataset is and where it comes from: datasets.yaml explains each name."""
+"""Datasets and their sources: datasets.yaml explains each name."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Group:
-    """Cases that are measured one after another in one place, which each round makes again."""
+    """Cases that are measured one after another in one place, which is new in each round."""
 
     title: str
     place: Callable[[], AbstractContextManager[Path]]

@@ -1,6 +1,6 @@
-"""Read a dataset's files from where they are: the web, a path, or the package index.
+"""Read a dataset's files from the web, a path, or the package index.
 
-pooch downloads, with its retries and temporary files; what is read is checked by the caller.
+pooch downloads, with its retries and temporary files; the caller checks the content.
 """
 
 from __future__ import annotations

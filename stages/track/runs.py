@@ -111,7 +111,7 @@ def load_runs(folder: Path) -> list[TrackedRun]:
             )
         except (KeyError, TypeError, ValueError, IndexError, AttributeError):
             # Their MD5 is correct, so they are not damaged.
-            raise InputError(f"{LOCK}: {name} is of another version of this project") from None
+            raise InputError(f"{LOCK}: {name} belongs to another version of this project") from None
         runs.append(run)
     return runs
 

@@ -159,7 +159,7 @@ def test_a_server_that_fails(server: Server, response: Response, reason: str) ->
 
 @pytest.mark.parametrize("response", [Response(503), Response(body=CONTENT, cut=100)])
 def test_a_second_attempt(server: Server, response: Response) -> None:
-    """A failure that passes is survived."""
+    """A temporary failure does no harm."""
     server.answers[f"/data/{NAME}"] = [response, None]
     assert _read(f"{server.url}/data/{{file}}") == RAW_FILES
 

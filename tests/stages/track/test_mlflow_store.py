@@ -22,7 +22,7 @@ from tests.server import Server
 from tests.stages.track.test_runs import change_threshold
 from tests.synthetic import CLASSES, ITERATIONS
 
-# MLflow's libraries warn of one another.
+# MLflow's libraries warn about each other.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 NAME = "synthetic"
