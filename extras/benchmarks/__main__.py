@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="part of a name")
     arguments = parser.parse_args()
     if sys.platform != "linux":
-        raise InputError(f"this is {sys.platform}; memory is measured as Linux counts it")
+        raise InputError(f"this is {sys.platform}; memory is measured on Linux only")
     if not (ROOT / "data/flat/test.npz").exists():
         raise InputError("data/flat/test.npz: not found; `make repro` makes it")
     config = load_config()

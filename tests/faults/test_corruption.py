@@ -72,7 +72,7 @@ def _without_sizes(lock: bytes) -> bytes:
 
 @pytest.mark.slow
 def test_a_flipped_bit_in_dvc_lock_is_noticed(project_copy: Project) -> None:
-    """The gate names what it is wrong for, unless it is the size of a file, which nobody reads."""
+    """The gate names what is affected, unless it is the size of a file, which has no effect."""
     lock = project_copy.path / "dvc.lock"
     content = lock.read_bytes()
     chance = random.Random(0)  # noqa: S311 - places, not secrets

@@ -207,7 +207,7 @@ def _leave_incomplete(pages: Pages) -> None:
 
 
 def _duplicate(pages: Pages) -> None:
-    """Do what somebody does who restores a deleted run after it was made again."""
+    """Restore a deleted run after it was made again, as a user may."""
     deleted = pages.runs()["long"].info.run_id
     pages.client.delete_run(deleted)
     pages.track()
