@@ -5,10 +5,10 @@
 .NOTPARALLEL:
 .PHONY: help repro repair ui compare gate summary test test-all faults lint example audit lock clean
 MAKEFLAGS += --no-builtin-rules
-# Commands are modules of this folder, and the packages are those of .venv.
+# Modules come from this folder, packages from .venv.
 unexport PYTHONSAFEPATH PYTHONPATH PYTHONWARNINGS PYTHONHOME
 
-# The first Python of a version that TensorFlow has packages for; `make PYTHON=...` chooses another.
+# The first Python that TensorFlow has packages for; `make PYTHON=...` chooses another.
 CHECK_VERSION := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(or $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c '$(CHECK_VERSION)' 2> /dev/null && echo $$python && break; done),python3)
@@ -24,16 +24,16 @@ help: ## List the targets
 repro: $(VENV)/installed ## Run every stage that is not up to date
 	@$(RUN) dvc repro
 
-# DVC trusts what it has seen before, and what is read-only in its cache, without reading it. A
-# killed DVC can leave an empty list of locks.
-repair: $(VENV)/installed ## Read every byte again, and make damaged files again
+# DVC trusts files that it has seen before, and read-only files in its cache, without reading them.
+# A killed DVC can leave an empty list of locks.
+repair: $(VENV)/installed ## Check every byte, and rebuild damaged files
 	@rm -rf .dvc-state
 	@mkdir -m 700 .dvc-state
 	@chmod -R u+w "$$($(RUN) dvc cache dir)" 2> /dev/null || true
 	@find .dvc/tmp -name rwlock -empty -delete 2> /dev/null || true
 	@$(RUN) dvc repro
 
-ui: $(VENV)/installed ## Compare the runs in MLflow's pages, on this machine only; PORT=5000
+ui: $(VENV)/installed ## Compare the runs in the MLflow UI, on this machine only; PORT=5000
 	@$(RUN) commands.ui --port $(PORT)
 PORT ?= 5000
 
@@ -51,13 +51,13 @@ REVISION ?= HEAD
 test: $(VENV)/installed-dev $(EXTRAS) ## Run the fast tests
 	@$(TEST) -m 'not slow and not marathon'
 
-test-all: $(VENV)/installed-dev $(EXTRAS) ## Run all tests: also the real data, a browser, other processors
+test-all: $(VENV)/installed-dev $(EXTRAS) ## Run all tests, including real data, a browser and other processors
 	@$(TEST) -m 'not marathon'
 
 faults: $(VENV)/installed-dev $(EXTRAS) ## Inject the faults of docs/reliability.md; half an hour
 	@$(RUN) pytest --verbose --faults -m fault
 
-# What a test file sets up, it sets up once: one process runs all tests of a file.
+# One process runs all tests of a file, so that the file's fixtures are set up once.
 TEST = $(RUN) pytest --numprocesses auto --dist loadfile
 
 lint: $(VENV)/installed-dev ## Check style, types and the direction of imports
@@ -82,7 +82,7 @@ audit: $(VENV)/installed ## Look for known vulnerabilities in the locked package
 		--require-hashes --disable-pip --requirement requirements.lock; \
 	else echo 'https://api.osv.dev cannot be reached: the locked packages were not audited'; fi
 
-lock: $(VENV)/installed ## Renew the lock files
+lock: $(VENV)/installed ## Update the lock files
 	@$(COMPILE) $(UPGRADE) pyproject.toml stages/*/requirements.txt -o requirements.lock
 	@$(COMPILE) $(UPGRADE) --group dev -c requirements.lock -o requirements-dev.lock
 	@for file in $(wildcard extras/*/requirements.in); do \
@@ -94,7 +94,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 clean: ## Remove outputs and environments; keep DVC's cache and the MLflow store
 	rm -rf $(VENV) .venv-bench data models costs plots dvc_plots .cache .dvc-state .mypy_cache .pytest_cache .ruff_cache
 
-# An environment is made again where it was moved, or its Python has changed.
+# An environment is rebuilt if it was moved or its Python has changed.
 PLACE := $(CURDIR)/$(VENV) $(shell $(PYTHON) -c 'import sys; print(sys.version)' 2> /dev/null)
 ifneq ($(strip $(shell cat $(VENV)/place 2> /dev/null)),$(strip $(PLACE)))
 $(if $(wildcard $(VENV)/place),$(shell rm -f $(VENV)/installed*))

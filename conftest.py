@@ -1,4 +1,4 @@
-"""The fixtures of all tests, and what `pytest --faults` counts."""
+"""The fixtures of all tests, and the counts of `pytest --faults`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ pytest_plugins = ["tests.fixtures", "tests.browser"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add what `make faults` asks for."""
+    """Add the option of `make faults`."""
     parser.addoption("--faults", action="store_true", help="count the faults that were injected")
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Count the faults: one per test, unless it says how many it has injected."""
+    """Count the faults: one per test, unless the test records how many it injects."""
     if not config.getoption("faults"):
         return
     counts = {

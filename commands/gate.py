@@ -20,7 +20,7 @@ from common.config import PARAMS, Config, RunParams, load_config
 from common.hooks import call_hooks
 from common.results import ACCURACY, Result, load_results
 
-# Folders of files that DVC keeps; a clone may be without them.
+# Folders of files that DVC keeps; a clone may lack them.
 DVC_FOLDERS = ("data", "models", "costs", "plots")
 
 
@@ -69,11 +69,11 @@ def _dvc_status() -> Mapping[str, list[Any]]:
 
     DVC would otherwise not notice a byte that a disk has changed.
     """
-    # Here and not above: wrong settings are reported before this second is spent.
+    # Imported here because it takes a second: wrong settings are reported first.
     from dvc.lock import LockError
     from dvc.repo import Repo
 
-    # DVC's libraries warn of one another, and PYTHONWARNINGS may turn warnings into errors.
+    # DVC's libraries warn about each other, and PYTHONWARNINGS may turn warnings into errors.
     with tempfile.TemporaryDirectory() as state, warnings.catch_warnings(action="ignore"):
         try:
             with Repo(config={"core": {"site_cache_dir": state}}) as repo:
@@ -94,7 +94,7 @@ def check(config: Config, results: Mapping[str, Result]) -> None:
     """Raise CommandError if files are out of date, or a threshold or an extra's check fails."""
     if outdated := ", ".join(changes(_dvc_status())):
         raise CommandError(
-            f"{ACCURACY} is not of the current {PARAMS} and code: {outdated:.1000}; "
+            f"{ACCURACY} does not match the current {PARAMS} and code: {outdated:.1000}; "
             "run `dvc repro`, or `make repair` if that finds nothing to do"
         )
     failures = [

@@ -1,4 +1,4 @@
-"""Create .venv and install the locked packages into it, with uv, or with pip if uv cannot be had.
+"""Create .venv and install the locked packages into it, with uv, or with pip if uv is missing.
 
     python commands/install.py .venv requirements.lock [MORE.lock ...]
 
@@ -17,7 +17,7 @@ import sysconfig
 from pathlib import Path
 
 VERSIONS = ((3, 11), (3, 12), (3, 13))
-# What uv calls the settings that pip has.
+# pip's settings, and uv's names for them.
 UV_SETTINGS = {
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_INDEX",
@@ -43,14 +43,14 @@ def problem() -> str | None:
 
 
 def pip_settings(listing: str) -> dict[str, str]:
-    """Return variables for uv that say what pip's configuration says.
+    """Return pip's configuration as environment variables for uv.
 
     Parameters
     ----------
     listing
         What ``pip config list`` prints, such as ``global.index-url='https://...'``.
     """
-    # As pip does: every index is asked. The hashes see that it does not matter which one answers.
+    # Like pip, ask every index; because of the hashes it does not matter which one replies.
     environment = {"UV_INDEX_STRATEGY": "unsafe-best-match"}
     for line in listing.splitlines():
         name, _, value = line.partition("=")
@@ -78,7 +78,7 @@ def main() -> None:
         if reason := problem():
             sys.exit(
                 f"error: {reason}; TensorFlow has packages for Python 3.11 to 3.13 on Linux with "
-                "glibc, on Macs with Apple's processors, and in WSL; `make PYTHON=...` chooses"
+                "glibc, on Macs with Apple silicon, and in WSL; choose one with `make PYTHON=...`"
             )
         print(f"creating {folder} with {sys.executable}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
@@ -88,7 +88,7 @@ def main() -> None:
 
 
 def bootstrap(python: Path, folder: Path, lock: Path) -> None:
-    """Install uv, and setuptools, which one package is built with."""
+    """Install uv, and setuptools, which is needed to build one package."""
     content = lock.read_text(encoding="utf-8")
     for package in ("setuptools", "uv"):
         path = folder / f"{package}.lock"
@@ -99,7 +99,7 @@ def bootstrap(python: Path, folder: Path, lock: Path) -> None:
 
 
 def install(python: Path, uv: Path, locks: list[Path]) -> None:
-    """Install what lock files list; without a build environment, so nothing unlocked is run."""
+    """Install the packages of lock files, without build isolation: nothing unlocked is run."""
     requirements = [argument for lock in locks for argument in ("-r", str(lock))]
     names = ", ".join(map(str, locks))
     if uv.exists():

@@ -78,14 +78,14 @@ def update(path: Path, table: str) -> None:
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise InputError(f"{path}: should have a line {BEGIN.strip()} and, below, a line {END}")
+        raise InputError(f"{path}: should have a line {BEGIN.strip()} and, below it, a line {END}")
     atomic_write(path, f"{before}{begin}{table}{end}{after}".encode())
 
 
 def main() -> None:
     """Read the arguments, the settings and the results; print or update the table."""
     parser = argument_parser("commands.summary", __doc__)
-    parser.add_argument("revision", nargs="?", default="HEAD", help="compare with it: HEAD")
+    parser.add_argument("revision", nargs="?", default="HEAD", help="compare with this one: HEAD")
     parser.add_argument("--update", type=Path, metavar="FILE", help="write the table into FILE")
     arguments = parser.parse_args()
     config = load_config()

@@ -1,9 +1,9 @@
-"""Serve MLflow's pages to this machine only, and print where the runs are compared.
+"""Serve the MLflow UI to this machine only, and print the links that compare the runs.
 
     python -m commands.ui [--port 5000]
 
-It brings the store up to date, then serves until it is interrupted. Where `MLFLOW_TRACKING_URI` is
-a server's, that one serves the pages.
+It updates the store, then serves until it is interrupted. If `MLFLOW_TRACKING_URI` is that of a
+server, the links lead to this server.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def pages(base: str, experiment_id: str, run_ids: list[str]) -> list[str]:
     """Return a line for each of MLflow's pages that compare runs; `base` is the URL of MLflow."""
     runs = quote(json.dumps(run_ids, separators=(",", ":")))
     experiments = quote(json.dumps([experiment_id]))
-    # Without it the pages are about language models. Last, because the table wants its runs first.
+    # Without it MLflow shows its UI for language models. Last, because the table needs runs first.
     workflow = "workflowType=machine_learning"
     charts = f"{base}/#/experiments/{experiment_id}/runs?compareRunsMode=CHART&{workflow}"
     table = f"{base}/#/compare-runs?runs={runs}&experiments={experiments}&{workflow}"
@@ -34,7 +34,7 @@ def pages(base: str, experiment_id: str, run_ids: list[str]) -> list[str]:
 
 
 def serve(port: int, root: Path) -> None:
-    """Become MLflow's server, on loopback."""
+    """Replace this process with MLflow's server, on loopback."""
     command = [
         *(sys.executable, "-m", "mlflow", "server"),
         *("--default-artifact-root", location.artifact_location(root)),
@@ -45,7 +45,7 @@ def serve(port: int, root: Path) -> None:
     # The user's own settings are for other servers: a prefix, or hosts that may connect.
     environment = {name: value for name, value in os.environ.items() if "MLFLOW_" not in name}
     environment |= {
-        # Not as an argument: everyone on this machine sees those.
+        # Not as an argument, which everyone on this machine can see.
         "MLFLOW_BACKEND_STORE_URI": location.tracking_uri(root),
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -82,7 +82,7 @@ def main() -> None:
     base = redact_credentials(uri).rstrip("/") if location.is_server(uri) else here
     echo("\n".join(pages(base, stored[0].experiment_id, [one.run_id for one in stored])))
     if not location.is_server(uri):
-        echo("MLflow needs some seconds to start; Ctrl+C ends it")
+        echo("MLflow takes a few seconds to start; Ctrl+C stops it")
         serve(arguments.port, root)
 
 

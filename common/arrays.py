@@ -1,4 +1,4 @@
-"""Named arrays in .npz files whose bytes follow from the arrays alone."""
+"""Named arrays in .npz files whose bytes depend on the arrays only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write files atomically: a reader sees the old content or the new, never a part."""
+"""Write files atomically: a reader sees the old content or the new, never a partial file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all commands share: errors in one line, arguments, output, progress."""
+"""Shared by all commands: errors in one line, arguments, output, progress."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class InputError(CommandError):
 def run(main: Callable[[], None]) -> NoReturn:
     """Run a command and end the process, with one line on stderr if it failed.
 
-    A command raises `CommandError` or `OSError` for what a user can cause; anything else is a
-    defect of this project and keeps its traceback.
+    A command raises `CommandError` or `OSError` for failures that a user can cause; anything else
+    is a defect of this project and keeps its traceback.
     """
     # As an exception, so that temporary files are removed and servers are stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -76,7 +76,7 @@ def _fail(message: str, status: int) -> int:
 def gc_disabled() -> Iterator[None]:
     """Import a large library in two thirds of the time, without garbage collection.
 
-    What a library defines stays until the process ends, but Python's collector would search it
+    A library's definitions stay until the process ends, but Python's collector would search them
     again and again.
     """
     gc.disable()

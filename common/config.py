@@ -1,7 +1,4 @@
-"""Every number a user may change, checked as a whole before any work is done.
-
-params.yaml says what each means.
-"""
+"""All settings, checked as a whole before any work is done; params.yaml explains each."""
 
 from __future__ import annotations
 
@@ -82,7 +79,7 @@ class Config:
     runs: Mapping[str, RunParams]
 
     def run(self, name: str) -> RunParams:
-        """Return a run by its name; raises InputError if there is none of that name."""
+        """Return a run by its name; raises InputError if there is none."""
         if name not in self.runs:
             raise InputError(f"{PARAMS}: runs: no run {name!r}, there are: {', '.join(self.runs)}")
         return self.runs[name]
@@ -96,7 +93,7 @@ class Config:
         """Check that two folders that stages depend on as a whole hold files of these runs only.
 
         Otherwise dvc.lock would list files of a run that was removed or renamed, and a new clone
-        could not make them. Raises InputError if there are others.
+        could not reproduce them. Raises InputError if there are others.
         """
         expected = {models / run / "weights.npz" for run in self.runs}
         expected |= {costs / f"{run}.csv" for run in self.runs}

@@ -1,4 +1,4 @@
-"""What a dataset is and where it comes from: datasets.yaml explains each name."""
+"""Datasets and their sources: datasets.yaml explains each name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WithFile = Annotated[str, StringConstraints(pattern=r"\{file\}")]
 
 
 def is_safe(url: str) -> bool:
-    """Return whether a URL is of HTTPS, or of HTTP on loopback."""
+    """Return whether a URL uses HTTPS, or HTTP on loopback."""
     parts = urlsplit(url)
     is_loopback = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost")
     return parts.scheme == "https" or is_loopback
@@ -41,7 +41,7 @@ class Source(StrictModel):
     names: dict[str, str] = Field(default_factory=dict)
 
     def fill(self, template: str, file: str) -> str:
-        """Return a URL or path with the place's name for a file instead of ``{file}``."""
+        """Return a URL or path with ``{file}`` replaced by the source's name for the file."""
         return template.replace("{file}", self.names.get(file, file))
 
 
@@ -78,7 +78,7 @@ AnySource = Annotated[
 
 
 class Published(StrictModel):
-    """What a publication reports of a training: accuracies, and costs in nats by iteration."""
+    """Published results of a training: accuracies, and costs in nats by iteration."""
 
     min_test_accuracy: Fraction
     train: Fraction | None = None

@@ -16,7 +16,7 @@ ACCURACY = Path("metrics/accuracy.json")
 
 
 class Result(StrictModel):
-    """The accuracies of a run, in [0, 1], and what was required of it."""
+    """The accuracies of a run, in [0, 1], and its threshold."""
 
     iterations: int
     train: float

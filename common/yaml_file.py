@@ -47,7 +47,7 @@ class CoreSchemaLoader(yaml.SafeLoader):
             name = self.construct_object(key, deep=True)
             if name in names:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"{name!r} is there twice", key.start_mark
+                    None, None, f"{name!r} occurs twice", key.start_mark
                 )
             names.add(name)
         return self.construct_mapping(node, deep=True)

@@ -1,4 +1,4 @@
-"""What a finished pipeline leaves, in no time: nothing is trained."""
+"""The files of a finished pipeline, made at once: nothing is trained."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.synthetic import RAW_FILES, ROOT, entry, synthetic_params, write_yaml
 
-# What the shell that the tests run in has set does not reach a project.
+# Variables of the shell that runs the tests do not reach a project.
 VARIABLES_OF_TOOLS = ("DVC_", "GIT_", "MLFLOW_", "PIP_", "PYTHON", "XDG_")
 
 
@@ -34,7 +34,7 @@ class CompletedRun:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a user's machine brings along.
+    """The environment on a user's machine.
 
     The shell's `variables` (``{home}`` is the user's home) and `umask`, the user's settings of
     `git` and `files` in the home, and a `wrapper`: a command that starts each command.

@@ -1,4 +1,4 @@
-"""The whole pipeline: what dvc.yaml says, and the way of the data."""
+"""The whole pipeline: dvc.yaml, and the data from stage to stage."""
 
 from __future__ import annotations
 

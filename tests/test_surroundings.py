@@ -1,4 +1,4 @@
-"""The same results, whatever the user's machine brings along. A new report is one more line."""
+"""The same results in every environment. For a new report, add a line."""
 
 from __future__ import annotations
 

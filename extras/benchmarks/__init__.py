@@ -1,1 +1,1 @@
-"""Measure times and memory beside other ways of doing the same, and profile the loop."""
+"""Measure time and memory, compare other implementations, and profile the loop."""

@@ -1,8 +1,8 @@
-"""Measure times and memory of the pipeline beside other ways of doing the same.
+"""Measure time and memory of the pipeline, compared with other implementations.
 
     python -m extras.benchmarks                   every case five times, in turn: over an hour
     python -m extras.benchmarks --quick           once
-    python -m extras.benchmarks --only NumPy      cases with a word in their name, or that group
+    python -m extras.benchmarks --only NumPy      cases with a word in their name or group
 
 Needs the results of `dvc repro`, and for some baselines `make bench-baselines`; a case whose
 program is not installed is left out and named. Clones are of the last commit. Writes results.json
@@ -29,7 +29,7 @@ MEASUREMENTS = TEMPORARY / "results.json"
 
 
 def choose(everything: Sequence[Group], words: Sequence[str]) -> Iterator[Group]:
-    """Return the groups with the cases that are installed and have one of the words, if any."""
+    """Return the groups with those cases that are installed and match a word, if there are any."""
     for group in everything:
         cases = []
         for case in group.cases:
@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="part of a name")
     arguments = parser.parse_args()
     if sys.platform != "linux":
-        raise InputError(f"this is {sys.platform}; memory is measured as Linux counts it")
+        raise InputError(f"this is {sys.platform}; memory is measured on Linux only")
     if not (ROOT / "data/flat/test.npz").exists():
         raise InputError("data/flat/test.npz: not found; `make repro` makes it")
     config = load_config()
@@ -91,7 +91,7 @@ def main() -> None:
         for number in range(1, rounds + 1):
             failed += measure_round(number, chosen, advance)
     if not MEASUREMENTS.exists():
-        raise CommandError("nothing was measured: all failed")
+        raise CommandError("nothing was measured: all cases failed")
     folder = TEMPORARY if is_trial else report.HERE
     content = report.page(MEASUREMENTS, groups(config))
     atomic_write(folder / "results.md", content.encode())

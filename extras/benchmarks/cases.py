@@ -1,4 +1,4 @@
-"""What is measured and what it is compared with: to add a case, add an entry here."""
+"""The cases, and what each is compared with: to add a case, add an entry here."""
 
 import shlex
 import sys
@@ -13,7 +13,7 @@ from extras.benchmarks.places import ROOT, checkout, new_clone, prepared_clone, 
 PYTHON = shlex.quote(sys.executable)
 DVC = f"{PYTHON} -m dvc"
 BASELINE = "-m extras.benchmarks.baselines"
-# Where the packages are that only baselines need.
+# The environment of the packages that only baselines need.
 WITH_PACKAGES = shlex.quote(str(ROOT / ".venv-bench/bin/python"))
 SHORT, LONG = 1000, 10_000
 STOPS = f"{SHORT} {LONG}"
@@ -23,14 +23,14 @@ PROJECT = "the project"
 
 @dataclass(frozen=True)
 class Case:
-    """A command to measure; one whose program is not installed is left out.
+    """A command to measure; it is skipped if its program is not installed.
 
     Attributes
     ----------
     name, command
         The command runs in the place of its group, after those before it.
     compared_with
-        The cases that its time is compared with: with the sum of their times.
+        The cases that its time is compared with; several count as the sum of their times.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Group:
-    """Cases that are measured one after another in one place, which each round makes again."""
+    """Cases that are measured one after another in one place, which is new in each round."""
 
     title: str
     place: Callable[[], AbstractContextManager[Path]]

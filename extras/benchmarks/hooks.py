@@ -1,4 +1,4 @@
-"""Add how long each run is trained to the table of `commands.summary`."""
+"""Add the training time of each run to the table of `commands.summary`."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ def summary_columns(config: Config) -> dict[str, Mapping[str, str]]:
     """Return the measured time of each run's training process, if there is a measurement."""
     if not RESULTS.exists():
         return {}
-    # As pyperf writes it, which only the benchmarks install.
+    # In pyperf's format; pyperf itself is installed for the benchmarks only.
     times = {
         benchmark["metadata"]["name"]: [v for run in benchmark["runs"] for v in run["values"]]
         for benchmark in json.loads(RESULTS.read_bytes())["benchmarks"]

@@ -1,7 +1,7 @@
-"""Measure a command, and keep what was measured in a file of pyperf's.
+"""Measure a command, and record the result in a pyperf file.
 
-pyperf measures one thing after the other. On a machine that others use as well, only what is
-measured in turn can be compared, so the rounds are the project's own.
+pyperf measures one benchmark after the other. On a shared machine, only cases that are measured in
+turn are comparable, so the rounds are the project's own.
 """
 
 import json
@@ -19,7 +19,7 @@ import pyperf
 from common.command_line import CommandError
 from extras.benchmarks.places import ROOT
 
-# What a shell may have set, and would make one of the programs faster or slower.
+# Prefixes of variables that a shell may have set, and that would make a program faster or slower.
 SETTINGS = (
     "DVC_", "JAX_", "KERAS_", "MKL_", "MLFLOW_", "OMP_", "ONEDNN_", "OPENBLAS_", "PYTHON", "TF_",
     "TORCH", "XLA_",
@@ -85,7 +85,7 @@ def machine() -> dict[str, str]:
 
 
 def add(path: Path, case: str, measured: Mapping[str, float], machine: Mapping[str, str]) -> None:
-    """Add what was measured of a case to a file: one benchmark per value, one run per round."""
+    """Add the measurements of a case to a file: one benchmark per value, one run per round."""
     benchmarks = []
     for name, value in measured.items():
         unit = {"bytes": "byte", "correct": "integer"}.get(name.rpartition("_")[2], "second")

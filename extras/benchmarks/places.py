@@ -17,7 +17,7 @@ from common.datasets import DATASETS
 from common.yaml_file import read_yaml
 
 ROOT = Path(__file__).parents[2]
-# On the disk of the project and not in /tmp, which may be memory; ignored by git.
+# On the disk of the project and not in /tmp, which may be in memory; ignored by git.
 TEMPORARY = ROOT / ".cache/benchmarks"
 RAW = Path("data/raw")
 TIMES = 10
@@ -71,7 +71,7 @@ def tenfold_clone() -> Iterator[Path]:
 
 
 def repeated(idx: bytes) -> bytes:
-    """Return an IDX file that holds the examples of another `TIMES` times."""
+    """Return an IDX file with its examples repeated `TIMES` times."""
     examples, header = int.from_bytes(idx[4:8], "big"), 4 + 4 * idx[3]
     return idx[:4] + (examples * TIMES).to_bytes(4, "big") + idx[8:header] + idx[header:] * TIMES
 

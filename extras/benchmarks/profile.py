@@ -20,7 +20,7 @@ from extras.benchmarks import report
 from extras.benchmarks.measurement import machine
 
 ITERATIONS = 500
-# The event around all kernels; where a product has two threads it is cut into several.
+# The event around all kernels; if a product has two threads, it is cut into several.
 WHOLE = "ThunkExecutor::Execute"
 
 

@@ -1,4 +1,4 @@
-"""Write the page of what was measured."""
+"""Write the page of measurements."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -38,7 +38,7 @@ def page(path: Path, groups: Sequence[Group]) -> str:
 def ratio(
     values: Mapping[str, Sequence[float]], value: str, case: str, others: Sequence[str]
 ) -> str:
-    """Return a ratio of medians, and its range in single rounds.
+    """Return a ratio of medians, and its range over the rounds.
 
     Parameters
     ----------

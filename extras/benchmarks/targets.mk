@@ -1,6 +1,6 @@
 .PHONY: bench bench-baselines profile
 
-bench: repro $(VENV)/installed-benchmarks ## Measure times and memory beside other ways; over an hour, BENCH=--quick
+bench: repro $(VENV)/installed-benchmarks ## Measure time and memory, compared with other implementations; over an hour, BENCH=--quick
 	@$(RUN) extras.benchmarks $(BENCH)
 
 profile: repro $(VENV)/installed-benchmarks ## Measure where the time of an iteration goes, kernel by kernel

@@ -29,10 +29,10 @@ FLAT = Path("data/flat")
 ITERATIONS = 250
 RUN = "portability"
 FILES = ("weights.npz", "costs.csv")
-# Two of Intel and two of AMD, with different caches. QEMU emulates no AVX-512.
+# Two by Intel and two by AMD, with different caches. QEMU emulates no AVX-512.
 PROCESSORS = ("Haswell", "Broadwell", "EPYC-Rome", "EPYC-Milan")
 
-# What a user's shell may have set; each would change the result if training did not overrule it.
+# A user's shell may have set these; each would change the result if training did not override it.
 VARIABLES = (
     "TF_DETERMINISTIC_OPS=1",
     "XLA_FLAGS=--xla_cpu_enable_fast_math=true",
@@ -42,7 +42,7 @@ VARIABLES = (
 
 
 def prefixes(processors: tuple[str, ...] = PROCESSORS) -> dict[str, tuple[str, ...]]:
-    """Return the command that a training is run under, by the name of the machine it makes."""
+    """Return the command under which each training runs, by the name of its machine."""
     usable = os.sched_getaffinity(0)
     return {
         f"this processor, {len(usable)} threads": (),
@@ -87,7 +87,7 @@ def train(prefix: tuple[str, ...], root: Path, iterations: int = ITERATIONS) -> 
 
 
 def main() -> None:
-    """Train everywhere, print one row per machine, and compare."""
+    """Train on every machine, print one row for each, and compare."""
     argument_parser("extras.portability", __doc__).parse_args()
     if not FLAT.exists():
         raise InputError(f"{FLAT}: not found; `make repro` makes it")

@@ -1,1 +1,1 @@
-"""Train every run with many seeds: how much a result varies, and what the gate compares with."""
+"""Train every run with many seeds, to measure the variation that the gate compares a run with."""

@@ -27,7 +27,7 @@ def gate_failures(config: Config, results: Mapping[str, Result]) -> Iterator[str
             continue  # the gate itself reports it
         z_score = run.test.z_score(result.test)
         echo(f"{name}: test accuracy {result.test:.2%} is {z_score:+z.1f} {mean}")
-        path = Path(f"costs/{name}.csv")  # which a clone may be without
+        path = Path(f"costs/{name}.csv")  # which a clone may lack
         costs = load_csv(path, {"cost": "float32"})["cost"] if path.exists() else np.empty(0)
         for value, z_score in outliers(run, result, np.asarray(costs, np.float32)):
             yield f"{name}: {value} is {z_score:+z.1f} {mean}"

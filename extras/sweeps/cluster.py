@@ -15,7 +15,7 @@ from typing import Any
 from common.command_line import CommandError, InputError, gc_disabled
 
 ROOT = Path(__file__).parents[2]
-# For Ray's sockets, whose paths have at most 107 bytes: too few for many a TMPDIR.
+# For Ray's sockets, whose paths have at most 107 bytes, which is too short for some TMPDIRs.
 SHORT_FOLDER = "/tmp"  # noqa: S108 - the folder in it has a random name and belongs to its owner
 # Ray reads these when it is imported, also in workers.
 ENVIRONMENT = {

@@ -21,21 +21,21 @@ STATUSES = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
 
 
 def track_sweep(results: SweepResults, dataset: str, fingerprint: str) -> None:
-    """Write the runs of a sweep, in place of those that the same sweep has already.
+    """Write the runs of a sweep, and replace earlier runs of the same sweep.
 
     Parameters
     ----------
     results, dataset
-        What is written, and the name of the dataset.
+        The results to write, and the name of the dataset.
     fingerprint
-        Identifies what the results follow from.
+        Identifies everything that determines the results.
 
     Raises
     ------
     CommandError
         If the store cannot be reached or written to.
     """
-    # One time for all, because MLflow shows the time between two as that of the training.
+    # One time for all, because MLflow shows the time between two as the training time.
     now = time.time_ns() // 1_000_000
     tags = {"fingerprint": fingerprint, "mlflow.source.name": "extras/sweeps/sweep.py"}
     with open_store(repository()) as store:

@@ -19,7 +19,7 @@ PRINTED_SETTINGS = 10
 
 @dataclass(frozen=True)
 class SweepResults:
-    """The results of a sweep, or of what has finished of it.
+    """The results of a sweep, which may be incomplete.
 
     Attributes
     ----------

@@ -10,7 +10,7 @@ Results are written into a folder beside the sweep file: results.csv has one row
 sweep.png is their figure. The last line is the command that makes an ordinary run of the pipeline
 with the best setting.
 
-After an interrupt the results of what has finished are kept, and --resume continues.
+After an interrupt the results of finished trials are kept, and --resume continues.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from extras.sweeps.results import SweepResults
 from extras.sweeps.search_space import Sweep, load_sweep
 
 FLAT = Path("data/flat")
-# What a trial reads.
+# The splits that a trial reads.
 SPLITS = ("train", "validation")
 STATE = Path(".cache/sweeps")
 
 
 def fingerprint(sweep: Sweep, config: Config) -> str:
-    """Return the SHA-256 of everything that the results follow from."""
+    """Return the SHA-256 of everything that determines the results."""
     document = {
         "sweep": sweep.model_dump(),
         "dataset": config.dataset_name,

@@ -1,7 +1,7 @@
 """The trials of a sweep on Ray Tune.
 
-Ray draws the settings, places the workers, stops early, tries again what a killed worker left,
-and keeps the state that a sweep resumes from. A worker imports TensorFlow once, receives the
+Ray draws the settings, places the workers, stops early, retries the trial of a killed worker, and
+keeps the state that a sweep resumes from. A worker imports TensorFlow once, receives the
 arrays once and compiles one program per shape; then a trial costs only its iterations.
 """
 
@@ -30,7 +30,7 @@ from common.splits import Split
 from extras.sweeps.search_space import SEED, Sweep
 from stages.track.provenance import machine
 
-# How often a trial is tried whose process is killed.
+# How often a trial is tried if its process is killed.
 ATTEMPTS = 3
 # How many compiled programs a worker keeps.
 PROGRAMS = 4
@@ -47,7 +47,7 @@ def versions() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker needs to know: the sweep, the settings that it varies, number of classes."""
+    """The input of a worker: the sweep, the settings that it varies, the number of classes."""
 
     sweep: Sweep
     config: Config
@@ -122,7 +122,7 @@ class Progress(tune.Callback):  # type: ignore[misc]
         self._print(trials, trial, f"{result['iterations']:,} iterations, {outcome}")
 
     def on_trial_error(self, *, trials: list[Trial], trial: Trial, **_: object) -> None:
-        """Print why a trial has failed too often."""
+        """Print why the last attempt of a trial failed."""
         lines = str(trial.get_pickled_error() or "its process was killed").strip().splitlines()
         self._print(trials, trial, f"failed {ATTEMPTS} times: {lines[-1]:.200}")
 
@@ -215,7 +215,7 @@ def run(task: Task, splits: Mapping[str, Split], state: Path, *, resume: bool) -
     rows = [_row(trial, task.sweep) for trial in trials if trial.is_finished()]
     names = [*task.sweep.parameters, *({SEED} - set(task.sweep.parameters))]
     table = pd.DataFrame(rows, columns=["trial", *names, *MEASUREMENTS])
-    # Iterations stay integers beside a missing value.
+    # Iterations stay integers even if a value is missing.
     return table.astype({"iterations": "Int64"}).sort_values("trial", ignore_index=True)
 
 

@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("models", type=Path, help="folder of each run's weights: models")
     parser.add_argument("costs", type=Path, help="folder of each run's costs: costs")
     parser.add_argument("metrics", type=Path, help="folder for the results: metrics")
-    parser.add_argument("predictions", type=Path, help="folder for these: plots/predictions")
+    parser.add_argument("predictions", type=Path, help="folder for predictions")
     arguments = parser.parse_args()
     config = load_config()
     config.check_leftovers(arguments.models, arguments.costs)

@@ -24,7 +24,7 @@ def fetch(dataset: DatasetSpec, folder: Path) -> None:
     """
     for path in folder.glob("[!.]*"):
         if path.is_file() and path.name not in dataset.files:
-            path.unlink()  # of the dataset that was used before
+            path.unlink()  # left over from another dataset
     missing = [name for name in dataset.files if not _is_correct(folder / name, dataset)]
     failures: list[str] = []
     for source in dataset.sources:
@@ -45,7 +45,7 @@ def fetch(dataset: DatasetSpec, folder: Path) -> None:
             f"{folder}: no source delivered {', '.join(missing)}: {'; '.join(failures)}. "
             f"Check the network, or add a source to {DATASETS}"
         )
-    echo(f"{folder}: all {len(dataset.files)} files are there and correct")
+    echo(f"{folder}: all {len(dataset.files)} files are present and correct")
 
 
 def _is_correct(path: Path, dataset: DatasetSpec) -> bool:

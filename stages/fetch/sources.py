@@ -1,6 +1,6 @@
-"""Read a dataset's files from where they are: the web, a path, or the package index.
+"""Read a dataset's files from the web, a path, or the package index.
 
-pooch downloads, with its retries and temporary files; what is read is checked by the caller.
+pooch downloads, with its retries and temporary files; the caller checks the content.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from common.atomic import sha256
 from common.command_line import progress
 from common.datasets import ArchiveSource, FileSource, is_safe
 
-# To connect, and between two pieces of an answer.
+# To connect, and between two pieces of a response.
 TIMEOUT_SECONDS = (5.0, 20.0)
 RETRIES = 1
 PIECE_BYTES = 1 << 16
@@ -83,7 +83,7 @@ def _get(place: str, name: str) -> bytes:
 
 
 def _download(url: str, path: str, files: pooch.Pooch) -> None:
-    """Write what is at a URL to a file: what pooch calls, with our progress and redirects."""
+    """Download a URL to a file; pooch calls this, for the progress bar and safe redirects."""
     (name,) = files.registry
     hooks = {"response": _refuse_unsafe_redirect}
     with requests.get(url, stream=True, timeout=TIMEOUT_SECONDS, hooks=hooks) as response:
@@ -101,12 +101,12 @@ def _refuse_unsafe_redirect(response: requests.Response, **_: object) -> None:
     if not is_safe(target):
         response.close()
         raise requests.exceptions.InvalidSchema(
-            "redirects to a URL that is neither of HTTPS nor on loopback"
+            "redirects to a URL that is neither HTTPS nor on loopback"
         )
 
 
 def _reason(error: Exception) -> str:
-    """Return in short what went wrong; without the URL, which may hold a password."""
+    """Return a short reason, without the URL, which may hold a password."""
     if isinstance(error, requests.HTTPError):
         return f"the server answered {error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.Timeout):
@@ -119,7 +119,7 @@ def _reason(error: Exception) -> str:
 
 
 def uncompress(content: bytes, name: str) -> bytes:
-    """Return a file's content without the compression of gzip, if it has any."""
+    """Return a file's content, decompressed if it is compressed with gzip."""
     if not content.startswith(GZIP_MAGIC):
         return content
     try:
@@ -146,7 +146,7 @@ def _member(archive: BytesIO, source: ArchiveSource, member: str) -> bytes:
 
 
 def _archive_url(source: ArchiveSource) -> str:
-    """Return where an archive is: its own URL or path, or the one that the package index gives."""
+    """Return the location of an archive: its own URL or path, or the URL on the package index."""
     if source.package is None:
         return source.archive
     try:
@@ -166,7 +166,7 @@ def _package_index() -> str:
     """Return the index that pip would use: its variable, its configuration, its default."""
     if url := os.environ.get("PIP_INDEX_URL"):
         return url
-    # `pip config get` would read one of its files only, and not /etc/pip.conf.
+    # `pip config get` reads only one configuration file, and not /etc/pip.conf.
     command = [sys.executable, "-m", "pip", "config", "list"]
     configuration = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     settings = dict(line.split("=", 1) for line in configuration.splitlines() if "=" in line)

@@ -77,7 +77,7 @@ def _read(folder: Path, name: str, dataset: DatasetSpec, axes: int) -> NDArray[n
 def split_examples(
     images: NDArray[np.uint8], labels: NDArray[np.uint8], validation_examples: int
 ) -> tuple[Split, Split]:
-    """Flatten images, and return the training and, of the first ones, the validation split."""
+    """Return images as the training and the validation split, which has the first ones."""
     if validation_examples >= len(images):
         raise InputError(
             f"{PARAMS}: flatten.validation_examples: is {validation_examples}, should be less than "

@@ -3,8 +3,8 @@ r"""Show the results: figures, one page with all of them, and a model card.
     python -m stages.report data/flat models costs metrics plots/predictions \
         plots/figures plots/report.html MODEL_CARD.md
 
-About six seconds for two runs. All files follow bit for bit from the inputs; what changed since
-another revision does not, so `python -m commands.summary` reports it.
+About six seconds for two runs. All files depend on the inputs only, bit for bit. A comparison with
+another revision would not, so `python -m commands.summary` prints it.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ def parameters() -> dict[str, object]:
 
 def draw(data: ReportData) -> tuple[ReportFigure, dict[str, dict[str, ReportFigure]]]:
     """Draw the costs of all runs, and the figures of each run, by the names of run and file."""
-    # Imported here because matplotlib takes a second to start: wrong input is reported before.
+    # Imported here because matplotlib takes a second to start: wrong input is reported first.
     from stages.report import figures, images
 
-    # ADAPT: what is drawn of each run. Without images.py, it is figures.draw_run only.
+    # ADAPT: the figures of each run. Without images.py, figures.draw_run only.
     draw_run = (figures.draw_run, images.draw_run)
     by_run: dict[str, dict[str, ReportFigure]] = {name: {} for name in data.runs}
     with progress("drawing", len(data.runs)) as advance:
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("models", type=Path, help="folder of each run's weights: models")
     parser.add_argument("costs", type=Path, help="folder of each run's costs: costs")
     parser.add_argument("metrics", type=Path, help="folder of the results: metrics")
-    parser.add_argument("predictions", type=Path, help="folder of these: plots/predictions")
+    parser.add_argument("predictions", type=Path, help="folder of predictions")
     parser.add_argument("figures", type=Path, help="folder for the figures: plots/figures")
     parser.add_argument("page", type=Path, help="the page: plots/report.html")
     parser.add_argument("card", type=Path, help="the model card: MODEL_CARD.md")

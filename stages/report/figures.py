@@ -69,7 +69,7 @@ def running_median(costs: NDArray[np.float64], window: int) -> NDArray[np.float6
 
 
 def costs(data: ReportData, runs: Sequence[RunResults]) -> ReportFigure:
-    """Draw the cost of each iteration; of several runs the axis of iterations is logarithmic."""
+    """Draw the cost of each iteration; for several runs, on a logarithmic axis of iterations."""
     several, longest = len(runs) > 1, max(len(run.costs) for run in runs)
     title = "Cost of each iteration" if several else f"{runs[0].name}: cost of each iteration"
     window = data.config.report.smoothing_iterations
@@ -111,7 +111,7 @@ def _plot_costs(
 ) -> None:
     styles = zip(runs, cycle(style.RUN_COLOURS), cycle(style.RUN_MARKERS), strict=False)
     shortest_first = sorted(styles, key=lambda styled: len(styled[0].costs))
-    # A shorter run has a wider line, so that it is seen below a longer one.
+    # A shorter run has a wider line, so that it is visible below a longer one.
     widths = np.linspace(6.5 if len(runs) > 1 else 2, 1.5, len(runs))
     for (run, colour, marker), width in zip(shortest_first, widths, strict=True):
         iterations = np.arange(len(run.costs)) + first
@@ -130,7 +130,7 @@ def confusion(data: ReportData, run: RunResults) -> ReportFigure:
     classes, counts = data.description.classes, run.confusion
     figure = style.new_figure(COLUMN, 5.4)
     axes = figure.add_subplot(title=style.wrap(title, COLUMN))
-    # Logarithmic, so that a few mistakes are seen next to a thousand correct predictions.
+    # Logarithmic, so that a few mistakes are visible next to a thousand correct predictions.
     norm = LogNorm(1, max(2, counts.max()))
     colours = mpl.colormaps["Blues"].with_extremes(bad="white")
     image = axes.imshow(np.ma.masked_equal(counts, 0), cmap=colours, norm=norm)

@@ -1,7 +1,7 @@
 """The figures of a dataset whose examples are images: grids of them, and the first weights.
 
-ADAPT: the only module that knows what an example looks like. Of examples that are not images it
-draws nothing. Replace it with figures of your own examples, or delete it and its lines in
+ADAPT: the only module that knows what an example looks like. It draws nothing if examples are not
+images. Replace it with figures of your own examples, or delete it and its lines in
 stages/report/__main__.py.
 """
 
@@ -89,7 +89,7 @@ def _percent(probability: float) -> str:
 def _draw_grid(
     title: str, images: NDArray[Any], above: list[str], below: list[str], grid: Grid
 ) -> Figure:
-    """Draw on one pair of axes in inches: a hundred pairs would take seconds."""
+    """Draw on one pair of axes, in inches, because a hundred pairs would take seconds."""
     cell = grid.width / grid.columns
     wide = 0.92 * cell
     high = wide * images.shape[1] / images.shape[2]
@@ -129,15 +129,15 @@ def first_weights(name: str, units: NDArray[np.float32]) -> ReportFigure:
     figure.suptitle(style.wrap(title, PAGE), size=11, x=0.005, ha="left")
     axes = figure.add_subplot()
     axes.set_axis_off()
-    colours = mpl.colormaps["RdBu_r"].resampled(33)  # odd: one is for 0; few: a small file
+    colours = mpl.colormaps["RdBu_r"].resampled(33)  # odd: white is 0; few: a small file
     image = axes.imshow(mosaic, cmap=colours, vmin=-limit, vmax=limit, interpolation="nearest")
     figure.colorbar(
         image, location="bottom", extend="both", aspect=40, shrink=0.5, label="weight of a pixel"
     )
     alt = f"{title}, {len(units)} images, from {units.min():.2f} to {units.max():.2f}"
     caption = (
-        "What each unit of the first layer responds to: a bright pixel raises its value where the "
-        "weight is red, and lowers it where it is blue."
+        "A bright pixel raises a unit's value where its weight is red, and lowers it where its "
+        "weight is blue."
     )
     return ReportFigure(style.png(figure), alt, caption, is_wide=True)
 

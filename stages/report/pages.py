@@ -23,8 +23,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 class Row:
     """One run in the table of results.
 
-    The interval is the 95 % confidence interval of the test accuracy; `published` is what was
-    published of a training with as many iterations, if anything.
+    The interval is the 95 % confidence interval of the test accuracy; `published` has the published
+    results of a training with as many iterations, if any.
     """
 
     run: str

@@ -3,8 +3,8 @@
     python -m stages.track          the runs of the last `dvc repro`
     python -m stages.track --all    also those of earlier commits and DVC experiments in the cache
 
-About ten seconds. The store is at MLFLOW_TRACKING_URI, or else in mlflow.db; it is only a view:
-delete it, and this makes it again.
+About ten seconds. The store is at MLFLOW_TRACKING_URI, or else in mlflow.db. It is only a view: if
+you delete it, this rebuilds it.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _list_earlier() -> list[Provenance]:
 
 @contextmanager
 def _earlier_runs(root: Path, origin: Provenance) -> Iterator[list[TrackedRun]]:
-    """Load the runs of a commit or experiment; where that is impossible, report why."""
+    """Load the runs of a commit or experiment; if that is impossible, report why."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 

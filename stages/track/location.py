@@ -11,9 +11,9 @@ ARTIFACTS = "mlartifacts"
 
 
 def repository() -> Path:
-    """Return the folder of the project, also in the copies in which DVC runs experiments.
+    """Return the folder of the project, even in the copies in which DVC runs experiments.
 
-    The environment variable ``DVC_ROOT`` says the same, but may be that of another repository.
+    The environment variable ``DVC_ROOT`` is not used, because it may name another repository.
     """
     return Path(str(Path.cwd()).partition("/.dvc/tmp/exps/")[0])
 
@@ -21,7 +21,7 @@ def repository() -> Path:
 def tracking_uri(root: Path) -> str:
     """Return the URI of the store: `MLFLOW_TRACKING_URI`, or a database in the repository.
 
-    A relative path starts at the repository, wherever this runs.
+    A relative path is relative to the repository, wherever this runs.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{DATABASE}"
     return re.sub(r"^(sqlite(?:\+\w+)?:///|file:)(?!/)", lambda start: f"{start[0]}{root}/", uri)
@@ -33,5 +33,5 @@ def is_server(uri: str) -> bool:
 
 
 def artifact_location(root: Path) -> str:
-    """Return the URI of the folder for models and figures, where the store is no server."""
+    """Return the URI of the folder for models and figures, if the store is not a server."""
     return (root / ARTIFACTS).as_uri()

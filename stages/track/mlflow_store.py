@@ -1,4 +1,4 @@
-"""MLflow as a view of the files: exactly one run per result, and rebuilt at any time.
+"""MLflow as a view of the files: exactly one run per result, which can be rebuilt at any time.
 
 The only module that imports MLflow, besides served_model.py, which MLflow itself runs.
 """
@@ -30,7 +30,7 @@ from stages.track import location
 from stages.track.provenance import Provenance, writer
 from stages.track.runs import DESCRIPTION, LOCK, TrackedRun, window_means
 
-# MLflow reads these when it is imported. It would retry for four minutes.
+# MLflow reads these when it is imported. By default it would retry for four minutes.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
 os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
@@ -56,7 +56,7 @@ CHAMPION = "champion"
 MAX_POINTS_PER_CURVE = 320
 CONTEXTS = {"train": "training", "validation": "validation", "test": "testing"}
 MODEL_CODE = Path(__file__).parents[2] / "common" / "model.py"
-# Where a package is named differently from its module.
+# Packages whose names differ from those of their modules.
 DRIVERS = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
 
 
@@ -109,18 +109,18 @@ class Store:
             )
         if experiment.lifecycle_stage == "deleted":
             self.client.restore_experiment(experiment.experiment_id)
-        # A package that is missing is noticed here, before anything is written.
+        # A missing package is noticed here, before anything is written.
         get_artifact_repository(experiment.artifact_location)
         if experiment.artifact_location.startswith("s3:"):
             import_module("boto3")
         return str(experiment.experiment_id)
 
     def _deduplicate(self, experiment_id: str, fingerprint: str) -> str | None:
-        """Delete attempts that were interrupted, and duplicates; return the complete run if any."""
+        """Delete interrupted attempts and duplicates; return the complete run, if any."""
         runs = self.client.search_runs([experiment_id], f"tags.attempt = '{fingerprint}'")
         complete = sorted(run.info.run_id for run in runs if "fingerprint" in run.data.tags)
         for run in runs:
-            # What another machine has begun may still be going on.
+            # An attempt of another machine may still be in progress.
             is_over = run.info.run_id in complete or run.data.tags["writer"] == writer(self.root)
             if is_over and run.info.run_id not in complete[:1]:
                 models = f"source_run_id = '{run.info.run_id}'"
@@ -130,7 +130,7 @@ class Store:
         return complete[0] if complete else None
 
     def _create(self, experiment_id: str, run: TrackedRun, origin: Provenance) -> str:
-        # Start and end are the same: the time between would be taken for that of the training.
+        # Start and end are equal, because the time between would look like that of the training.
         now = (origin.committed_at or int(time.time())) * 1000
         name = f"{run.name} ({origin.experiment})" if origin.experiment else run.name
         tags = {"attempt": run.fingerprint, "writer": writer(self.root)} | origin_tags(origin)
@@ -214,7 +214,7 @@ def open_store(root: Path) -> Iterator[Store]:
 
 
 def _acquire(lock: FileLock) -> AbstractContextManager[Any]:
-    # Two processes that create a new store at once would spoil it.
+    # Two processes that create a new store at once would damage it.
     Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
     try:
         return lock.acquire(timeout=0)
@@ -228,9 +228,9 @@ def _acquire(lock: FileLock) -> AbstractContextManager[Any]:
 
 @contextmanager
 def store_errors(uri: str) -> Iterator[None]:
-    """Turn what a store can raise into a `CommandError` of one line, without credentials."""
+    """Turn the errors of a store into a `CommandError` of one line, without credentials."""
     try:
-        with warnings.catch_warnings(action="ignore"):  # libraries warn of one another
+        with warnings.catch_warnings(action="ignore"):  # libraries warn about each other
             yield
     except (MlflowException, ModuleNotFoundError, RequestException, SQLAlchemyError, Timeout) as e:
         raise CommandError(redact_credentials(f"MLflow store {uri}: {_reason(e, uri)}")) from None
@@ -244,7 +244,7 @@ def _reason(error: Exception, uri: str) -> str:
     elif isinstance(error.__context__, RequestException):
         text = "no answer from this server"
     elif "out-of-date database schema" in text or "Can't locate revision" in text:
-        text = "its schema is of another version of MLflow"
+        text = "its schema belongs to another version of MLflow"
         again = f"`mlflow db upgrade {uri}`, or delete it: `python -m stages.track` rebuilds it"
     elif uri.startswith(("file:", "/", ".")):
         again = "unset MLFLOW_TRACKING_URI to use mlflow.db, then `python -m stages.track`"
@@ -260,7 +260,7 @@ def _check_server(uri: str) -> None:
 
 
 def dataset_inputs(dataset: str, data: Mapping[str, str]) -> list[DatasetInput]:
-    """Return what MLflow shows as the datasets of a run, from the MD5 of each split."""
+    """Return the datasets of a run as MLflow shows them, from the MD5 of each split."""
     inputs = []
     for split, md5 in data.items():
         entity = Dataset(f"{dataset}-{split}", md5, "local", f"data/flat/{split}.npz")
@@ -276,7 +276,7 @@ def origin_tags(origin: Provenance) -> dict[str, str]:
 
 
 def _metrics(run: TrackedRun, model_id: str, now: int) -> Iterator[Metric]:
-    # MLflow orders its charts by these names. What has only step 0 is drawn as bars.
+    # MLflow orders its charts by these names. A metric with step 0 only is drawn as bars.
     for split in CONTEXTS:
         yield Metric(f"accuracy_{split}", getattr(run.result, split), now, 0, model_id=model_id)
     for label, value in run.recall.items():
@@ -288,7 +288,7 @@ def _metrics(run: TrackedRun, model_id: str, now: int) -> Iterator[Metric]:
 
 
 def _save_artifacts(folder: Path, run: TrackedRun, origin: Provenance) -> None:
-    """Write what a run keeps beside its model."""
+    """Write the artifacts of a run, except its model."""
     shutil.copy(run.folder / LOCK, folder)
     if origin.diff:
         (folder / "uncommitted.patch").write_bytes(origin.diff)
@@ -306,7 +306,7 @@ def _save_model(path: Path, model: Model, run: TrackedRun) -> None:
         inputs=Schema([TensorSpec(dtype, (-1, *shape))]),
         outputs=Schema([ColSpec(DataType.long, "label"), ColSpec(DataType.double, "probability")]),
     )
-    # MLflow would cast fractions to integers without a word; served_model.py checks instead.
+    # MLflow would silently cast fractions to integers; served_model.py checks instead.
     signature._is_signature_from_type_hint = True  # noqa: SLF001 - there is no public way
     files = {"weights": run.weights, "description": run.folder / DESCRIPTION, "code": MODEL_CODE}
     pyfunc.save_model(

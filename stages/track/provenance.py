@@ -14,7 +14,7 @@ from pathlib import Path
 from common.atomic import sha256
 from common.command_line import CommandError
 
-# Those of them that are installed are recorded.
+# Their versions are recorded if they are installed.
 PACKAGES = ("tensorflow", "tensorflow-cpu", "numpy", "dvc", "mlflow")
 # The same patch whatever the user's configuration says.
 PATCH_OPTIONS = (
@@ -30,11 +30,11 @@ class Provenance:
     Attributes
     ----------
     commit
-        None where git does not know this project.
+        None if git does not track this project.
     diff
-        What was changed in this folder since, as a patch for `git apply`.
+        The changes in this folder since then, as a patch for `git apply`.
     experiment
-        DVC's name of it, or None.
+        DVC's name for it, or None.
     machine
         As `machine` returns it; empty for an earlier result, made on an unknown machine.
     committed_at
@@ -88,14 +88,14 @@ def writer(root: Path) -> str:
 
 
 def earlier(path: str) -> Iterator[Provenance]:
-    """Go through all commits that changed a file, then through DVC's experiments.
+    """Yield all commits that changed a file, then DVC's experiments.
 
-    Where several have the same content of it, only the oldest is yielded.
+    If several have the same content, only the oldest is yielded.
 
     Raises
     ------
     CommandError
-        If git knows nothing of this project; it says why.
+        If git does not track this project, with the reason.
     """
     _check_tracked()
     revisions = ("--branches", "--tags", "HEAD", "--full-history", "--", path)

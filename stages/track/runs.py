@@ -32,12 +32,12 @@ PER_CLASS = "metrics/per_class.csv"
 
 @dataclass(frozen=True)
 class TrackedRun:
-    """A finished run, with all that MLflow shows of it.
+    """A finished run, with everything that MLflow shows.
 
     Attributes
     ----------
     params
-        Every setting that the result follows from, as ``train.seed``.
+        Every setting that determines the result, such as ``train.seed``.
     data
         The MD5 of each split, as in dvc.lock.
     checksums
@@ -72,7 +72,7 @@ class TrackedRun:
 
     @property
     def fingerprint(self) -> str:
-        """The SHA-256 of the result and of what it was made from; a threshold is neither."""
+        """The SHA-256 of the result and everything that determines it; not of the threshold."""
         result = self.result.model_dump(exclude={"min_test_accuracy"})
         content = [self.name, self.params, self.data, self.checksums, result]
         return sha256(json.dumps(content, sort_keys=True).encode())
@@ -111,7 +111,7 @@ def load_runs(folder: Path) -> list[TrackedRun]:
             )
         except (KeyError, TypeError, ValueError, IndexError, AttributeError):
             # Their MD5 is correct, so they are not damaged.
-            raise InputError(f"{LOCK}: {name} is of another version of this project") from None
+            raise InputError(f"{LOCK}: {name} belongs to another version of this project") from None
         runs.append(run)
     return runs
 
@@ -129,7 +129,7 @@ def _load_lock(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _check(path: Path, md5: str | None) -> None:
-    """Check that a file is the one that a stage has made."""
+    """Check that a file is the one that a stage wrote."""
     if hashlib.md5(_read(path), usedforsecurity=False).hexdigest() != md5:
         raise InputError(
             f"{path}: not the file whose MD5 is in {LOCK}; run `dvc repro`, or `make repair` if "

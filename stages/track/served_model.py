@@ -1,6 +1,6 @@
-"""The model that MLflow serves, written down as this very code.
+"""The model that MLflow serves, stored as this source code.
 
-MLflow keeps this file beside the weights, description.json and common/model.py, and runs it when
+MLflow keeps this file with the weights, description.json and common/model.py, and runs it when
 the model is loaded. No other module imports it, and it imports nothing of the project.
 """
 
@@ -22,7 +22,7 @@ from scipy.special import softmax
 
 
 class InvalidInputError(MlflowException):
-    """Wrong input. The server replies with its one line, not with all values before it."""
+    """Wrong input. The server replies with this one line only, not with all the values."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, error_code=INVALID_PARAMETER_VALUE)
@@ -40,13 +40,13 @@ class Classifier(PythonModel):
         with np.load(context.artifacts["weights"], allow_pickle=False) as archive:
             self.weights = dict(archive)
         self.description = json.loads(Path(context.artifacts["description"]).read_bytes())
-        # Not an import, which another version of the model or the project itself would share.
+        # Not an import, because other versions of the model and the project would share it.
         self.logits = runpy.run_path(context.artifacts["code"])["logits"]
 
     def predict(
         self,
         context: PythonModelContext,  # noqa: ARG002
-        model_input: np.ndarray,  # MLflow warns of all other hints
+        model_input: np.ndarray,  # MLflow warns about all other hints
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> pd.DataFrame:
         """Return ``label`` and ``probability`` of each example.

@@ -48,7 +48,7 @@ def check_costs(first: int, costs: NDArray[np.float32]) -> None:
 
 
 def check_weights(weights: Weights) -> None:
-    """Refuse weights that the last iteration has spoilt: no cost after it would show it."""
+    """Refuse weights that the last iteration made infinite or NaN: no later cost shows it."""
     for name, values in weights.items():
         if not np.isfinite(values).all():
             raise CommandError(
@@ -72,7 +72,7 @@ def check_agreement(in_numpy: NDArray[np.float64], in_tensorflow: NDArray[np.flo
 def save_costs(path: Path, costs: NDArray[np.float32]) -> None:
     """Write a CSV file with the columns ``iteration`` and ``cost``, one row per iteration.
 
-    A cost is written with the fewest digits that give the same float32 when they are read.
+    A cost is written with the fewest digits that give the same float32 when read.
     """
     with atomic_open(path) as file:
         file.write(b"iteration,cost\n")
@@ -90,14 +90,14 @@ def train(
         Of the trained model.
     costs : ndarray of float32, shape (iterations,)
     """
-    # Here and not above: TensorFlow takes seconds to start, and wrong input is reported before.
+    # Imported here because TensorFlow takes seconds to start: wrong input is reported first.
     from stages.train.reproducible import IS_REPRODUCIBLE
     from stages.train.trainer import Trainer
 
     if not IS_REPRODUCIBLE:
         echo(
             "this processor has no AVX2: the weights and costs may differ in their last digits "
-            "from those in dvc.lock; `make gate` checks whether the accuracy is as it should be"
+            "from those in dvc.lock; `make gate` checks whether the accuracy is as expected"
         )
     trainer = Trainer(config.model, config.train, examples, classes)
     iterations = config.run(name).iterations

@@ -1,4 +1,4 @@
-"""MLflow's pages: on this machine only, with links that compare the runs."""
+"""The MLflow UI: on this machine only, with links that compare the runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 from tests.fixtures import Workspace
 from tests.synthetic import ITERATIONS, ROOT
 
-# MLflow's libraries warn of one another.
+# MLflow's libraries warn about each other.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 

@@ -1,4 +1,4 @@
-"""MLflow's pages as a person sees them.
+"""The MLflow UI as a person sees it.
 
 UPDATE_SCREENSHOTS=1 pytest tests/commands/test_ui_browser.py     also writes docs/images
 """
@@ -25,7 +25,7 @@ UPDATE = bool(os.environ.get("UPDATE_SCREENSHOTS"))
 SIZE = {"width": 1280, "height": 1050}
 RUNS = {"short": 1000, "long": 10_000}
 SECONDS = 60
-# What a person would have clicked away.
+# Dialogs that a person would have closed.
 DISMISSED = {
     "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
     "mlflow.assistant.panelOpen_v1": "false",

@@ -1,4 +1,4 @@
-"""A file has its old content or its new, never a part."""
+"""A file has its old content or its new, never a part of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a dataset may be, and what is reported if it is none."""
+"""Valid datasets, and the errors of invalid ones."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_wrong_dataset_is_named(
 @pytest.mark.fault
 @pytest.mark.parametrize("url", ["http://a.org/", "ftp://127.0.0.1/", "http://127.0.0.1:80@a.org/"])
 def test_a_source_that_is_not_safe_is_refused(workspace: Workspace, url: str) -> None:
-    """Others than HTTPS, a path, and HTTP on loopback could be changed on the way."""
+    """Only HTTPS, a path, and HTTP on loopback cannot be changed on the way."""
     workspace.datasets["synthetic"] = entry(f"{url}{{file}}", ARCHIVE | {"archive": url})
     workspace.write()
     problem = r"sources\.0\.url: is .*, should start with https:.*sources\.1\.archive: is .*"

@@ -1,4 +1,4 @@
-"""The splits, and what is said about their examples."""
+"""The splits, and the description of their examples."""
 
 from __future__ import annotations
 

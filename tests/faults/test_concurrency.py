@@ -15,7 +15,7 @@ TRACKERS = 4
 
 
 def test_a_second_repro_names_the_first(download: Download) -> None:
-    """So does the gate; the first ends as if it had been alone."""
+    """So does the gate; the first ends as if it were the only one."""
     second = download.project.run("dvc", "repro", "fetch")
     download.project.path.joinpath("metrics/accuracy.json").write_text("{}")
     gate = download.project.run("python", "-m", "commands.gate")

@@ -72,11 +72,11 @@ def _without_sizes(lock: bytes) -> bytes:
 
 @pytest.mark.slow
 def test_a_flipped_bit_in_dvc_lock_is_noticed(project_copy: Project) -> None:
-    """The gate names what it is wrong for, unless it is the size of a file, which nobody reads."""
+    """The gate names what is affected, unless it is the size of a file, which has no effect."""
     lock = project_copy.path / "dvc.lock"
     content = lock.read_bytes()
     chance = random.Random(0)  # noqa: S311 - places, not secrets
-    # What comes after is of the report and of MLflow, which the gate does not judge.
+    # The later stages are the report and tracking, which the gate does not check.
     for position in chance.sample(range(content.index(b"\n  report:")), FLIPS):
         _flip(lock, position)
         completed = project_copy.run("python", "-m", "commands.gate")

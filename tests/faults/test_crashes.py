@@ -52,7 +52,7 @@ def test_a_killed_repro_is_continued_by_the_next(
 def test_kills_at_random_moments(
     project_copy: Project, record_property: Callable[[str, object], None]
 ) -> None:
-    """However often it is killed, `dvc repro` goes on, and ends with the same dvc.lock."""
+    """However often it is killed, `dvc repro` continues, and ends with the same dvc.lock."""
     lock = project_copy.path / "dvc.lock"
     expected = lock.read_bytes()
     chance = random.Random(0)  # noqa: S311 - moments, not secrets

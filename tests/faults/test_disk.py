@@ -75,7 +75,7 @@ def test_a_stage_that_cannot_write_names_the_file(
 
 @pytest.mark.slow
 def test_a_repro_on_a_disk_that_fills_up(disk: Path) -> None:
-    """It fails with the reason; with more space, the next one goes on from there."""
+    """It fails with the reason; with more space, the next one continues from there."""
     project = make_project(disk)
     project.do("dvc", "repro", "flatten")
     filler = _fill(disk)

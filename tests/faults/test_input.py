@@ -1,4 +1,4 @@
-"""Settings that nobody meant: one line, no traceback, and nothing is written."""
+"""Randomly changed settings: one line, no traceback, and nothing is written."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.fault
 
 
 def test_no_shell_runs_the_name_of_a_run(project_copy: Project) -> None:
-    """A name with a shell's signs in it is refused before `train` would pass it to a shell."""
+    """A name with shell metacharacters is refused before `train` would pass it to a shell."""
     project_copy.edit("params.yaml", "  short:", '  "a; touch entered; b":')
     refused = project_copy.run("dvc", "repro")
     assert refused.status != 0

@@ -1,4 +1,4 @@
-"""The model in NumPy: a small convolutional network after LeNet-5.
+"""The model in NumPy: a small convolutional network modelled on LeNet-5.
 
 Two convolutions of 5 x 5 with max pooling, then two dense layers. Weights are named float32 arrays
 of any shape; nothing else in the project knows more about them. This file is also what MLflow

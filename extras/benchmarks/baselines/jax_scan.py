@@ -12,7 +12,7 @@ import optax
 
 from extras.benchmarks.baselines.task import Task, Training
 
-# Or fewer: another number would be compiled again.
+# Or fewer, so that one number suits all stops: each other number would be compiled again.
 ITERATIONS_PER_CALL = 1000
 
 

@@ -1,4 +1,4 @@
-"""Keras: a Sequential model and ``fit``, compiled with XLA as Keras does by itself."""
+"""Keras: a Sequential model and ``fit``, compiled with XLA as is Keras's default."""
 
 import os
 import tempfile
@@ -26,7 +26,7 @@ def compiled_model(task: Task, steps_per_execution: int = 1) -> keras.Model:
 
 
 def train(task: Task, steps_per_execution: int = 1) -> Training:
-    """Fit whole epochs of arrays, and then what is left of the iterations."""
+    """Fit whole epochs of arrays, and then the remaining iterations."""
     model = compiled_model(task, steps_per_execution)
     batch_size = task.params.batch_size
     iterations_per_epoch = -(-len(task.labels) // batch_size)
@@ -45,11 +45,11 @@ hundred_steps_per_call = partial(train, steps_per_execution=100)
 
 
 def with_autologging(task: Task) -> Training:
-    """Train with MLflow logging by itself: what one would write instead of this project.
+    """Train with MLflow's autologging: the script that would replace this project.
 
     Every cost is logged, as this project tracks every cost. Two things are needed: TensorBoard,
     or ``fit`` fails; and ``log_datasets=False``, because MLflow would read the repeated dataset
-    to its end, which it does not have. All iterations are one run of MLflow.
+    to its end, and it has none. All iterations are one run of MLflow.
     """
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     import mlflow

@@ -1,6 +1,6 @@
 """The machine's limit: only the matrix products of the training, as fast as this machine can.
 
-They are made as products with a large matrix, which a machine computes at its highest rate, in
+They are computed as products with a large matrix, which a machine computes at its highest rate, in
 TensorFlow with the threads that the project trains with.
 """
 
@@ -27,7 +27,7 @@ def operations_per_iteration(sizes: list[int], batch_size: int) -> int:
 
 
 def train(task: Task) -> Training:
-    """Multiply, and learn nothing."""
+    """Multiply matrices, without training anything."""
     sizes = [matrix.size for matrix, _ in task.layers()]
     operations = operations_per_iteration(sizes, task.params.batch_size)
     matrix = tf.random.stateless_uniform((SIZE, SIZE), (0, 1))

@@ -1,4 +1,4 @@
-"""Only NumPy: gradients and Adam written out."""
+"""NumPy only: gradients and Adam written by hand."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
 """scikit-learn: MLPClassifier.
 
-``fit`` only knows epochs; ``partial_fit`` makes one epoch of the examples it gets, and so exactly
-as many iterations as it should.
+``fit`` knows epochs only; ``partial_fit`` runs one epoch over the examples it gets, so the number
+of iterations is exact.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from extras.benchmarks.baselines.task import Task, Training
 
 
 def train(task: Task) -> Training:
-    """Fit whole epochs, and then what is left of the iterations."""
+    """Fit whole epochs, and then the remaining iterations."""
     adam, examples = task.params, len(task.labels)
     classifier = MLPClassifier(
         task.model.hidden_units, alpha=0, batch_size=adam.batch_size,

@@ -1,4 +1,4 @@
-"""What every baseline is to do."""
+"""The task of every baseline."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Task:
     Attributes
     ----------
     features, test_features : ndarray, shape (n, inputs)
-        float32 in [0, 1], or as they are on disk where a module sets ``SCALED = False``.
+        float32 in [0, 1], or as they are on disk if a module sets ``SCALED = False``.
     labels : ndarray of int64, shape (n,)
     classes
         The number of classes.

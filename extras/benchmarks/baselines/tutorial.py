@@ -1,7 +1,7 @@
 """The tutorial's own way: a graph, a session, and a batch fed in each iteration.
 
-TensorFlow 1 as TensorFlow 2 still has it. The batches come from NumPy, as the tutorial's
-``next_batch`` did it; here only the rows of a batch are copied, which is less work.
+This is the TensorFlow 1 that TensorFlow 2 still contains. The batches come from NumPy, as in the
+tutorial's ``next_batch``; here only the rows of a batch are copied, which is less work.
 """
 
 import numpy as np

@@ -83,7 +83,7 @@ def test_summary_of_a_study_is_what_the_gate_compares_with(
 
 
 def test_readme_states_the_recorded_summary() -> None:
-    """Whoever records another study sees which sentences it concerns."""
+    """A new study makes this fail until the README states its numbers."""
     readme = (ROOT / FOLDER / "README.md").read_text(encoding="utf-8")
     summary = json.loads((ROOT / FOLDER / "summary.json").read_text())
     for name, run in summary["runs"].items():

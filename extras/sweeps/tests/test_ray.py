@@ -36,7 +36,7 @@ RESULTS = "some/results.csv"
 
 
 def _runs(project: Project) -> Counter[tuple[str, str]]:
-    """Count the runs in MLflow by what they are of, and by how they ended."""
+    """Count the runs in MLflow by their kind and their status."""
     client = mlflow.MlflowClient(f"sqlite:///{project.path}/mlflow.db")
     experiment = client.get_experiment_by_name("synthetic-sweeps")
     return Counter(
@@ -74,7 +74,7 @@ def test_the_printed_command_makes_the_best_trial_again(
 def test_asha_stops_what_is_behind(project_copy: Project, document: dict[str, Any]) -> None:
     """Hopeless settings end at the first validation, and the best one reaches its end."""
     document["parameters"] = {"train.learning_rate": {"grid_search": [0.01, 1e-6, 1e-7, 1e-8]}}
-    # One worker, because of several each would be the first to reach a validation.
+    # One worker, because each of several would be the first to reach a validation.
     document |= {"resources": {"cpus": os.cpu_count(), "memory_megabytes": 100}}
     write_yaml(project_copy.path / "some.yaml", document | {"seeds": 1, "scheduler": "asha"})
     out = project_copy.do(*COMMAND)
@@ -94,7 +94,7 @@ def _wait_for_first_trial(process: subprocess.Popen[str]) -> None:
 def test_a_killed_worker_and_an_interrupt_change_no_result(
     project_copy: Project, document: dict[str, Any]
 ) -> None:
-    """Another worker takes over; Ctrl+C keeps what has finished, and --resume does the rest."""
+    """Another worker takes over; Ctrl+C keeps finished trials, and --resume runs the rest."""
     document["parameters"] = {
         "train.learning_rate": {"grid_search": [0.001, 1e38]},
         "runs.short.iterations": {"choice": [20000]},

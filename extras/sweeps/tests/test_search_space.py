@@ -41,7 +41,7 @@ def test_a_trial_changes_only_its_own_settings(document: dict[str, Any]) -> None
 
 
 def test_only_numbers_from_a_range_are_rounded(document: dict[str, Any]) -> None:
-    """Four significant digits are typed easily; what somebody has written stays."""
+    """Drawn numbers have four significant digits; those of the sweep file stay as they are."""
     document["parameters"]["train.epsilon"] = {"choice": [1.23456789e-8, 1e-7]}
     values = {"train.learning_rate": 0.00123456, "train.epsilon": 1.23456789e-8, "train.seed": 1}
     assert _load(document).round_values(values) == values | {"train.learning_rate": 0.001235}

@@ -65,7 +65,7 @@ def test_passwords_are_not_printed(workspace: Workspace, server: Server) -> None
 
 
 def test_the_checksum_of_the_compressed_file(workspace: Workspace, server: Server) -> None:
-    """The likeliest mistake in datasets.yaml is recognised, and the right value named."""
+    """The likeliest mistake in datasets.yaml is recognised, and the correct value is named."""
     _set_sources(workspace, f"{server.url}/data/{{file}}.gz")
     compressed = gzip.compress(RAW_FILES[NAME])
     server.answers[f"/data/{NAME}.gz"] = [Response(body=compressed)]

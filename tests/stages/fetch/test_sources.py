@@ -140,8 +140,8 @@ def test_an_archive_on_the_package_index(server: Server, monkeypatch: pytest.Mon
         (Response(body=CONTENT, stall=100), "timed out"),
         (Response(body=b"\x1f\x8bno gzip"), "a damaged gzip file"),
         (Response(body=gzip.compress(CONTENT)[:-9]), "a damaged gzip file"),
-        (Response(302, headers={"Location": "http://example.org/"}), "neither of HTTPS nor on"),
-        (Response(302, headers={"Location": "file:///etc/passwd"}), "neither of HTTPS nor on"),
+        (Response(302, headers={"Location": "http://example.org/"}), "neither HTTPS nor on"),
+        (Response(302, headers={"Location": "file:///etc/passwd"}), "neither HTTPS nor on"),
         (Response(302, headers={"Location": f"/data/{NAME}"}), "Exceeded 30 redirects"),
     ],
 )
@@ -159,7 +159,7 @@ def test_a_server_that_fails(server: Server, response: Response, reason: str) ->
 
 @pytest.mark.parametrize("response", [Response(503), Response(body=CONTENT, cut=100)])
 def test_a_second_attempt(server: Server, response: Response) -> None:
-    """A failure that passes is survived."""
+    """A temporary failure does no harm."""
     server.answers[f"/data/{NAME}"] = [response, None]
     assert _read(f"{server.url}/data/{{file}}") == RAW_FILES
 

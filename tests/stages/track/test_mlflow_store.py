@@ -22,7 +22,7 @@ from tests.server import Server
 from tests.stages.track.test_runs import change_threshold
 from tests.synthetic import CLASSES, ITERATIONS
 
-# MLflow's libraries warn of one another.
+# MLflow's libraries warn about each other.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 NAME = "synthetic"
@@ -207,7 +207,7 @@ def _leave_incomplete(pages: Pages) -> None:
 
 
 def _duplicate(pages: Pages) -> None:
-    """Do what somebody does who restores a deleted run after it was made again."""
+    """Restore a deleted run after it was made again, as a user may."""
     deleted = pages.runs()["long"].info.run_id
     pages.client.delete_run(deleted)
     pages.track()
@@ -258,7 +258,7 @@ def _schema(schema: str) -> Callable[[Path, pytest.MonkeyPatch], str]:
     def change(path: Path, _: pytest.MonkeyPatch) -> str:
         with closing(sqlite3.connect(path / "mlflow.db")) as database, database:
             database.execute("UPDATE alembic_version SET version_num = ?", [schema])
-        return "its schema is of another version of MLflow; `mlflow db upgrade"
+        return "its schema belongs to another version of MLflow; `mlflow db upgrade"
 
     return change
 

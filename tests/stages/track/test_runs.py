@@ -126,7 +126,7 @@ def test_a_result_of_another_version_is_one_line(tmp_path: Path, params: dict[st
     """The settings of an old commit may be other ones."""
     write_fake_results(tmp_path)
     edit_lock(tmp_path, lambda stages: stages["flatten"].update(params={"params.yaml": params}))
-    with pytest.raises(InputError, match=r"^dvc\.lock: short is of another version"):
+    with pytest.raises(InputError, match=r"^dvc\.lock: short belongs to another version"):
         load(tmp_path)
 
 

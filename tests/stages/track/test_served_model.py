@@ -25,7 +25,7 @@ from tests.fake_results import WIDTHS, write_fake_results
 from tests.fixtures import Workspace
 from tests.synthetic import SHAPE
 
-# MLflow's libraries warn of one another.
+# MLflow's libraries warn about each other.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 IMAGES: NDArray[np.uint8] = np.random.default_rng(0).integers(0, 256, (20, WIDTHS[0]), np.uint8)

@@ -18,7 +18,7 @@ from tests.fixtures import Workspace
 from tests.project import Project
 from tests.synthetic import ITERATIONS, ROOT
 
-# MLflow's libraries warn of one another.
+# MLflow's libraries warn about each other.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 

@@ -37,7 +37,7 @@ def read_table(path: Path, config: Config) -> Split:
     Raises
     ------
     InputError
-        If the file is missing, damaged, or of other classes than datasets.yaml.
+        If the file is missing, damaged, or has other classes than datasets.yaml.
     """
     try:
         content = path.read_bytes()
