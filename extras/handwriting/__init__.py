@@ -1,1 +1,1 @@
-"""Read digits from your own pictures."""
+"""Digits from pictures: a command, a page to draw on, and what they achieve."""

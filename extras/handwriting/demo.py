@@ -1,10 +1,9 @@
-"""Serve a page to draw digits on, and to see how the networks classify them.
+"""Serve a page to draw digits on, with the predictions of every run.
 
     python -m extras.handwriting.demo
 
-Starts in a second and prints its address, which only this machine can reach. Draw with mouse,
-finger, pen or keyboard; upload, paste or drop a picture; or take an image of the test set. Every
-run that has been trained can classify. Ctrl+C ends it.
+It prints its address, which only this machine can reach. Draw with mouse, finger, pen or keyboard;
+upload, paste or drop a picture; or choose an image of the test set. Ctrl+C ends it.
 """
 
 from __future__ import annotations
@@ -39,96 +38,100 @@ from common.command_line import CommandError, argument_parser, echo, port, run
 from common.config import Config, load_config
 from common.inference import accuracy
 from common.splits import Split, load_split
-from extras.handwriting import preparation
 from extras.handwriting.predictor import Predictor, load_predictor
-from extras.handwriting.preparation import PictureError
+from extras.handwriting.preparation import PictureError, decode, prepare
 
 PAGE = Path(__file__).with_suffix(".html")
 TEST = Path("data/flat/test.npz")
-# Not 0.0.0.0: whoever is on the same network is not asked in.
+# Not 0.0.0.0: others on the same network cannot reach it.
 HOST = "127.0.0.1"
 PORT = 8501
 PORTS_TO_TRY = 20
 MAX_BODY_BYTES = 20_000_000
-EXAMPLES_AT_A_TIME = 10
+EXAMPLES_PER_REQUEST = 10
 
 
 @dataclass(frozen=True)
 class Demo:
-    """The page, and what it asks for.
+    """The page, and the addresses that it asks.
 
     Attributes
     ----------
     page
         Its HTML, with one script and one style sheet in it.
     predictors
-        The networks that can answer, by the names of their runs.
-    about
-        What the page says of each run.
+        The models, by the names of their runs.
+    runs
+        What the page shows of each run.
     test
-        The images to choose examples from.
+        The images to choose from.
     """
 
     page: str
     predictors: Mapping[str, Predictor]
-    about: list[dict[str, Any]]
+    runs: list[dict[str, Any]]
     test: Split
-    # One picture at a time: the second of two would only make both slower.
+    # One picture at a time: two at once would make both slower.
     limiter: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(1))
 
     def application(self) -> Starlette:
-        """Make the web application."""
+        """Return the web application."""
         policy = content_security_policy(self.page)
         return Starlette(
             routes=[
                 Route("/", self.show_page),
                 Route("/runs", self.list_runs),
-                Route("/read", self.read_picture, methods=["POST"]),
+                Route("/predictions", self.predict_picture, methods=["POST"]),
                 Route("/examples", self.list_examples),
-                Route("/examples/{number:int}", self.read_example),
+                Route("/examples/{number:int}", self.predict_example),
             ],
             middleware=[
                 Middleware(partial(_SecurityHeaders, policy=policy)),
-                # A page elsewhere whose name is made to mean this machine gets no prediction.
+                # A page elsewhere whose name is made to mean this machine is refused.
                 Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"]),
             ],
             exception_handlers={HTTPException: _in_one_line},
         )
 
     async def show_page(self, _request: Request) -> Response:
-        """Give the page itself."""
+        """Return the page itself."""
         return HTMLResponse(self.page)
 
     async def list_runs(self, _request: Request) -> Response:
-        """Give the runs to choose from."""
-        return JSONResponse({"runs": self.about})
+        """Return the runs to choose from."""
+        return JSONResponse({"runs": self.runs})
 
-    async def read_picture(self, request: Request) -> Response:
-        """Read the picture in the body, with the run in the address."""
+    async def predict_picture(self, request: Request) -> Response:
+        """Predict the digits of the picture in the body, with the run in the address."""
         predictor, content = self._predictor(request), await _body(request)
+
+        def predict() -> dict[str, Any]:
+            digits = prepare(decode(BytesIO(content))[0])
+            return _prediction(predictor, digits.images, digits.lines)
+
         try:
-            images = await to_thread.run_sync(_digits, content, limiter=self.limiter)
+            return JSONResponse(await to_thread.run_sync(predict, limiter=self.limiter))
         except PictureError as error:
             raise HTTPException(422, str(error)) from None
-        return JSONResponse(_answer(predictor, images))
 
     async def list_examples(self, request: Request) -> Response:
-        """Give ten test images, from the number in the address on."""
+        """Return ten test images, from the number in the address on."""
         start = request.query_params.get("start", "0")
         if not re.fullmatch("[0-9]{1,9}", start):
             raise HTTPException(400, "start should be a number")
-        shown = min(EXAMPLES_AT_A_TIME, len(self.test))
-        numbers = [(int(start) + i) % len(self.test) for i in range(shown)]
+        count = min(EXAMPLES_PER_REQUEST, len(self.test))
+        numbers = [(int(start) + i) % len(self.test) for i in range(count)]
         examples = [{"number": i, "pixels": _text(self.test.features[i])} for i in numbers]
         return JSONResponse({"examples": examples})
 
-    async def read_example(self, request: Request) -> Response:
-        """Read a test image as it is, and give its label as well."""
+    async def predict_example(self, request: Request) -> Response:
+        """Predict a test image as it is, and return its label as well."""
         predictor, number = self._predictor(request), request.path_params["number"]
         if number >= len(self.test):
             raise HTTPException(404, f"no test image {number}, there are {len(self.test)}")
         label = predictor.classes[self.test.labels[number]]
-        return JSONResponse(_answer(predictor, self.test.features[[number]]) | {"label": label})
+        prediction = _prediction(predictor, self.test.features[[number]], np.zeros(1, np.int_))
+        return JSONResponse(prediction | {"label": label})
 
     def _predictor(self, request: Request) -> Predictor:
         name = request.query_params.get("run", "")
@@ -190,18 +193,16 @@ async def _in_one_line(_request: Request, error: Exception) -> Response:
     return JSONResponse({"error": " ".join(detail.split())}, status)
 
 
-def _digits(content: bytes) -> NDArray[np.uint8]:
-    return preparation.digits(preparation.decode(BytesIO(content)))
-
-
-def _answer(predictor: Predictor, images: NDArray[np.uint8]) -> dict[str, Any]:
-    prediction = predictor.predict(images)
+def _prediction(
+    predictor: Predictor, images: NDArray[np.uint8], lines: NDArray[np.int_]
+) -> dict[str, Any]:
+    prediction = predictor.predict(images, lines)
     return {
         "digits": prediction.digits,
         "probability": prediction.probability,
         "images": [
-            {"pixels": _text(pixels), "probabilities": scores.tolist()}
-            for pixels, scores in zip(images, prediction.probabilities, strict=True)
+            {"pixels": _text(pixels), "probabilities": probabilities.tolist()}
+            for pixels, probabilities in zip(images, prediction.probabilities, strict=True)
         ],
     }
 
@@ -210,15 +211,15 @@ def _text(pixels: NDArray[np.uint8]) -> str:
     return base64.b64encode(pixels.tobytes()).decode()
 
 
-def about_runs(
+def describe_runs(
     config: Config, predictors: Mapping[str, Predictor], test: Split
 ) -> list[dict[str, Any]]:
-    """Return what the page says about each run: iterations, test accuracy, classes."""
+    """Return what the page shows of each run: iterations, test accuracy, classes."""
     return [
         {
             "name": name,
             "iterations": config.runs[name].iterations,
-            # Measured here, because metrics/ may be of other weights than those that prediction.
+            # Measured here, because metrics/ may be of other weights than these.
             "test": accuracy(predictor.weights, test.features, test.labels),
             "classes": predictor.classes,
         }
@@ -239,19 +240,19 @@ def listen(port: int | None) -> socket.socket:
     CommandError
         If it is taken.
     """
-    wanted = range(PORT, PORT + PORTS_TO_TRY) if port is None else [port]
-    for number in wanted:
+    ports = range(PORT, PORT + PORTS_TO_TRY) if port is None else [port]
+    for number in ports:
         try:
             return socket.create_server((HOST, number))
         except OSError as error:
             if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                 raise
-    shown = f"{wanted[0]} to {wanted[-1]} are" if port is None else f"{port} is"
-    raise CommandError(f"port {shown} not free; choose another with --port, or 0 for any")
+    taken = f"{ports[0]} to {ports[-1]} are" if port is None else f"{port} is"
+    raise CommandError(f"port {taken} not free; choose another with --port, or 0 for any")
 
 
 def serve(app: ASGIApp, opened: socket.socket) -> None:
-    """Answer until the process is interrupted."""
+    """Serve until the process is interrupted."""
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -267,7 +268,7 @@ def serve(app: ASGIApp, opened: socket.socket) -> None:
 
 
 def main() -> None:
-    """Read the arguments, the settings, the weights and the test images; serve the page."""
+    """Load the settings, the weights and the test images; serve the page."""
     parser = argument_parser("extras.handwriting.demo", __doc__)
     parser.add_argument("--port", type=port, help=f"else {PORT}, or the next free one; 0: any")
     arguments = parser.parse_args()
@@ -275,7 +276,7 @@ def main() -> None:
     predictors = {name: load_predictor(name, config) for name in config.runs}
     test = load_split(TEST)
     page = PAGE.read_text(encoding="utf-8")
-    app = Demo(page, predictors, about_runs(config, predictors, test), test).application()
+    app = Demo(page, predictors, describe_runs(config, predictors, test), test).application()
     with listen(arguments.port) as opened:
         echo(f"http://{HOST}:{opened.getsockname()[1]}/ is the page; Ctrl+C ends it")
         serve(app, opened)

@@ -1,4 +1,4 @@
-"""Classify images with the weights of one run: what predict prints and the demo shows."""
+"""Predict the digits of a picture with the model of one run."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ DESCRIPTION = Path("data/flat/description.json")
 
 @dataclass(frozen=True)
 class Prediction:
-    """The digits of one picture.
+    """What the digits of one picture are predicted to be.
 
     Attributes
     ----------
     digits
-        Their names, from left to right.
+        Their names, one line of digits after the other with a space between.
     probability
         The smallest of their probabilities.
     probabilities : ndarray of float64, shape (n, classes)
@@ -41,54 +41,53 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Predictor:
-    """The weights of a run, and the names of the classes."""
+    """The model of a run, and the names of its classes."""
 
     weights: Weights
     classes: tuple[str, ...]
 
-    def predict(self, images: NDArray[np.uint8]) -> Prediction:
-        """Classify the digits of one picture.
+    def predict(self, images: NDArray[np.uint8], lines: NDArray[np.int_]) -> Prediction:
+        """Predict the digits of one picture.
 
         Parameters
         ----------
         images : ndarray of uint8, shape (n, 784)
-            The digits, from left to right; at least one.
+            The digits, line by line and from left to right; at least one.
+        lines : ndarray of int, shape (n,)
+            The line that each digit stands on.
         """
-        of_classes = probabilities(self.weights, images)
-        names = [self.classes[best] for best in of_classes.argmax(axis=1)]
-        return Prediction("".join(names), float(of_classes.max(axis=1).min()), of_classes)
+        values = probabilities(self.weights, images)
+        names = np.array(self.classes)[values.argmax(axis=1)]
+        text = " ".join("".join(names[lines == line]) for line in np.unique(lines))
+        return Prediction(text, float(values.max(axis=1).min()), values)
 
 
 def load_predictor(run: str, config: Config) -> Predictor:
-    """Load the weights of a run.
+    """Load the model of a run.
 
     Raises
     ------
     InputError
-        If there is no such run, its weights are missing, or the dataset has images of another
-        size than pictures are prepared to.
+        If there is no such run, its weights are missing or for something else, or the dataset has
+        images of a size to which pictures are not prepared.
     """
     config.run(run)
+    path = MODELS / run / "weights.npz"
+    weights = load_weights(path)
     description = load_description(DESCRIPTION)
     if description.example_shape != (SIZE, SIZE):
-        sizes = " x ".join(map(str, description.example_shape))
         raise InputError(
-            f"{DESCRIPTION}: the examples of {config.dataset_name} are {sizes}, but pictures are "
-            f"prepared as images of {SIZE} x {SIZE} only"
+            f"{DESCRIPTION}: example_shape: is {description.example_shape}; pictures can be "
+            f"prepared only for images of {SIZE} x {SIZE}"
         )
-    path = MODELS / run / "weights.npz"
-    predictor = Predictor(load_weights(path), description.classes)
-    if not _fits(predictor):
+    predictor = Predictor(weights, description.classes)
+    try:
+        classes = probabilities(weights, np.zeros((1, SIZE**2), np.uint8)).shape[1]
+    except (KeyError, ValueError):
+        raise InputError(f"{path}: should be for {SIZE**2} pixels; `dvc repro` makes it") from None
+    if classes != len(predictor.classes):
         raise InputError(
-            f"{path}: is not a model for images of {SIZE} x {SIZE} and the "
-            f"{len(predictor.classes)} classes of {DESCRIPTION}; `dvc repro` makes it again"
+            f"{path}: should be for {len(predictor.classes)} classes, is for {classes}; "
+            "`dvc repro` makes it"
         )
     return predictor
-
-
-def _fits(predictor: Predictor) -> bool:
-    try:
-        scores = probabilities(predictor.weights, np.zeros((1, SIZE**2), np.uint8))
-    except (ValueError, KeyError):
-        return False
-    return bool(scores.shape[1] == len(predictor.classes))

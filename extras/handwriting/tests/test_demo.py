@@ -41,17 +41,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     images = random.integers(0, 256, (12, 784)).astype(np.uint8)
     labels = random.integers(0, 10, 12).astype(np.uint8)
     save_split(folder / "data/flat/test.npz", Split(images, labels), "images")
-    save_description(
-        folder / "data/flat/description.json",
-        Description(
-            classes=tuple("0123456789"),
-            example_shape=(28, 28),
-            feature_shape=(784,),
-            feature_dtype="uint8",
-            examples={"train": 1, "validation": 1, "test": 12},
-        ),
+    description = Description(
+        classes=tuple("0123456789"),
+        example_shape=(28, 28),
+        feature_shape=(784,),
+        feature_dtype="uint8",
+        examples={"train": 1, "validation": 1, "test": 12},
     )
-
+    save_description(folder / "data/flat/description.json", description)
     return folder
 
 
@@ -96,7 +93,7 @@ def picture(digits: int = 1) -> bytes:
 
 def read(address: str, body: bytes | Iterator[bytes], run: str = "long") -> requests.Response:
     """Have a picture read."""
-    return requests.post(f"{address}/read?run={run}", data=body, timeout=TIMEOUT)
+    return requests.post(f"{address}/predictions?run={run}", data=body, timeout=TIMEOUT)
 
 
 def test_picture_is_read(address: str) -> None:
@@ -143,7 +140,7 @@ def test_examples_go_round(address: str, folder: Path) -> None:
         ("/examples/1?run=none", 404, "no run 'none', there are: short, long"),
         ("/examples?start=-1", 400, "start should be a number"),
         ("/examples?start=" + "9" * 99, 400, "start should be a number"),
-        ("/read?run=long", 405, "Method Not Allowed"),
+        ("/predictions?run=long", 405, "Method Not Allowed"),
         ("/elsewhere", 404, "Not Found"),
     ],
 )
@@ -250,7 +247,6 @@ def test_missing_weights_are_said_before_anything_is_served(tmp_path: Path, fold
     """There is no page without a network to answer."""
     for name in ("params.yaml", "datasets.yaml"):
         shutil.copy(folder / name, tmp_path)
-    shutil.copytree(folder / "data", tmp_path / "data")
     with start(tmp_path, "--port", "0") as server:
         out, err = server.communicate(timeout=TIMEOUT)
     assert (server.returncode, out) == (2, "")

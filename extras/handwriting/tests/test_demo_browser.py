@@ -1,4 +1,4 @@
-"""The demo in headless Chromium, with the trained networks."""
+"""The page of `python -m extras.handwriting.demo`, in headless Chromium, with the networks as trained."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is no
 
 from playwright.sync_api import Browser, Page, expect  # noqa: E402 - as above
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 NEEDED = [ROOT / "models/long/weights.npz", ROOT / "data/flat/test.npz"]
 
 # Each digit as a person draws it: lines from point to point, the paper being 100 x 100.
@@ -155,8 +155,8 @@ def test_example_is_read_with_its_label(page: Page) -> None:
     """A test image that is config is read, and its label says whether that is right."""
     page.get_by_role("button", name="Test image 0").click()
     expect(page.locator("#digits")).to_have_text("7")
-    expect(page.locator("#note")).to_have_text("✓ Right: the label is 7.")
-    page.get_by_role("button", name="Ten others").click()
+    expect(page.locator("#note")).to_have_text("✓ Correct: the label is 7.")
+    page.get_by_role("button", name="Ten more").click()
     expect(page.get_by_role("button", name="Test image 10")).to_be_visible()
 
 
@@ -216,7 +216,7 @@ def test_page_is_usable_by_keyboard_alone(page: Page) -> None:
     page.keyboard.up("ArrowLeft")
     page.keyboard.press(" ")
     expect(page.locator("#digits")).to_have_text("7")
-    expect(page.get_by_role("status")).to_contain_text("Read as 7")
+    expect(page.get_by_role("status")).to_contain_text("Predicted 7")
     page.keyboard.press("Escape")
     expect(page.locator("#sure")).to_have_text("Nothing yet")
 
@@ -277,7 +277,7 @@ def test_screenshot_for_the_documentation(page: Page, tmp_path: Path) -> None:
     """The page with a digit drawn is a picture; DEMO_SCREENSHOT says where it should go."""
     target = Path(os.environ.get("DEMO_SCREENSHOT", tmp_path / "demo.png"))
     draw(page, "5")
-    expect(page.get_by_role("status")).to_contain_text("Read as 5")
+    expect(page.get_by_role("status")).to_contain_text("Predicted 5")
     page.mouse.move(0, 0)
     page.screenshot(path=target)
     assert target.read_bytes().startswith(b"\x89PNG")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from common.arrays import save_arrays
-from common.splits import Description, load_description, load_split, save_description
+from common.splits import Description, load_split, save_description
 
 ROOT = Path(__file__).parents[3]
 Predict = Callable[..., subprocess.CompletedProcess[str]]
@@ -21,22 +22,25 @@ Predict = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Make a project whose networks have learnt nothing: their answers have the right form."""
+    """Return a project whose models have learnt nothing: their predictions have the right form."""
     for name in ("params.yaml", "datasets.yaml"):
         shutil.copy(ROOT / name, tmp_path)
     for seed, run in enumerate(("short", "long")):
         save_weights(tmp_path / f"models/{run}/weights.npz", 784, 10, seed)
-    save_description(
-        tmp_path / "data/flat/description.json",
-        Description(
-            classes=tuple("0123456789"),
-            example_shape=(28, 28),
-            feature_shape=(784,),
-            feature_dtype="uint8",
-            examples={"train": 1, "validation": 1, "test": 12},
-        ),
-    )
+    describe(tmp_path, (28, 28))
     return tmp_path
+
+
+def describe(folder: Path, shape: tuple[int, int]) -> None:
+    """Write the description of a dataset of ten digits with images of a shape."""
+    description = Description(
+        classes=tuple("0123456789"),
+        example_shape=shape,
+        feature_shape=(shape[0] * shape[1],),
+        feature_dtype="uint8",
+        examples={"train": 1, "validation": 1, "test": 1},
+    )
+    save_description(folder / "data/flat/description.json", description)
 
 
 def save_weights(path: Path, pixels: int, classes: int, seed: int = 0) -> None:
@@ -63,13 +67,13 @@ def predict(folder: Path) -> Predict:
     return run
 
 
-def draw(path: Path, digits: int = 1) -> str:
-    """Write a picture of a row of strokes; give its name."""
-    picture = Image.new("RGB", (100 * digits, 100), "white")
+def draw(path: Path, digits: int = 1, zoom: int = 1) -> str:
+    """Write a picture of a row of strokes; return its name."""
+    picture = Image.new("RGB", (100 * zoom * digits, 100 * zoom), "white")
     for place in range(digits):
-        ImageDraw.Draw(picture).line(
-            [(100 * place + 30, 20), (100 * place + 65, 22), (100 * place + 45, 80)], "black", 8
-        )
+        points = [(100 * place + 30, 20), (100 * place + 65, 22), (100 * place + 45, 80)]
+        scaled = [(x * zoom, y * zoom) for x, y in points]
+        ImageDraw.Draw(picture).line(scaled, "black", 8 * zoom)
     picture.save(path)
     return path.name
 
@@ -80,10 +84,10 @@ def test_each_picture_is_one_line(folder: Path, predict: Predict) -> None:
     done = predict(*names)
     assert (done.returncode, done.stderr) == (0, "")
     lines = [line.split("\t") for line in done.stdout.splitlines()]
-    assert names == [path for path, _, _ in lines]
+    assert [path for path, _, _ in lines] == names
     for _, digit, probability in lines:
         assert digit in set("0123456789")
-        assert f"{float(probability):.4f}" == probability
+        assert probability == f"{float(probability):.4f}"
         assert 0.1 < float(probability) <= 1
 
 
@@ -91,27 +95,64 @@ def test_several_digits_are_one_line(folder: Path, predict: Predict) -> None:
     """All digits of a picture are in one column; equal ones are read as equal."""
     alone = predict(draw(folder / "one.png")).stdout.split("\t")[1]
     _, digits, _ = predict(draw(folder / "three.png", digits=3)).stdout.split("\t")
-    assert 3 * alone == digits
+    assert digits == 3 * alone
 
 
-def test_longest_run_answers_unless_another_is_chosen(folder: Path, predict: Predict) -> None:
-    """`long` has more iterations; `--run` chooses."""
+def test_longest_run_is_used_unless_another_is_named(folder: Path, predict: Predict) -> None:
+    """`long` has more iterations; `--run` names one."""
     name = draw(folder / "a.png")
     assert predict(name).stdout == predict("--run", "long", name).stdout
     assert predict(name).stdout != predict("--run", "short", name).stdout
 
 
-def test_grid_shows_what_the_network_saw(folder: Path, predict: Predict) -> None:
-    """Each digit of all pictures is a square of 28 x 28 pixels, four times as large."""
+def test_grid_shows_what_the_model_sees(folder: Path, predict: Predict) -> None:
+    """Each picture is a row: itself with the boxes of its digits, and 28 x 28 pixels of each."""
     draw(folder / "a.png")
     draw(folder / "b.png", digits=2)
     assert predict("--grid", "seen/grid.png", "a.png", "b.png").returncode == 0
     with Image.open(folder / "seen/grid.png") as grid:
-        assert grid.size == (3 * 112, 112)
+        assert grid.size == ((3 + 2) * 112, 2 * 112)
+
+
+def test_json_has_two_labels_and_a_box_for_each_digit(folder: Path, predict: Predict) -> None:
+    """The boxes are in pixels of the picture, also if it is made smaller to be read."""
+    draw(folder / "a.png", digits=2, zoom=20)
+    (line,) = predict("--json", "a.png").stdout.splitlines()
+    document = json.loads(line)
+    first, second = document["details"]
+    assert document["digits"] == first["label"] + second["label"]
+    assert document["probability"] == min(first["probability"], second["probability"])
+    assert first["second"] != first["label"]
+    assert first["second_probability"] <= first["probability"]
+    left, top, right, bottom = second["box"]
+    assert [left, top, right, bottom] == pytest.approx([2520, 320, 3380, 1680], abs=120)
+
+
+def test_folder_stands_for_its_pictures(folder: Path, predict: Predict) -> None:
+    """Other files in it are passed over."""
+    (folder / "drawings").mkdir()
+    (folder / "drawings/notes.txt").write_text("no picture")
+    for name in ("b.png", "a.jpg"):
+        draw(folder / "drawings" / name)
+    done = predict("drawings")
+    assert (done.returncode, done.stderr) == (0, "")
+    paths = [line.split("\t")[0] for line in done.stdout.splitlines()]
+    assert paths == ["drawings/a.jpg", "drawings/b.png"]
+
+
+def test_lines_are_separated_by_a_space(folder: Path, predict: Predict) -> None:
+    """Two lines of digits are read from top to bottom."""
+    sheet = Image.new("RGB", (200, 300), "white")
+    with Image.open(folder / draw(folder / "a.png", digits=2)) as line:
+        sheet.paste(line, (0, 0))
+        sheet.paste(line, (0, 200))
+    sheet.save(folder / "lines.png")
+    digits = predict("lines.png").stdout.split("\t")[1]
+    assert digits == " ".join(2 * [predict("a.png").stdout.split("\t")[1]])
 
 
 def header_of(side: int) -> bytes:
-    """Give a PNG file of one bit a pixel, all black."""
+    """Return a PNG file of one bit per pixel, all black."""
     file = BytesIO()
     Image.new("1", (side, side)).save(file, "PNG")
     return file.getvalue()
@@ -126,19 +167,16 @@ def header_of(side: int) -> bytes:
         (header_of(100)[:-30], "damaged: "),
         (header_of(100), "no ink found"),
         (None, "No such file or directory"),
-        ("folder", "not a file"),
         ("pipe", "not a file"),
     ],
-    ids=["text", "empty", "large", "truncated", "blank", "missing", "folder", "pipe"],
+    ids=["text", "empty", "large", "truncated", "blank", "missing", "pipe"],
 )
-def test_bad_picture_is_one_line_and_the_others_are_answered(
+def test_bad_picture_is_one_line_and_the_others_are_predicted(
     folder: Path, predict: Predict, content: bytes | str | None, problem: str
 ) -> None:
     """What is wrong stands on stderr after the path; the exit status is 1."""
     bad = folder / "bad.png"
-    if content == "folder":
-        bad.mkdir()
-    elif content == "pipe":
+    if content == "pipe":
         os.mkfifo(bad)
     elif isinstance(content, bytes):
         bad.write_bytes(content)
@@ -150,10 +188,10 @@ def test_bad_picture_is_one_line_and_the_others_are_answered(
 
 
 def test_a_name_that_no_disk_can_have_is_one_line(folder: Path, predict: Predict) -> None:
-    """The system refuses it, and the next picture is answered."""
+    """The system refuses it, and the next picture is predicted."""
     done = predict("a" * 300, draw(folder / "b.png"))
     assert (done.returncode, done.stdout.split("\t")[0]) == (1, "b.png")
-    assert f"error: {'a' * 300}: File name too long\n" == done.stderr
+    assert done.stderr == f"error: {'a' * 300}: File name too long\n"
 
 
 def test_unknown_run_is_wrong_input(folder: Path, predict: Predict) -> None:
@@ -173,23 +211,22 @@ def test_missing_weights_are_wrong_input(folder: Path, predict: Predict) -> None
 
 def test_images_of_another_size_are_named(folder: Path, predict: Predict) -> None:
     """Pictures are prepared to 28 x 28 pixels, and the error says that the dataset has others."""
-    path = folder / "data/flat/description.json"
-    save_description(path, load_description(path).model_copy(update={"example_shape": (14, 10)}))
+    describe(folder, (14, 10))
     done = predict(draw(folder / "one.png"))
     assert done.returncode == 2
-    problem = "data/flat/description.json: the examples of mnist are 14 x 10, but pictures are"
-    assert done.stderr.startswith(f"error: {problem}")
+    expected = "data/flat/description.json: example_shape: is (14, 10); pictures can be prepared"
+    assert done.stderr.startswith(f"error: {expected}")
 
 
 @pytest.mark.parametrize(("pixels", "classes"), [(783, 10), (784, 9)])
 def test_weights_for_something_else_are_wrong_input(
     folder: Path, predict: Predict, pixels: int, classes: int
 ) -> None:
-    """A network for other images or other classes does not answer."""
+    """A model for other images or other classes is not used."""
     save_weights(folder / "models/long/weights.npz", pixels, classes)
     done = predict(draw(folder / "a.png"))
     assert (done.returncode, done.stdout) == (2, "")
-    assert "is not a model for images of 28 x 28" in done.stderr
+    assert done.stderr.startswith("error: models/long/weights.npz: should be for ")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
@@ -232,4 +269,4 @@ def test_digits_of_the_test_set_are_read_from_pictures(tmp_path: Path, run: str)
         text=True,
         check=True,
     )
-    assert "".join(str(label) for label in test.labels[:4]) == done.stdout.split("\t")[1]
+    assert done.stdout.split("\t")[1] == "".join(str(label) for label in test.labels[:4])
