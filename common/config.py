@@ -1,4 +1,7 @@
-"""All settings, checked as a whole before any work is done; params.yaml explains each."""
+"""All settings, checked as a whole before any work is done; params.yaml explains each.
+
+ADAPT: a new setting is a field here.
+"""
 
 from __future__ import annotations
 
