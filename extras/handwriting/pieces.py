@@ -20,6 +20,8 @@ MIN_HEIGHT, MIN_PART = 0.3, 0.1
 MAX_WIDTH = 2.0
 # A broader stroke is a blot, and a longer one is a pattern; of the longer side of the piece.
 MAX_STROKE, MAX_LENGTH = 0.42, 4.0
+# How much of its box a piece may fill, unless it is as narrow as a 1.
+MAX_FILL = 0.7
 # What has more of its outline on the frame is cut off by it, such as the border of a form.
 MAX_CUT_OFF = 0.45
 
@@ -119,8 +121,10 @@ def _may_be_digit(pieces: Pieces, label: int, box: Box) -> bool:
         piece = ndimage.binary_closing(np.pad(piece, grain), iterations=grain)
         piece = piece[grain:-grain, grain:-grain]
     stroke = stroke_width(ndimage.distance_transform_edt(piece))
-    length = np.count_nonzero(piece) / stroke
-    return stroke <= MAX_STROKE * side and length <= MAX_LENGTH * side
+    area = np.count_nonzero(piece)
+    if min(piece.shape) > side / 2 and area > MAX_FILL * piece.size:
+        return False
+    return bool(stroke <= MAX_STROKE * side and area / stroke <= MAX_LENGTH * side)
 
 
 def widened(box: Box, margin: int) -> Box:

@@ -1,4 +1,4 @@
-"""The page of `python -m extras.handwriting.demo`, in headless Chromium, with the networks as trained."""
+"""The demo in headless Chromium, with the trained networks."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageChops, ImageFilter
+
+from common.splits import load_split
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
@@ -188,6 +192,48 @@ def test_pictures_are_taken_by_upload_and_by_paste(page: Page) -> None:
     expect(page.locator("#digits")).to_have_text("0")
     draw(page, "7")
     expect(page.locator("#digits")).to_have_text("7")
+
+
+def uploads() -> dict[str, tuple[str, Image.Image]]:
+    """Return pictures of kinds that are hard to read, with the digits that they show."""
+    test = load_split(ROOT / "data/flat/test.npz")
+    zero, seven = (Image.fromarray(test.features[i].reshape(28, 28)) for i in (3, 0))
+    large = seven.resize((140, 140), Image.Resampling.BICUBIC)
+    row = Image.new("L", (2 * 28, 28))
+    row.paste(seven, (0, 0))
+    row.paste(zero, (28, 0))
+    shadow = ImageChops.invert(large).point(lambda value: 120 + value // 3)
+    shadow.paste(shadow.crop((0, 70, 140, 140)).point(lambda value: value * 3 // 4), (0, 70))
+    return {
+        "filling the frame": ("0", zero.crop(zero.getbbox()).resize((16, 16))),
+        "out of focus": ("7", large.filter(ImageFilter.GaussianBlur(3)).crop(large.getbbox())),
+        "faint": ("7", large.point(lambda value: 255 - value // 25)),
+        "across a shadow": ("7", shadow),
+        "a line": ("70", row.resize((560, 280), Image.Resampling.BICUBIC)),
+    }
+
+
+@pytest.mark.parametrize("kind", list(uploads()) if NEEDED[1].exists() else [])
+def test_kinds_of_pictures_that_are_hard_to_read(page: Page, kind: str) -> None:
+    """Uploaded, each is read as what it is."""
+    digits, picture = uploads()[kind]
+    file = BytesIO()
+    picture.save(file, "PNG")
+    page.locator("#file").set_input_files(
+        {"name": "a.png", "mimeType": "image/png", "buffer": file.getvalue()}
+    )
+    expect(page.locator("#digits")).to_have_text(digits)
+
+
+def test_picture_without_a_digit_is_refused_in_one_line(page: Page) -> None:
+    """Plain paper is no digit, and the page says so."""
+    file = BytesIO()
+    Image.linear_gradient("L").save(file, "PNG")
+    page.locator("#file").set_input_files(
+        {"name": "a.png", "mimeType": "image/png", "buffer": file.getvalue()}
+    )
+    expect(page.locator("#sure")).to_contain_text("No ink found")
+    expect(page.locator("#digits")).to_have_text("?")
 
 
 def test_page_is_usable_by_keyboard_alone(page: Page) -> None:

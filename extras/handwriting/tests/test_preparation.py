@@ -246,7 +246,7 @@ ACROSS = np.linspace(-1, 1, 300) + np.linspace(-1, 1, 200)[:, np.newaxis]
 )
 def test_picture_without_a_digit_is_refused(values: NDArray[np.float64]) -> None:
     """No digit is invented where no pen has drawn."""
-    with pytest.raises(PictureError, match="no ink found|no digit found|pieces of ink"):
+    with pytest.raises(PictureError, match=r"no ink found|no digit found|pieces of ink"):
         prepared(Image.fromarray(values.clip(0, 255).astype(np.uint8)))
 
 
@@ -256,7 +256,7 @@ def close(digit: Image.Image) -> Image.Image:
 
 
 @pytest.mark.parametrize("side", [16, 20, 200])
-@pytest.mark.parametrize("width", [9, 16])
+@pytest.mark.parametrize("width", [9, 14])
 def test_digit_that_fills_the_picture_is_read(side: int, width: float) -> None:
     """The paper is found although the ink reaches the frame, dark or light."""
     cell = close(ink(SEVEN, width=width)).resize((side, side))
