@@ -1,3 +1,31 @@
-"""Fixtures for the tests of the core and of the extras."""
+"""The fixtures of all tests, and the counts of `pytest --faults`."""
+
+from __future__ import annotations
+
+import pytest
 
 pytest_plugins = ["tests.fixtures", "tests.browser"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option of `make faults`."""
+    parser.addoption("--faults", action="store_true", help="count the faults that were injected")
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Count the faults: one per test, unless the test records how many it injects."""
+    if not config.getoption("faults"):
+        return
+    counts = {
+        outcome: sum(
+            sum(number for name, number in report.user_properties if name == "faults") or 1
+            for report in terminalreporter.getreports(outcome)
+            if "fault" in report.keywords
+        )
+        for outcome in ("passed", "failed", "error", "skipped")
+    }
+    injected = counts["passed"] + counts["failed"] + counts["error"]
+    skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""
+    terminalreporter.write_line(f"{injected} injected, {counts['passed']} survived{skipped}")

@@ -1,99 +1,86 @@
-"""Pass if every run reaches its threshold, is of the kind of its reference, and is up to date.
+"""Check the results: every run reaches its threshold, and all files are up to date.
 
     python -m commands.gate
 
-The reference is what trainings with many seeds have reached; a run that is far from it fails, also
-one that is too good. About a second. Exit status 0 if it passes, 1 if not, with the reasons.
+Extras add checks of their own. A few seconds. Exit status 0 if everything passes, otherwise 1 with
+the reasons in one line.
 """
 
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from common import results
-from common.command_line import CommandError, InputError, argument_parser, echo, run
+from common.command_line import CommandError, argument_parser, echo, run
 from common.config import PARAMS, Config, RunParams, load_config
-from common.results import ACCURACY, Result
-from extras.seeds import reference
-from extras.seeds.reference import REFERENCE, Reference
+from common.hooks import call_hooks
+from common.results import ACCURACY, Result, load_results
 
-# Where files are that DVC keeps: a clone may be without them.
-DATA = ("data", "models", "costs", "plots")
+# Folders of files that DVC keeps; a clone may lack them.
+DVC_FOLDERS = ("data", "models", "costs", "plots")
 
 
-def misses(measured: Mapping[str, Result], runs: Mapping[str, RunParams]) -> Iterator[str]:
-    """Say which runs do not reach their threshold, and by how much."""
-    for name, wanted in runs.items():
-        if name not in measured:
+def missed_thresholds(
+    results: Mapping[str, Result], runs: Mapping[str, RunParams]
+) -> Iterator[str]:
+    """Report each run that does not reach its threshold, and by how much."""
+    for name, params in runs.items():
+        if name not in results:
             yield f"{name}: no result in {ACCURACY}; run `dvc repro`"
-        elif measured[name].test < wanted.min_test_accuracy:
-            short_by = (wanted.min_test_accuracy - measured[name].test) * 100
+        elif results[name].test < params.min_test_accuracy:
+            difference = (params.min_test_accuracy - results[name].test) * 100
             yield (
-                f"{name}: test accuracy {measured[name].test:.2%} misses "
-                f"{wanted.min_test_accuracy:.2%} by {short_by:.2f} points"
+                f"{name}: test accuracy {results[name].test:.2%} misses "
+                f"{params.min_test_accuracy:.2%} by {difference:.2f} points"
             )
 
 
-def differences(status: Mapping[str, list[Any]]) -> Iterator[str]:
-    """Say what has changed since the results were made.
+def changes(status: Mapping[str, list[Any]]) -> Iterator[str]:
+    """Report what has changed since the results were made.
 
-    Parameters
-    ----------
-    status
-        What ``dvc status --json`` prints.
-
-    Yields
-    ------
-    str
-        A stage and what of it has changed. A file that is not there has not changed: results
-        can be checked in a clone without the data. One that is there, but not in DVC's cache
-        under the digest of dvc.lock, is another, or the digest is wrong.
+    `status` is what ``dvc status --json`` prints. A missing file has not changed: results can be
+    checked in a clone without the data. A file that is there, but not in DVC's cache under the
+    checksum of dvc.lock, has changed, or the checksum has.
     """
-    for stage, changes in status.items():
-        for change in changes:
-            if not isinstance(change, Mapping):
-                yield f"{stage}: {change}"
+    for stage, entries in status.items():
+        for entry in entries:
+            if not isinstance(entry, Mapping):
+                yield f"{stage}: {entry}"
                 continue
-            for files in change.values():
-                for file, state in files.items():
-                    names = state if isinstance(state, Mapping) else {"": state}
-                    for name, what in names.items():
-                        missing = what in ("deleted", "not in cache") and not Path(file).exists()
-                        if name or not missing or Path(file).parts[0] not in DATA:
-                            yield f"{stage}: {what} {file} {name}".rstrip()
+            for file, state in chain.from_iterable(files.items() for files in entry.values()):
+                parameters = state if isinstance(state, Mapping) else {"": state}
+                for name, change in parameters.items():
+                    if name or not _is_left_out(file, change):
+                        yield f"{stage}: {change} {file} {name}".rstrip()
 
 
-def margin(name: str, measured: Result, wanted: RunParams, known: Reference | None) -> str:
-    """Say how far a run is above its threshold, in points and in deviations over the seeds."""
-    above = measured.test - wanted.min_test_accuracy
-    line = f"{name}: test accuracy {measured.test:.2%}, {above * 100:.2f} points to spare"
-    if known and (deviation := known.runs[name].accuracies["test"].deviation):
-        line += f", {above / deviation:.1f} deviations over {known.seeds} seeds"
-    return line
+def _is_left_out(file: str, change: str) -> bool:
+    path = Path(file)
+    is_missing = change in ("deleted", "not in cache") and not path.exists()
+    return is_missing and path.parts[0] in DVC_FOLDERS
 
 
 def _dvc_status() -> Mapping[str, list[Any]]:
-    """Ask DVC without its memory, for it would take a file for the one that it has seen before.
+    """Return DVC's status with an empty state database, so that every file is read again.
 
-    So every file is read, and a byte that a disk has changed is found.
+    DVC would otherwise not notice a byte that a disk has changed.
     """
-    # Here, and not above: what is wrong with the settings is said before this second is spent.
+    # Imported here because it takes a second: wrong settings are reported first.
     from dvc.lock import LockError
     from dvc.repo import Repo
 
-    with tempfile.TemporaryDirectory() as memory:
+    # DVC's libraries warn about each other, and PYTHONWARNINGS may turn warnings into errors.
+    with tempfile.TemporaryDirectory() as state, warnings.catch_warnings(action="ignore"):
         try:
-            with Repo(config={"core": {"site_cache_dir": memory}}) as repo:
+            with Repo(config={"core": {"site_cache_dir": state}}) as repo:
                 status: Mapping[str, list[Any]] = repo.status(["evaluate"], with_deps=True)
         except LockError:
             raise CommandError(
-                "another DVC command is at work here; run the gate again when it has ended"
+                "another DVC command is running here; run the gate again when it has ended"
             ) from None
         except Exception as error:  # noqa: BLE001 - a damaged dvc.lock makes DVC raise anything
             raise CommandError(
@@ -103,57 +90,30 @@ def _dvc_status() -> Mapping[str, list[Any]]:
     return status
 
 
-def _costs(run: str) -> NDArray[np.float32] | None:
-    """Read a run's costs, if they are at hand."""
-    path = Path(f"costs/{run}.csv")
-    try:
-        return np.loadtxt(path, np.float32, delimiter=",", skiprows=1, ndmin=2)[:, 1]
-    except FileNotFoundError:
-        return None
-    except (ValueError, IndexError) as error:
-        raise CommandError(f"{path}: damaged ({error}); `dvc repro` makes it anew") from None
-
-
-def _reference(config: Config) -> Reference | None:
-    """Read the reference; say why where there is none for these settings."""
-    try:
-        known = reference.load(REFERENCE)
-    except InputError as error:
-        echo(f"thresholds alone are checked: {error}")
-        return None
-    if known.digest != reference.digest(config):
-        echo(
-            f"thresholds alone are checked: {REFERENCE} is of other settings; "
-            "`make replicates` makes one for these"
+def check(config: Config, results: Mapping[str, Result]) -> None:
+    """Raise CommandError if files are out of date, or a threshold or an extra's check fails."""
+    if outdated := ", ".join(changes(_dvc_status())):
+        raise CommandError(
+            f"{ACCURACY} does not match the current {PARAMS} and code: {outdated:.1000}; "
+            "run `dvc repro`, or `make repair` if that finds nothing to do"
         )
-        return None
-    if not known.fits(config.runs):
-        echo(f"thresholds alone are checked: {REFERENCE} is damaged; `git checkout {REFERENCE}`")
-        return None
-    return known
+    failures = [
+        *missed_thresholds(results, config.runs),
+        *chain.from_iterable(call_hooks("gate_failures", config, results)),
+    ]
+    if failures:
+        raise CommandError("; ".join(failures))
 
 
 def main() -> None:
-    """Read settings, results and reference, compare them, and print each run's margin."""
+    """Read the settings and the results, check them, and print the margin of each run."""
     argument_parser("commands.gate", __doc__).parse_args()
     config = load_config()
-    measured = results.load(ACCURACY)
-    changes = list(differences(_dvc_status()))
-    if changes:
-        raise CommandError(
-            f"{ACCURACY} is not of the current {PARAMS} and code: {', '.join(changes)}; "
-            "run `dvc repro`, or `make repair` if that finds nothing to do"
-        )
-    known = _reference(config)
-    faults = list(misses(measured, config.runs))
-    for name, usual in known.runs.items() if known else ():
-        if name in measured:
-            found = reference.outliers(usual, measured[name], _costs(name))
-            faults += [f"{name}: {fault}" for fault in found]
-    if faults:
-        raise CommandError("; ".join(faults))
-    for name, wanted in config.runs.items():
-        echo(margin(name, measured[name], wanted, known))
+    results = load_results(ACCURACY)
+    check(config, results)
+    for name, params in config.runs.items():
+        margin = (results[name].test - params.min_test_accuracy) * 100
+        echo(f"{name}: test accuracy {results[name].test:.2%}, {margin:.2f} points to spare")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Serve the MLflow pages on this machine alone, and say where the comparison is.
+"""Serve the MLflow UI to this machine only, and print the links that compare the runs.
 
     python -m commands.ui [--port 5000]
 
-It runs until it is interrupted. Where `MLFLOW_TRACKING_URI` is a server's address, that server
-is there already, and this only says where its pages are.
+It updates the store, then serves until it is interrupted. If `MLFLOW_TRACKING_URI` is that of a
+server, the links lead to this server.
 """
 
 from __future__ import annotations
@@ -11,130 +11,79 @@ from __future__ import annotations
 import json
 import os
 import socket
-import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.error import URLError
 from urllib.parse import quote
 
 from common.command_line import CommandError, argument_parser, echo, port, redact_credentials, run
-from stages.track import location as store
-from stages.track import runs as records
+from stages.track import location, provenance
+from stages.track.runs import load_runs
 
 HOST = "127.0.0.1"
-START_SECONDS = 60
-STOP_SECONDS = 10
 
 
-def pages(base: str, experiment: str, runs: list[str]) -> dict[str, str]:
-    """Give the addresses of MLflow's pages that compare runs.
-
-    Parameters
-    ----------
-    base
-        Where MLflow is served.
-    experiment, runs
-        Identifiers.
-    """
-    identifiers = quote(json.dumps(runs, separators=(",", ":")))
-    experiments = quote(json.dumps([experiment], separators=(",", ":")))
-    # Without it the pages are about language models. Last, for the table wants its runs first.
-    workflow = "workflowType=machine_train_steping"
-    return {
-        "charts": f"{base}/#/experiments/{experiment}/runs?compareRunsMode=CHART&{workflow}",
-        "table": f"{base}/#/compare-runs?runs={identifiers}&experiments={experiments}&{workflow}",
-    }
+def pages(base: str, experiment_id: str, run_ids: list[str]) -> list[str]:
+    """Return a line for each of MLflow's pages that compare runs; `base` is the URL of MLflow."""
+    runs = quote(json.dumps(run_ids, separators=(",", ":")))
+    experiments = quote(json.dumps([experiment_id]))
+    # Without it MLflow shows its UI for language models. Last, because the table needs runs first.
+    workflow = "workflowType=machine_learning"
+    charts = f"{base}/#/experiments/{experiment_id}/runs?compareRunsMode=CHART&{workflow}"
+    table = f"{base}/#/compare-runs?runs={runs}&experiments={experiments}&{workflow}"
+    return [f"charts: {charts}", f"table: {table}"]
 
 
-@contextmanager
-def served(port: int, root: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Serve the store to this machine alone, as long as the context lasts."""
+def serve(port: int, root: Path) -> None:
+    """Replace this process with MLflow's server, on loopback."""
     command = [
         *(sys.executable, "-m", "mlflow", "server"),
-        *("--default-artifact-root", store.artifacts(root)),
+        *("--default-artifact-root", location.artifact_location(root)),
         *("--host", HOST, "--port", str(port), "--workers", "1"),
         *("--allowed-hosts", f"{HOST}:{port},localhost:{port}"),
         *("--uvicorn-opts", "--log-level warning"),
     ]
-    environment = os.environ | {
-        # Not as an argument, for everyone on this machine sees those.
-        "MLFLOW_BACKEND_STORE_URI": store.address(root),
+    # The user's own settings are for other servers: a prefix, or hosts that may connect.
+    environment = {name: value for name, value in os.environ.items() if "MLFLOW_" not in name}
+    environment |= {
+        # Not as an argument, which everyone on this machine can see.
+        "MLFLOW_BACKEND_STORE_URI": location.tracking_uri(root),
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "PYTHONWARNINGS": "ignore",
     }
-    # What it says is no answer of ours: stdout is for the addresses.
-    server = subprocess.Popen(command, env=environment, stdout=sys.stderr.fileno())
-    try:
-        yield server
-    finally:
-        server.terminate()
-        try:
-            server.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            server.kill()
+    os.execve(sys.executable, command, environment)  # noqa: S606 - no shell is wanted
 
 
 def _check_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            raise CommandError(
-                f"port {port}: {error.strerror}; try another: `make ui PORT={port + 1}`"
-            ) from None
-
-
-def _wait_until_served(base: str, server: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + START_SECONDS
-    while server.poll() is None and time.monotonic() < end:
-        try:
-            with urllib.request.urlopen(f"{base}/health", timeout=1):  # noqa: S310 (loopback)
-                return
-        except (URLError, OSError):
-            time.sleep(0.2)
-    raise CommandError(f"mlflow server did not start at {base}; what it said stands above")
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise CommandError(f"port {port}: {reason}; try `make ui PORT={port + 1}`") from None
 
 
 def main() -> None:
-    """Read the arguments, start the server, and wait until it ends."""
+    """Read the arguments, print the URLs, and serve."""
     parser = argument_parser("commands.ui", __doc__)
-    parser.add_argument("--port", type=port, default=5000, help="5000 unless told otherwise")
+    parser.add_argument("--port", type=port, default=5000, help="default: 5000")
     arguments = parser.parse_args()
-    root = Path.cwd()
-    current = list(records.gather(records.from_folder(root)))
-    address = store.address(root)
-    elsewhere = address.startswith(("http:", "https:"))
-    if not elsewhere:
+    root, runs = location.repository(), load_runs(Path())
+    uri = location.tracking_uri(root)
+    if not location.is_server(uri):
         _check_free(arguments.port)
+    from stages.track.mlflow_store import open_store  # MLflow takes seconds to start
 
-    # Here, and not above: MLflow takes a second to start.
-    from stages.track.mlflow_store import open_store
-
-    with open_store(root) as opened:
-        found = [opened.find(record) for record in current]
-    if None in found:
-        raise CommandError(
-            "a run of the last `dvc repro` is not in MLflow; `make ui` brings it there"
-        )
-    (experiment, *_), runs = zip(*filter(None, found), strict=True)
-    base = (
-        redact_credentials(address).rstrip("/") if elsewhere else f"http://{HOST}:{arguments.port}"
-    )
-    lines = [f"{name}: {page}" for name, page in pages(base, experiment, list(runs)).items()]
-    if elsewhere:
-        echo("\n".join(lines))
-        return
-    with served(arguments.port, root) as server, suppress(KeyboardInterrupt):
-        _wait_until_served(base, server)
-        echo("\n".join([*lines, "Ctrl+C ends it"]))
-        status = server.wait()
-        raise CommandError(f"mlflow server ended with status {status}; what it said stands above")
+    stored = []
+    with open_store(root) as store:
+        for finished in runs:
+            stored.append(store.track(finished, provenance.current()))
+            echo(stored[-1].message)
+    here = f"http://{HOST}:{arguments.port}"
+    base = redact_credentials(uri).rstrip("/") if location.is_server(uri) else here
+    echo("\n".join(pages(base, stored[0].experiment_id, [one.run_id for one in stored])))
+    if not location.is_server(uri):
+        echo("MLflow takes a few seconds to start; Ctrl+C stops it")
+        serve(arguments.port, root)
 
 
 if __name__ == "__main__":

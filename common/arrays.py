@@ -1,4 +1,4 @@
-"""Named arrays in .npz files whose bytes follow from the arrays alone."""
+"""Named arrays in .npz files whose bytes depend on the arrays only."""
 
 from __future__ import annotations
 
@@ -35,13 +35,7 @@ def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Load named arrays.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or damaged.
-    """
+    """Load named arrays; raises InputError if the file is missing or damaged."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -56,12 +50,9 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def load_weights(path: Path) -> Weights:
-    """Load the weights of a model: float32 arrays by their names, in the file's order.
+    """Load the weights of a model: float32 arrays by their names.
 
-    Raises
-    ------
-    InputError
-        If the file is missing, damaged, or holds something else.
+    Raises InputError if the file is missing, damaged, or holds something else.
     """
     arrays = load_arrays(path)
     if not arrays or any(array.dtype != np.float32 for array in arrays.values()):

@@ -1,11 +1,11 @@
-"""Write files atomically: a reader sees the old content or the new, never a part."""
+"""Write files atomically: a reader sees the old content or the new, never a partial file."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,21 +21,7 @@ def atomic_open(path: Path) -> Iterator[BinaryIO]:
 
     A reader of `path` finds the old content or the new, also after an exception, SIGKILL or a
     power cut. The next writer removes the temporary file of one that was killed.
-
-    Parameters
-    ----------
-    path
-        The file to write; its folder is created if necessary.
-
-    Yields
-    ------
-    file
-        Open for writing bytes.
-
-    Raises
-    ------
-    OSError
-        If the disk is full or the folder cannot be written to; `path` is then unchanged.
+    Its folder is created if necessary. If the disk is full, OSError leaves `path` unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(path)
@@ -81,6 +67,7 @@ def _sync(folder: Path) -> None:
     # The new name is an entry of the folder, which must be on disk as well.
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        with suppress(OSError):  # network file systems refuse it for a folder
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -1,4 +1,4 @@
-"""What all commands share: errors in one line, arguments, output, progress."""
+"""Shared by all commands: errors in one line, arguments, output, progress."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import NoReturn
 
 from rich.console import Console
@@ -23,7 +24,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-CONSOLE = Console(highlight=False, soft_wrap=True, markup=False)
+# Progress bars for a terminal only, also where a variable such as FORCE_COLOR asks for colours.
+CONSOLE = Console(highlight=False, soft_wrap=True, markup=False, force_terminal=sys.stdout.isatty())
 
 
 class CommandError(Exception):
@@ -41,14 +43,13 @@ class InputError(CommandError):
 def run(main: Callable[[], None]) -> NoReturn:
     """Run a command and end the process, with one line on stderr if it failed.
 
-    Parameters
-    ----------
-    main
-        The command. It raises `CommandError` or `OSError` for what a user can cause; anything
-        else is a defect of this project and keeps its traceback.
+    A command raises `CommandError` or `OSError` for failures that a user can cause; anything else
+    is a defect of this project and keeps its traceback.
     """
     # As an exception, so that temporary files are removed and servers are stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a locale may lack a character
     try:
         main()
         sys.stdout.flush()
@@ -75,7 +76,7 @@ def _fail(message: str, status: int) -> int:
 def gc_disabled() -> Iterator[None]:
     """Import a large library in two thirds of the time, without garbage collection.
 
-    What a library defines stays until the process ends, but Python's collector would search it
+    A library's definitions stay until the process ends, but Python's collector would search them
     again and again.
     """
     gc.disable()
@@ -117,19 +118,8 @@ def echo(line: str) -> None:
 def progress(task: str, total: int | None, unit: str = "") -> Iterator[Callable[[int], None]]:
     """Show a progress bar on a terminal; in a log file the lines of `echo` take its place.
 
-    Parameters
-    ----------
-    task
-        What is being done, shown before the bar.
-    total
-        The number of steps, or None if it is not known.
-    unit
-        ``"bytes"`` for a download; otherwise steps are counted.
-
-    Yields
-    ------
-    callable
-        Takes the number of steps done since the last call.
+    The function that is yielded takes the number of steps since its last call. `total` is None if
+    it is not known; `unit` is ``"bytes"`` for a download.
     """
     counter: ProgressColumn = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
     columns = (TextColumn("{task.description}"), BarColumn(), counter, TimeRemainingColumn())

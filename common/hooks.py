@@ -1,7 +1,6 @@
-"""Let extras add to the commands, without the commands knowing any of them.
+"""Let extras extend the commands, which know none of them.
 
-An extra takes part by having a file ``extras/<name>/hooks.py`` with one or more of these
-functions:
+An extra takes part with a file ``extras/<name>/hooks.py`` that has one or more of these functions:
 
 ``gate_failures(config, results)``
     Yields one line for each reason why `commands.gate` should fail.
@@ -21,14 +20,14 @@ EXTRAS = Path(__file__).parents[1] / "extras"
 
 
 def call_hooks(function: str, *arguments: Any) -> Iterator[Any]:
-    """Call a function in the hooks of each extra that defines it, in the order of their names.
+    """Call a function in the hooks of each extra that defines it, in alphabetical order.
 
     Parameters
     ----------
     function
         Its name.
     arguments
-        What it is called with.
+        Its arguments.
 
     Yields
     ------

@@ -33,7 +33,7 @@ def probabilities(weights: Weights, features: NDArray[Any]) -> NDArray[np.float6
     return np.asarray(softmax(np.concatenate(chunks), axis=1), dtype=np.float64)
 
 
-def accuracy(weights: Weights, features: NDArray[Any], labels: NDArray[np.uint8]) -> float:
+def accuracy(weights: Weights, features: NDArray[Any], labels: NDArray[np.integer]) -> float:
     """Return the fraction of examples whose most probable class is their label."""
     predicted = probabilities(weights, features).argmax(axis=1)
     return int((predicted == labels).sum()) / len(labels)

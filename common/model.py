@@ -36,7 +36,7 @@ class ModelParams(BaseModel, extra="forbid", strict=True, frozen=True):
 
 
 def initial_weights(
-    params: ModelParams, example_shape: tuple[int, ...], classes: int, random: np.random.Generator
+    params: ModelParams, features: NDArray[Any], classes: int, random: np.random.Generator
 ) -> Weights:
     """Return the first weights: Xavier's uniform distribution, and zero for the biases.
 
@@ -44,8 +44,8 @@ def initial_weights(
     ----------
     params
         The settings of the model.
-    example_shape
-        The shape of the features of one example.
+    features : ndarray of uint8, shape (n, pixels)
+        Of the training split.
     classes
         The number of classes.
     random
@@ -62,7 +62,7 @@ def initial_weights(
     networks. AISTATS 2010, equation 16.
     """
     weights: dict[str, NDArray[np.float32]] = {}
-    widths = [int(np.prod(example_shape)), *params.hidden_units, classes]
+    widths = [features.shape[1], *params.hidden_units, classes]
     for layer, (inputs, units) in enumerate(pairwise(widths), start=1):
         limit = np.sqrt(6 / (inputs + units))
         weights[f"W{layer}"] = random.uniform(-limit, limit, (inputs, units)).astype(np.float32)
@@ -85,7 +85,7 @@ def logits(weights: Weights, features: NDArray[Any]) -> NDArray[np.float64]:
     ndarray of float64, shape (n, classes)
     """
     values = features / 255.0
-    layers = len(weights) // 2
+    layers = len(weights) // 2 or 1
     for layer in range(1, layers + 1):
         values = values @ weights[f"W{layer}"].astype(np.float64) + weights[f"b{layer}"]
         if layer < layers:

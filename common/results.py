@@ -16,7 +16,7 @@ ACCURACY = Path("metrics/accuracy.json")
 
 
 class Result(StrictModel):
-    """The accuracies of a run, in [0, 1], and what was required of it."""
+    """The accuracies of a run, in [0, 1], and its threshold."""
 
     iterations: int
     train: float
@@ -35,13 +35,7 @@ def save_results(path: Path, results: Mapping[str, Result]) -> None:
 
 
 def load_results(path: Path) -> dict[str, Result]:
-    """Load the results of all runs.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, or is not what `save_results` writes.
-    """
+    """Load the results of all runs; raises InputError if the file is missing or damaged."""
     try:
         return parse_results(path.read_bytes(), path)
     except FileNotFoundError:

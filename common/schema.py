@@ -23,7 +23,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 
-# A part of a pydantic error's location that is no name in the file, such as the variant of a union.
+# Begins a part of an error's location that is not a name in the file, but the variant of a union.
 NOT_A_NAME = r"["
 
 
@@ -53,7 +53,7 @@ def validate(
     Raises
     ------
     InputError
-        If the section is something else; the one line names every value that is wrong.
+        If the section is something else; one line names every wrong value.
     """
     try:
         return model.model_validate(document)

@@ -27,12 +27,12 @@ class Split:
     Attributes
     ----------
     features : ndarray, shape (n, ...)
-        Of any dtype and shape; for MNIST uint8 (n, 784), brightness in [0, 255], row by row.
-    labels : ndarray of uint8, shape (n,)
+        Of any dtype and shape; for MNIST (n, 784), brightness in [0, 255], row by row.
+    labels : ndarray of integers, shape (n,)
     """
 
     features: NDArray[Any]
-    labels: NDArray[np.uint8]
+    labels: NDArray[np.integer]
 
     def __len__(self) -> int:
         """Return the number of examples."""
@@ -47,9 +47,9 @@ class Description(StrictModel):
     classes
         The name of each label, from 0 on.
     example_shape
-        The shape of an example before it was flattened: rows and columns.
+        The shape of an example before it was flattened.
     feature_shape, feature_dtype
-        The shape of the features of one example, and NumPy's name of their dtype.
+        Of one example.
     examples
         The number of examples in each split.
     """
@@ -69,41 +69,32 @@ def save_split(path: Path, split: Split, features: str) -> None:
 def load_split(path: Path) -> Split:
     """Load a split: the array ``labels``, and the one other array.
 
-    Raises
-    ------
-    InputError
-        If the file is missing, damaged, or holds something else.
+    Raises InputError if the file is missing, damaged, or holds something else.
     """
     arrays = load_arrays(path)
     labels = arrays.get("labels")
     others = [array for name, array in arrays.items() if name != "labels"]
     if (
         labels is None
-        or labels.dtype != np.uint8
+        or not np.issubdtype(labels.dtype, np.integer)
         or labels.ndim != 1
         or len(others) != 1
         or others[0].shape[:1] != labels.shape
     ):
         raise InputError(
-            f"{path}: should hold uint8 labels (n,) and one array of features (n, ...), "
+            f"{path}: should hold integer labels (n,) and one array of features (n, ...), "
             f"holds {summary(arrays)}"
         )
     return Split(others[0], labels)
 
 
 def save_description(path: Path, description: Description) -> None:
-    """Write what later stages must know about the examples."""
+    """Write a description."""
     atomic_write(path, description.model_dump_json(indent=2).encode() + b"\n")
 
 
 def load_description(path: Path) -> Description:
-    """Load what later stages must know about the examples.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, or is not what `save_description` writes.
-    """
+    """Load a description; raises InputError if the file is missing or damaged."""
     try:
         return Description.model_validate_json(path.read_bytes())
     except FileNotFoundError:

@@ -27,7 +27,7 @@ class CoreSchemaLoader(yaml.SafeLoader):
         first: [
             (tag, pattern)
             for tag, pattern in resolvers
-            if tag[len(TAG) :] in ("merge", "timestamp", "null")
+            if tag[len(TAG) :] in ("merge", "null", "timestamp", "value")
         ]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
@@ -47,7 +47,7 @@ class CoreSchemaLoader(yaml.SafeLoader):
             name = self.construct_object(key, deep=True)
             if name in names:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"{name!r} is there twice", key.start_mark
+                    None, None, f"{name!r} occurs twice", key.start_mark
                 )
             names.add(name)
         return self.construct_mapping(node, deep=True)
@@ -78,13 +78,7 @@ CoreSchemaLoader.add_constructor(f"{TAG}map", CoreSchemaLoader.construct_unique_
 
 
 def read_yaml(path: Path) -> dict[Any, Any]:
-    """Load a file that holds a mapping.
-
-    Raises
-    ------
-    InputError
-        If it is missing, is not YAML, or holds something else.
-    """
+    """Load a file that holds a mapping; raises InputError if it is something else."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -93,13 +87,7 @@ def read_yaml(path: Path) -> dict[Any, Any]:
 
 
 def parse_yaml(content: bytes, path: Path) -> dict[Any, Any]:
-    """Load a mapping from the content of a file; `path` is named in an error.
-
-    Raises
-    ------
-    InputError
-        If it is not YAML, or is something else than a mapping.
-    """
+    """Load a mapping from the content of a file; `path` is named in an error."""
     try:
         document = yaml.load(content.decode(), CoreSchemaLoader)  # noqa: S506 - a safe loader
     except UnicodeDecodeError as error:

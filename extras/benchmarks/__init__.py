@@ -1,0 +1,1 @@
+"""Measure time and memory, compare other implementations, and profile the loop."""

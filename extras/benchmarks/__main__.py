@@ -1,144 +1,104 @@
-"""Measure this project and its peers side by side, on the machine at hand.
+"""Measure time and memory of the pipeline, compared with other implementations.
 
-    python -m extras.benchmarks            every case five times, in turn: half an hour on two cores
-    python -m extras.benchmarks --quick    once; for trying out
+    python -m extras.benchmarks                   every case five times, in turn: over an hour
+    python -m extras.benchmarks --quick           once
+    python -m extras.benchmarks --only NumPy      cases with a word in their name or group
 
-Needs the results of `dvc repro`, and for the peers what `make bench-peers` installs; a peer that
-is not installed is left out and named. An interrupted run goes on where it was, as long as code,
-settings and versions are the same. It writes extras/benchmarks/results.md and extras/benchmarks/results.png.
+Needs the results of `dvc repro`, and for some baselines `make bench-baselines`; a case whose
+program is not installed is left out and named. Clones are of the last commit. Writes results.json
+and results.md into extras/benchmarks; with --quick or --only into .cache/benchmarks, so that the
+recorded results stay.
 """
 
-from __future__ import annotations
-
-import hashlib
-import os
-import platform
-import subprocess
+import shlex
+import shutil
 import sys
-from argparse import Namespace
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from importlib.metadata import distributions
-from pathlib import Path
-from time import perf_counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from common.atomic import atomic_write
 from common.command_line import CommandError, InputError, argument_parser, echo, progress, run
-from extras.benchmarks import comparison, picture
-from extras.benchmarks.cases import FLAT, PEERS_PYTHON, RAW, ROOT, Case, cases
-from extras.benchmarks.measurements import Measurements
-from stages.track import provenance
+from common.config import load_config
+from extras.benchmarks import report
+from extras.benchmarks.cases import Group, groups
+from extras.benchmarks.measurement import add, machine, measure
+from extras.benchmarks.places import ROOT, TEMPORARY
 
-ROUNDS, QUICK_ROUNDS = 5, 1
-FOLDER = ROOT / "benchmarks"
-KEPT = ROOT / ".cache/benchmarks"
-WRITTEN = (
-    "extras/benchmarks/profile.md",
-    "extras/benchmarks/results.md",
-    "extras/benchmarks/results.png",
-)
-# What the times follow from.
-SOURCES = ("benchmarks", "stages", "dvc.yaml", "params.yaml", "datasets.yaml", "requirements.lock")
-PACKAGES = ("tensorflow", "keras", "dvc", "mlflow", "numpy", "scikit-learn", "torch", "jax")
+ROUNDS = 5
+MEASUREMENTS = TEMPORARY / "results.json"
 
 
-def digest() -> str:
-    """Give the SHA-256 over everything that the times follow from, but the machine."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *SOURCES],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    code = hashlib.sha256()
-    for name in sorted(filter(None, listed.stdout.split("\0"))):
-        path = ROOT / name
-        if path.exists() and name not in WRITTEN:
-            code.update(name.encode() + path.read_bytes())
-    return code.hexdigest()
+def choose(everything: Sequence[Group], words: Sequence[str]) -> Iterator[Group]:
+    """Return the groups with those cases that are installed and match a word, if there are any."""
+    for group in everything:
+        cases = []
+        for case in group.cases:
+            if words and not any(word in f"{group.title}: {case.name}" for word in words):
+                continue
+            program = shlex.split(case.command)[0]
+            if shutil.which(program):
+                cases.append(case)
+            else:
+                echo(f"{case.name}: left out, {program} not found; `make bench-baselines` makes it")
+        if cases:
+            yield replace(group, cases=tuple(cases))
+
+
+def measure_round(
+    number: int, chosen: Sequence[Group], advance: Callable[[int], None]
+) -> list[str]:
+    """Measure each case once; return the names of those that failed."""
+    failed = []
+    described = machine()
+    for group in chosen:
+        with group.place() as folder:
+            for case in group.cases:
+                try:
+                    measured = measure(case.command, folder)
+                except CommandError as error:
+                    failed.append(case.name)
+                    echo(f"round {number}: {case.name}: failed: {error}")
+                else:
+                    add(MEASUREMENTS, case.name, measured, described)
+                    memory = measured["peak_bytes"] / 1e6
+                    echo(
+                        f"round {number}: {case.name}: {measured['seconds']:.2f} s, {memory:.0f} MB"
+                    )
+                advance(1)
+    return failed
 
 
 def main() -> None:
-    """Measure what is not measured yet, and write the table and the picture."""
-    arguments = _arguments()
-    if sys.platform != "linux":
-        raise InputError(
-            f"this is {sys.platform}; memory and processors are read as Linux has them"
-        )
-    if not (FLAT / "test.npz").exists() or not RAW.exists():
-        raise InputError(f"{FLAT}: not complete; `make repro` makes it")
-    rounds = arguments.rounds or (QUICK_ROUNDS if arguments.quick else ROUNDS)
-    config = [
-        case
-        for case in cases()
-        if not arguments.only or any(w in case.name for w in arguments.only)
-    ]
-    measured = Measurements(KEPT / f"{digest()[:16]}.json")
-    remarks: dict[str, str] = {}
-    present = []
-    for case in config:
-        if missing := case.missing:
-            remarks[case.name] = f"not installed: {missing}"
-            echo(f"{case.name}: not installed: {missing}; `make bench-peers` installs it")
-        else:
-            present.append(case)
-    with progress("measuring", rounds * len(present)) as advance:
-        for number in range(rounds):
-            for case in present:
-                if len(measured.values(case.name)) <= number:
-                    _measure(case, number, measured, remarks)
-                advance(1)
-    about = list(_about(rounds))
-    _write(FOLDER / "results.md", comparison.page(measured, about, remarks, rounds).encode())
-    _write(FOLDER / "results.png", picture.draw(measured, "; ".join(about[:2])))
-    for target in comparison.TARGETS:
-        if (found := comparison.ratio(target, measured)) is not None:
-            verdict = "met" if found.is_met else "not met"
-            echo(f"{found.value:6.2f}  at most {target.at_most:<5g} {verdict:8} {target.title}")
-
-
-def _arguments() -> Namespace:
-    parser = argument_parser("benchmarks", __doc__)
+    """Read the arguments, measure, and write the page."""
+    parser = argument_parser("extras.benchmarks", __doc__)
     parser.add_argument("--quick", action="store_true", help="measure each case once")
-    parser.add_argument("--rounds", type=int, help=f"how often: {ROUNDS}")
-    parser.add_argument("--only", nargs="+", metavar="WORD", help="cases with this in their name")
-    return parser.parse_args()
-
-
-def _measure(case: Case, number: int, measured: Measurements, remarks: dict[str, str]) -> None:
-    start = perf_counter()
-    try:
-        values = case.measure()
-    except CommandError as error:
-        remarks[case.name] = "failed"
-        echo(f"round {number + 1}: {case.name}: failed: {error}")
-        return
-    measured.add(values)
-    shown = ", ".join(
-        f"{value / 1e6:.0f} MB" if unit == "byte" else f"{value:.4g}"
-        for unit, value in values.values()
-    )
-    echo(f"round {number + 1}: {case.name}: {shown} ({perf_counter() - start:.0f} s)")
-
-
-def _about(rounds: int) -> Iterator[str]:
-    """Describe the machine and the versions."""
-    threads = len(os.sched_getaffinity(0))
-    yield f"{provenance.processor()}, {threads} threads"
-    yield f"{rounds} round{'s' if rounds > 1 else ''}, {datetime.now(UTC):%-d %B %Y}"
-    yield ", ".join(_versions())
-
-
-def _versions() -> Iterator[str]:
-    yield f"Python {platform.python_version()}"
-    peers = (PEERS_PYTHON.parents[1] / "lib").glob("python*/site-packages")
-    installed = {
-        found.name: found.version for found in distributions(path=[*map(str, peers), *sys.path])
-    }
-    yield from (f"{name} {installed[name]}" for name in PACKAGES if name in installed)
-
-
-def _write(path: Path, content: bytes) -> None:
-    atomic_write(path, content)
-    echo(f"{path}: written")
+    parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="part of a name")
+    arguments = parser.parse_args()
+    if sys.platform != "linux":
+        raise InputError(f"this is {sys.platform}; memory is measured on Linux only")
+    if not (ROOT / "data/flat/test.npz").exists():
+        raise InputError("data/flat/test.npz: not found; `make repro` makes it")
+    config = load_config()
+    chosen = list(choose(groups(config), arguments.only))
+    if not chosen:
+        raise InputError(f"--only: no case has {' or '.join(arguments.only)} in its name")
+    is_trial = arguments.quick or arguments.only
+    rounds = 1 if arguments.quick else ROUNDS
+    TEMPORARY.mkdir(parents=True, exist_ok=True)
+    MEASUREMENTS.unlink(missing_ok=True)
+    failed: list[str] = []
+    with progress("measuring", rounds * sum(len(group.cases) for group in chosen)) as advance:
+        for number in range(1, rounds + 1):
+            failed += measure_round(number, chosen, advance)
+    if not MEASUREMENTS.exists():
+        raise CommandError("nothing was measured: all cases failed")
+    folder = TEMPORARY if is_trial else report.HERE
+    content = report.page(MEASUREMENTS, groups(config))
+    atomic_write(folder / "results.md", content.encode())
+    atomic_write(folder / "results.json", MEASUREMENTS.read_bytes())
+    echo(f"{folder / 'results.md'}: written")
+    if failed:
+        raise CommandError(f"failed: {'; '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -1,236 +1,123 @@
-"""Everything that is measured; each case is one or more processes of its own."""
+"""The cases, and what each is compared with: to add a case, add an entry here."""
 
-from __future__ import annotations
-
-import os
-import shutil
-import subprocess
+import shlex
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from common.command_line import CommandError
-from extras.benchmarks import processes
-from extras.benchmarks.measurements import Unit
-from extras.portability.__main__ import prepare
+from common.config import Config
+from extras.benchmarks.places import ROOT, checkout, new_clone, prepared_clone, tenfold_clone
 
-ROOT = Path(__file__).parents[1]
-FLAT = ROOT / "data/flat"
-RAW = ROOT / "data/raw"
-SHORT, LONG, LONGER = 1000, 10_000, 100_000
-# Where packages are that only the peers need; see `make bench-peers`.
-PEERS_PYTHON = ROOT / ".venv-bench/bin/python"
-
-Values = Mapping[str, tuple[Unit, float]]
+PYTHON = shlex.quote(sys.executable)
+DVC = f"{PYTHON} -m dvc"
+BASELINE = "-m extras.benchmarks.baselines"
+# The environment of the packages that only baselines need.
+WITH_PACKAGES = shlex.quote(str(ROOT / ".venv-bench/bin/python"))
+SHORT, LONG = 1000, 10_000
+STOPS = f"{SHORT} {LONG}"
+OUTPUTS = ".cache/benchmarks/weights.npz .cache/benchmarks/costs.csv"
+PROJECT = "the project"
 
 
 @dataclass(frozen=True)
 class Case:
-    """Something to measure.
+    """A command to measure; it is skipped if its program is not installed.
 
     Attributes
     ----------
-    name
-        Also of the value that it gives exactly once.
-    measure
-        Does it, and gives the values by their names.
-    packages
-        What has to be installed.
+    name, command
+        The command runs in the place of its group, after those before it.
+    compared_with
+        The cases that its time is compared with; several count as the sum of their times.
     """
 
     name: str
-    measure: Callable[[], Values]
-    packages: tuple[str, ...] = ()
-
-    @property
-    def missing(self) -> str:
-        """The packages that are not installed."""
-        return "" if python_with(self.packages) else ", ".join(self.packages)
+    command: str
+    compared_with: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Peer:
-    """One of the programs in benchmarks/peers."""
+class Group:
+    """Cases that are measured one after another in one place, which is new in each round."""
 
     title: str
-    command: tuple[str, ...]
-    packages: tuple[str, ...]
+    place: Callable[[], AbstractContextManager[Path]]
+    cases: tuple[Case, ...]
 
 
-PEERS = (
-    Peer("this project", ("pipeline",), ("tensorflow",)),
-    Peer("the tutorial's loop", ("tutorial",), ("tensorflow",)),
-    Peer("Keras fit", ("keras_fit",), ("keras",)),
-    Peer(
-        "Keras fit, steps_per_execution=100",
-        ("keras_fit", "--steps-per-execution", "100"),
-        ("keras",),
+def shell(script: str) -> str:
+    """Return the command that runs a script and stops at the first failure."""
+    return shlex.join(("sh", "-ec", script))
+
+
+ENVIRONMENT = (
+    Case(
+        "set-up with pip",
+        shell(f"{PYTHON} -m venv pip; pip/bin/pip install --require-hashes -r requirements.lock"),
     ),
-    Peer("Keras fit, jit_compile=False", ("keras_fit", "--no-jit-compile"), ("keras",)),
-    Peer("PyTorch", ("pytorch",), ("torch",)),
-    Peer("PyTorch, torch.compile", ("pytorch", "--compile"), ("torch",)),
-    Peer("JAX scan", ("jax_scan",), ("jax", "optax")),
-    Peer("scikit-learn", ("scikit_train_step",), ("sklearn",)),
-    Peer("NumPy", ("numpy_loop",), ("numpy",)),
+    Case("set-up with uv", f"make PYTHON={PYTHON} .venv/installed", ("set-up with pip",)),
+    Case(
+        "new clone to gate",
+        shell(f"git clone {shlex.quote(str(ROOT))} new; cd new; make PYTHON={PYTHON} repro gate"),
+    ),
 )
-AUTOLOG = ("tensorflow", "mlflow", "tensorboard")
-# What is run, and the two modules that take seconds.
-IMPORTS = (
-    "fetch", "flatten", "train", "network", "evaluate", "report", "track", "tracking", "gate",
-    "predict",
-)  # fmt: skip
+BASELINES = (
+    Case(PROJECT, f"{PYTHON} {BASELINE} pipeline {STOPS}"),
+    Case("the project, not reproducible", f"{PYTHON} {BASELINE} pipeline:not_reproducible {STOPS}"),
+    Case("the machine's limit", f"{PYTHON} {BASELINE} matrix_products {STOPS}"),
+    Case("the tutorial's loop", f"{PYTHON} {BASELINE} tutorial {STOPS}"),
+    Case("Keras fit", f"{PYTHON} {BASELINE} keras_fit {STOPS}"),
+    Case(
+        "Keras fit, 100 steps per call",
+        f"{PYTHON} {BASELINE} keras_fit:hundred_steps_per_call {STOPS}",
+    ),
+    Case("JAX scan", f"{WITH_PACKAGES} {BASELINE} jax_scan {STOPS}"),
+    Case("PyTorch", f"{WITH_PACKAGES} {BASELINE} pytorch {STOPS}"),
+    Case("PyTorch, compiled", f"{WITH_PACKAGES} {BASELINE} pytorch:compiled {STOPS}"),
+    Case("NumPy", f"{PYTHON} {BASELINE} numpy_loop {STOPS}"),
+    Case("scikit-learn", f"{PYTHON} {BASELINE} scikit_learn {STOPS}"),
+)
 
 
-def python_with(packages: tuple[str, ...]) -> str | None:
-    """Find the Python that has these packages: this one, or that of the peers."""
-    finds = f"import importlib.util as u; raise SystemExit(not all(map(u.find_spec, {packages})))"
-    for python in (sys.executable, str(PEERS_PYTHON)):
-        if (
-            shutil.which(python)
-            and not subprocess.run([python, "-c", finds], check=False).returncode
-        ):
-            return python
-    return None
-
-
-def cases() -> Iterator[Case]:
-    """Give all cases, in the order in which they are measured in each round."""
-    yield Case("steady", _steady)
-    for peer in PEERS:
-        yield Case(f"{peer.title}: process", partial(_peer, peer), peer.packages)
-    for iterations in (SHORT, LONG, LONGER):
-        yield Case(f"train {iterations}: process", partial(_train, iterations))
-    yield Case("import tensorflow: process", _import_tensorflow)
-    yield Case("dvc repro: process", _pipeline)
-    for iterations in (SHORT, LONG):
-        yield Case(f"autolog {iterations}: process", partial(_autolog, iterations), AUTOLOG)
-    for stage in IMPORTS:
-        yield Case(f"import stages.{stage}", partial(_import, stage))
-    for costs in (SHORT, LONG, LONGER):
-        yield Case(f"track {costs}: process", partial(_track, costs))
-
-
-def _python(packages: tuple[str, ...]) -> str:
-    if found := python_with(packages):
-        return found
-    raise CommandError(f"not installed: {', '.join(packages)}")
-
-
-def _process(name: str, ended: processes.Ended) -> Values:
-    return {
-        f"{name}: process": ("second", ended.seconds),
-        f"{name}: peak": ("byte", ended.peak_bytes),
-    }
-
-
-def _steady() -> Values:
-    ended = processes.run([sys.executable, "-m", "extras.benchmarks.steady", str(FLAT)], ROOT)
-    return {
-        "steady": ("second", ended.seconds),
-        "iteration": ("second", ended.result["iteration"]),
-        "limit": ("second", ended.result["limit"]),
-    }
-
-
-def _peer(peer: Peer) -> Values:
-    module, *options = peer.command
-    command = [
-        _python(peer.packages),
-        "-m",
-        f"extras.benchmarks.peers.{module}",
-        *options,
-        str(FLAT),
-    ]
-    with _folder() as folder:
-        ended = processes.run(
-            [*command, str(SHORT), str(LONG)],
-            ROOT,
-            # What torch.compile keeps for the next time.
-            {"TORCHINDUCTOR_CACHE_DIR": str(folder), "TRITON_CACHE_DIR": str(folder)},
+def groups(config: Config) -> tuple[Group, ...]:
+    """Return everything that is measured, in the order in which each round measures it."""
+    # Not `fetch`, whose time is that of the network.
+    stages = ("flatten", *(f"train@{run}" for run in config.runs), "evaluate", "report", "track")
+    autologging = tuple(
+        Case(
+            f"Keras with autologging, {name}",
+            f"{WITH_PACKAGES} {BASELINE} keras_fit:with_autologging {run.iterations}",
         )
-    seconds = ended.result["seconds"]
-    first, last = seconds[str(SHORT)], seconds[str(LONG)]
-    return {
-        **_process(peer.title, ended),
-        f"{peer.title}: {SHORT}": ("second", first),
-        f"{peer.title}: {LONG}": ("second", last),
-        f"{peer.title}: steady": ("second", (last - first) / (LONG - SHORT)),
-        f"{peer.title}: right": ("integer", ended.result["right"]),
-        f"{peer.title}: images": ("integer", ended.result["images"]),
-    }
-
-
-def _train(iterations: int) -> Values:
-    with _folder() as folder:
-        command = prepare(ROOT, folder, iterations)
-        ended = processes.run(command, folder, {"PYTHONPATH": str(ROOT)})
-    return _process(f"train {iterations}", ended)
-
-
-def _import_tensorflow() -> Values:
-    ended = processes.run([sys.executable, "-c", "import tensorflow"], ROOT)
-    return _process("import tensorflow", ended)
-
-
-def _pipeline() -> Values:
-    """Run everything in a new clone that has the raw data, and then with nothing to do."""
-    dvc = [str(ROOT / ".venv/bin/python"), "-m", "dvc"]
-    with _folder() as folder:
-        clone = folder / "clone"
-        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
-        listed = subprocess.run(
-            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
-        )
-        for name in filter(None, listed.stdout.split("\0")):
-            (clone / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, clone / name)
-        (clone / ".venv").symlink_to(ROOT / ".venv")
-        shutil.copytree(RAW, clone / "data/raw")
-        values = dict(_process("dvc repro", processes.run([*dvc, "repro"], clone)))
-        # The first after a change is a little slower.
-        processes.run([*dvc, "status"], clone)
-        ended = processes.run([*dvc, "status"], clone)
-        values["dvc status"] = ("second", ended.seconds)
-        ended = processes.run([*dvc, "repro"], clone)
-        values["dvc repro, nothing to do"] = ("second", ended.seconds)
-    return values
-
-
-def _autolog(iterations: int) -> Values:
-    with _folder() as folder:
-        ended = processes.run(
-            [
-                _python(AUTOLOG),
-                "-m",
-                "extras.benchmarks.peers.keras_autolog",
-                str(FLAT),
-                str(iterations),
-            ],
-            folder,
-            {"PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"},
-        )
-    return _process(f"autolog {iterations}", ended)
-
-
-def _import(stage: str) -> Values:
-    timed = (
-        f"from time import perf_counter; start = perf_counter(); import stages.{stage}; "
-        "print(perf_counter() - start)"
+        for name, run in config.runs.items()
     )
-    ended = processes.run([sys.executable, "-c", timed], ROOT)
-    return {f"import stages.{stage}": ("second", ended.result)}
-
-
-def _track(costs: int) -> Values:
-    ended = processes.run([sys.executable, "-m", "extras.benchmarks.tracked", str(costs)], ROOT)
-    return _process(f"track {costs}", ended)
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="benchmarks-") as name:
-        yield Path(os.path.realpath(name))
+    pipeline = (
+        Case("cold repro", f"{DVC} repro", tuple(case.name for case in autologging)),
+        Case("idle repro", f"{DVC} repro", ("cold repro",)),
+        Case("experiment", f"{DVC} exp run -S train.learning_rate=0.002", ("cold repro",)),
+    )
+    one_by_one = tuple(Case(name, f"{DVC} repro -s {name}") for name in stages)
+    ten_times = tuple(
+        Case(f"{case.name}, ten times", case.command, (case.name,)) for case in one_by_one
+    )
+    processes = (
+        Case("import tensorflow", f"{PYTHON} -c 'import tensorflow'"),
+        *(
+            Case(
+                f"train {run}",
+                f"{PYTHON} -m stages.train {run} data/flat {OUTPUTS}",
+                ("import tensorflow",),
+            )
+            for run in config.runs
+        ),
+    )
+    return (
+        Group("Environment", new_clone, ENVIRONMENT),
+        Group("Pipeline", prepared_clone, pipeline),
+        Group("Stages", prepared_clone, one_by_one),
+        Group("Stages with ten times the data", tenfold_clone, ten_times),
+        Group("Training processes", checkout, processes),
+        Group("Keras scripts with autologging", checkout, autologging),
+        Group("The same training in other ways", checkout, BASELINES),
+    )

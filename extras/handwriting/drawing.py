@@ -11,7 +11,8 @@ from PIL import Image
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 
-from extras.handwriting.preparation import BOX, SIZE, Gray
+from extras.handwriting.ink import Gray
+from extras.handwriting.preparation import BOX, SIZE
 
 Images = NDArray[np.uint8]
 Draw = Callable[[Images, np.random.Generator], Gray]
@@ -94,7 +95,7 @@ def in_a_line(images: Images, random: np.random.Generator) -> Gray:
         gap = round(zoom * random.uniform(3, 10))
         digits.append(np.pad(np.asarray(small), ((top, height - rows - top), (0, gap))))
     line = np.pad(np.hstack(digits), 4 * zoom)
-    return _on_paper(line.astype(np.float32) / 255, random, margin=0)
+    return _on_paper((line / 255).astype(np.float32), random, margin=0)
 
 
 WAYS: Mapping[str, Draw] = {
@@ -131,7 +132,7 @@ def twenty_lines(picture: Gray) -> Images:
             int(np.clip(round(SIZE / 2 - at), 0, SIZE - side))
             for at, side in zip(middle, (rows, columns), strict=True)
         )
-        image[top : top + rows, left : left + columns] = small
+        image[top : top + rows, left : left + columns] = np.asarray(small)
     return image.reshape(1, SIZE * SIZE)
 
 

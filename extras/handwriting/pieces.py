@@ -124,7 +124,7 @@ def _may_be_digit(pieces: Pieces, label: int, box: Box) -> bool:
     area = np.count_nonzero(piece)
     if min(piece.shape) > side / 2 and area > MAX_FILL * piece.size:
         return False
-    return stroke <= MAX_STROKE * side and area / stroke <= MAX_LENGTH * side
+    return bool(stroke <= MAX_STROKE * side and area / stroke <= MAX_LENGTH * side)
 
 
 def widened(box: Box, margin: int) -> Box:

@@ -25,8 +25,9 @@ from PIL import Image, ImageDraw, ImageOps
 from common.atomic import atomic_write
 from common.command_line import argument_parser, run
 from common.config import load_config
+from extras.handwriting.ink import Gray
 from extras.handwriting.predictor import Prediction, load_predictor
-from extras.handwriting.preparation import SIZE, Digits, Gray, PictureError, decode, prepare
+from extras.handwriting.preparation import SIZE, Digits, PictureError, decode, prepare
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".ppm", ".pgm"}
 ZOOM = 4

@@ -91,7 +91,7 @@ def redraw_all(
 
 
 def measure(
-    predictors: Mapping[str, Predictor], ours: Images, theirs: Images, labels: NDArray[np.uint8]
+    predictors: Mapping[str, Predictor], ours: Images, theirs: Images, labels: NDArray[np.integer]
 ) -> dict[str, NDArray[np.bool_]]:
     """Return which digits are correct, by run, and in twenty lines; and which were not found."""
     columns = {}
@@ -110,7 +110,7 @@ def measure_all(predictors: Mapping[str, Predictor], test: Split) -> dict[str, R
     ends = ends[: int(np.argmax(ends)) + 1]
     lines = np.split(test.features, ends[:-1])
     table = {PLAIN: _shares(measure(predictors, test.features, test.features, test.labels))}
-    # Started afresh, not forked: a fork of a process with threads may wait for ever.
+    # Spawned, because a fork of a process with threads may wait for ever.
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as workers:
         for way in WAYS:
             ours, theirs = redraw_all(way, lines if way == LINES else singles, workers)

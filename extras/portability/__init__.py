@@ -1,0 +1,1 @@
+"""Compare the bytes of one training between processors."""

@@ -2,8 +2,8 @@
 
     python -m extras.portability
 
-Needs data/flat/train.npz (`make repro`) and qemu-x86_64 (Debian's package qemu-user), which
-emulates processors. Three to seven minutes on two cores. Exit status 1 if any byte differs.
+Needs the arrays in data/flat (`make repro`) and qemu-x86_64 (Debian's package qemu-user), which
+emulates the processors. Three to seven minutes on two cores. Exit status 1 if any byte differs.
 """
 
 from __future__ import annotations
@@ -13,27 +13,26 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
-from ruamel.yaml import YAML
+import yaml
 
 from common.atomic import sha256
 from common.command_line import CommandError, InputError, argument_parser, echo, run
-from common.config import DATASETS, PARAMS, read_yaml
-from stages.track import provenance
+from common.config import PARAMS
+from common.datasets import DATASETS
+from common.yaml_file import read_yaml
 
 EMULATOR = "qemu-x86_64"
+FLAT = Path("data/flat")
 ITERATIONS = 250
-RUN = "run"
-EXAMPLES = Path("data/flat/train.npz")
+RUN = "portability"
 FILES = ("weights.npz", "costs.csv")
-# Two of Intel and two of AMD, with different caches; qemu has no AVX-512 that TensorFlow runs on.
+# Two by Intel and two by AMD, with different caches. QEMU emulates no AVX-512.
 PROCESSORS = ("Haswell", "Broadwell", "EPYC-Rome", "EPYC-Milan")
 
-# What a user's shell may have set, and would change the result if it were left.
+# A user's shell may have set these; each would change the result if training did not override it.
 VARIABLES = (
     "TF_DETERMINISTIC_OPS=1",
     "XLA_FLAGS=--xla_cpu_enable_fast_math=true",
@@ -42,65 +41,27 @@ VARIABLES = (
 )
 
 
-@dataclass(frozen=True)
-class Machine:
-    """Where to train: a name, and the command that a program is run under there."""
-
-    name: str
-    command: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of it: the SHA-256 of the weights and of the costs."""
-
-    weights: str
-    costs: str
+def prefixes(processors: tuple[str, ...] = PROCESSORS) -> dict[str, tuple[str, ...]]:
+    """Return the command under which each training runs, by the name of its machine."""
+    usable = os.sched_getaffinity(0)
+    return {
+        f"this processor, {len(usable)} threads": (),
+        "this processor, 1 thread": ("taskset", "--cpu-list", str(min(usable))),
+        "this processor, another shell's variables": ("env", *VARIABLES),
+        **{f"{name}, emulated": (EMULATOR, "-cpu", name) for name in processors},
+    }
 
 
-def machines(processors: tuple[str, ...]) -> Iterator[Machine]:
-    """Give this machine with all threads, with one, in another shell, and the emulated ones."""
-    yield Machine(f"{provenance.processor()}, {len(os.sched_getaffinity(0))} threads", ())
-    yield Machine(f"{provenance.processor()}, 1 thread", ("taskset", "-c", "0"))
-    yield Machine(f"{provenance.processor()}, another shell", ("env", *VARIABLES))
-    for name in processors:
-        yield Machine(f"{name}, emulated", (EMULATOR, "-cpu", name))
-
-
-def train(machine: Machine, root: Path, iterations: int = ITERATIONS) -> Outcome:
-    """Run the real stage on the real data.
-
-    Raises
-    ------
-    CommandError
-        If it fails there.
-    """
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        done = stage(machine, root, folder, iterations)
-        if done.returncode:
-            raise CommandError(
-                f"{machine.name}: exit status {done.returncode}: {done.stderr[-500:]}"
-            )
-        return Outcome(*(sha256((folder / file).read_bytes()) for file in FILES))
-
-
-def prepare(root: Path, folder: Path, iterations: int) -> list[str]:
-    """Make a folder to train one run in; give the command, which writes `FILES` into it."""
+def run_stage(
+    prefix: tuple[str, ...], root: Path, folder: Path, iterations: int
+) -> subprocess.CompletedProcess[str]:
+    """Run `stages.train` of the project in `root`; it writes `FILES` into the folder."""
     params = read_yaml(root / PARAMS)
     params["runs"] = {RUN: {"iterations": iterations, "min_test_accuracy": 0.0}}
-    with (folder / PARAMS).open("w", encoding="utf-8") as file:
-        YAML(typ="safe", pure=True).dump(params, file)
+    (folder / PARAMS).write_text(yaml.safe_dump(params), encoding="utf-8")
     shutil.copy(root / DATASETS, folder)
-    return [sys.executable, "-m", "stages.train", RUN, str(root / EXAMPLES), *FILES]
-
-
-def stage(
-    machine: Machine, root: Path, folder: Path, iterations: int
-) -> subprocess.CompletedProcess[str]:
-    """Run `stages.train` on a machine; it writes `FILES` into the folder."""
     return subprocess.run(
-        [*machine.command, *prepare(root, folder, iterations)],
+        [*prefix, sys.executable, "-m", "stages.train", RUN, str(root / FLAT), *FILES],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(root)},
         capture_output=True,
@@ -109,26 +70,40 @@ def stage(
     )
 
 
+def train(prefix: tuple[str, ...], root: Path, iterations: int = ITERATIONS) -> tuple[str, ...]:
+    """Train under a command, and return the SHA-256 of each of `FILES`.
+
+    Raises
+    ------
+    CommandError
+        If the training fails.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        process = run_stage(prefix, root, Path(name), iterations)
+        if process.returncode:
+            reason = process.stderr[-500:] or f"exit status {process.returncode}"
+            raise CommandError(f"{' '.join(prefix)}: the training failed: {reason}")
+        return tuple(sha256((Path(name) / file).read_bytes()) for file in FILES)
+
+
 def main() -> None:
-    """Train everywhere, print a row each, and compare."""
+    """Train on every machine, print one row for each, and compare."""
     argument_parser("extras.portability", __doc__).parse_args()
-    if not EXAMPLES.exists():
-        raise InputError(f"{EXAMPLES}: not found; `make repro` makes it")
+    if not FLAT.exists():
+        raise InputError(f"{FLAT}: not found; `make repro` makes it")
     if not shutil.which(EMULATOR):
-        raise InputError(f"{EMULATOR}: not found; `apt-get install qemu-user` as root installs it")
-    config = list(machines(PROCESSORS))
-    root = Path.cwd()
+        raise InputError(f"{EMULATOR}: not found; `apt-get install qemu-user` installs it")
+    machines = prefixes()
     echo(f"{'weights':12}  {'costs':12}  after {ITERATIONS} iterations on")
-    outcomes = []
     with ThreadPoolExecutor(max_workers=2) as pool:
-        for machine, outcome in zip(
-            config, pool.map(lambda one: train(one, root), config), strict=True
-        ):
-            outcomes.append(outcome)
-            echo(f"{outcome.weights[:12]}  {outcome.costs[:12]}  {machine.name}")
-    if len(set(outcomes)) > 1:
+        trainings = pool.map(lambda prefix: train(prefix, Path.cwd()), machines.values())
+        digests = set()
+        for name, (weights, costs) in zip(machines, trainings, strict=True):
+            echo(f"{weights[:12]}  {costs[:12]}  {name}")
+            digests.add((weights, costs))
+    if len(digests) > 1:
         raise CommandError("the bytes differ between processors; see the rows above")
-    echo(f"the same bytes {len(outcomes)} times")
+    echo(f"the same bytes {len(machines)} times")
 
 
 if __name__ == "__main__":

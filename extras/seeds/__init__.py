@@ -1,0 +1,1 @@
+"""Train every run with many seeds, to measure the variation that the gate compares a run with."""

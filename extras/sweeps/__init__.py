@@ -1,0 +1,1 @@
+"""Search for the best settings, on one machine or many."""

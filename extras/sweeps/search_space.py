@@ -1,115 +1,90 @@
-"""What a sweep file says: which settings to search, and how. Checked as a whole, as params.yaml."""
+"""A sweep file: which settings to search, and how."""
 
 from __future__ import annotations
 
+import difflib
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from common.command_line import InputError
-from common.config import (
-    NAME,
-    PARAMS,
-    Config,
-    Name,
-    PositiveInteger,
-    StrictModel,
-    TrainParams,
-    read_yaml,
-    validate,
-)
+from common.config import PARAMS, Config
+from common.schema import NAME_PATTERN, AnyModel, PositiveInteger, StrictModel, validate
+from common.yaml_file import read_yaml
 
-SIGNIFICANT_DIGITS = 4
 SEED = "train.seed"
+SIGNIFICANT_DIGITS = 4
+
+Values = Annotated[tuple[Any, ...] | None, Field(min_length=1, strict=False)]
+Numbers = Annotated[tuple[float, float] | None, Field(strict=False)]
+Integers = Annotated[tuple[int, int] | None, Field(strict=False)]
 
 
-class Domain(StrictModel):
-    """Where the values of one setting come from: one of these.
+class Parameter(StrictModel):
+    """Where the values of one setting come from: a function of `ray.tune`, with its arguments.
 
-    Attributes
+    References
     ----------
-    grid
-        Each of these values, in combination with each of any other grid.
-    choice
-        One of these values, drawn for each trial.
-    uniform, log_uniform
-        A number between these two, or its logarithm, drawn for each trial with equal probability:
-        an integer where both are integers, otherwise of four significant digits.
+    https://docs.ray.io/en/latest/tune/api/search_space.html
     """
 
-    grid: Annotated[tuple[Any, ...] | None, Field(min_length=1, strict=False)] = None
-    choice: Annotated[tuple[Any, ...] | None, Field(min_length=1, strict=False)] = None
-    uniform: Annotated[tuple[int | float, int | float] | None, Field(strict=False)] = None
-    log_uniform: Annotated[tuple[int | float, int | float] | None, Field(strict=False)] = None
+    grid_search: Values = None
+    choice: Values = None
+    uniform: Numbers = None
+    loguniform: Numbers = None
+    randint: Integers = None
+    lograndint: Integers = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_function(cls, document: Any) -> Any:
+        arguments = [*document.items()] if isinstance(document, dict) else []
+        if len(arguments) != 1 or arguments[0][0] not in cls.model_fields or not arguments[0][1]:
+            raise ValueError(f"should have one of {', '.join(cls.model_fields)}")
+        return document
 
     @model_validator(mode="after")
-    def _is_one(self) -> Domain:
-        if len(self.model_fields_set) != 1 or not all(self.model_dump(exclude_unset=True).values()):
-            raise ValueError("should have one of grid, choice, uniform, log_uniform")
-        if self.range and self.range[0] >= self.range[1]:
+    def _check_range(self) -> Parameter:
+        if self.is_range and self.arguments[0] >= self.arguments[1]:
             raise ValueError("should go from a smaller number to a larger one")
-        if self.log_uniform and self.log_uniform[0] <= 0:
-            raise ValueError("should begin above 0, for smaller numbers have no logarithm")
+        if self.function.startswith("log") and self.arguments[0] <= 0:
+            raise ValueError("should begin above 0")
         return self
 
     @property
-    def range(self) -> tuple[float, float] | None:
-        """Give the smallest and the largest number, where numbers are drawn."""
-        return self.uniform or self.log_uniform
+    def function(self) -> str:
+        """The name of the function."""
+        return next(iter(self.model_fields_set))
 
     @property
-    def values(self) -> tuple[Any, ...]:
-        """Give all values, or the ends of the range."""
-        return self.grid or self.choice or self.range or ()
+    def arguments(self) -> tuple[Any, ...]:
+        """All values, or the two ends of a range."""
+        return tuple(getattr(self, self.function))
+
+    @property
+    def is_range(self) -> bool:
+        """Whether a number between two others is drawn."""
+        return self.function not in ("grid_search", "choice")
 
 
 class Resources(StrictModel):
-    """What a worker, which trains one trial after the other, may take of a machine.
-
-    Attributes
-    ----------
-    cpus
-        Of its processors: how many workers there are follows from it.
-    memory_megabytes
-        Of its memory; how much there is limits the number of workers, too.
-    """
+    """What one worker may use of a machine; there are as many workers as fit."""
 
     cpus: PositiveInteger
     memory_megabytes: PositiveInteger
 
 
 class Sweep(StrictModel):
-    """The whole of a sweep file.
+    """The content of a sweep file; README.md describes each name."""
 
-    Attributes
-    ----------
-    run
-        The run of params.yaml that is varied.
-    parameters
-        The settings that vary, named as for `dvc exp run -S`: those of `train`, and
-        ``runs.<run>.iterations``. Others would change the images that trials are compared by.
-    trials
-        How many settings to try; a multiple of the number of points in the grid.
-    seeds
-        How many times each is trained; the seeds follow on that of `Train`.
-    draw_seed
-        What is drawn follows from it.
-    scheduler
-        ``none``: every trial is trained to its end. ``asha``: those whose validation accuracy is
-        behind are stopped early, by asynchronous successive halving.
-    validate_every_iterations
-        How often the validation accuracy is measured; the first time that a trial may be stopped.
-    resources
-        What a worker may take.
-    """
-
-    run: Name
-    parameters: Annotated[dict[str, Domain], Field(min_length=1)]
+    run: str
+    parameters: Annotated[dict[str, Parameter], Field(min_length=1)]
     trials: PositiveInteger
     seeds: PositiveInteger
     draw_seed: Annotated[int, Field(ge=0, lt=2**32)]
@@ -118,64 +93,56 @@ class Sweep(StrictModel):
     resources: Resources
 
     @property
-    def iterations(self) -> str:
-        """Name the setting of how long the run is trained."""
-        return f"runs.{self.run}.iterations"
-
-    @property
     def grid_points(self) -> int:
-        """Count the combinations of all grids' values."""
-        return prod(len(domain.grid) for domain in self.parameters.values() if domain.grid)
+        """The number of combinations of all grids' values."""
+        return prod(len(parameter.grid_search or "1") for parameter in self.parameters.values())
 
-    def values(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
-        """Make settings of what was drawn.
-
-        Numbers from a range get four significant digits: they are typed and read by people.
-        """
-
-        def value(name: str) -> Any:
-            found, domain = drawn[name], self.parameters.get(name)
-            if isinstance(found, float) and domain and domain.range:
-                return float(f"{found:.{SIGNIFICANT_DIGITS}g}")
-            return found
-
-        return {name: value(name) for name in drawn}
-
-    def applied(self, config: Config, values: Mapping[str, Any]) -> tuple[TrainParams, int]:
-        """Give the settings of one trial, and its iterations.
-
-        Raises
-        ------
-        ValidationError
-            If a value is impossible.
-        """
-        changed = {
-            name.removeprefix("train."): value
+    def round_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Round drawn numbers to four significant digits, because people read and type them."""
+        ranges = {name for name, parameter in self.parameters.items() if parameter.is_range}
+        return {
+            name: float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+            if name in ranges and isinstance(value, float)
+            else value
             for name, value in values.items()
-            if name != self.iterations
         }
-        train = TrainParams.model_validate(config.train.model_dump() | changed)
-        iterations = values.get(self.iterations, config.run(self.run).iterations)
-        run = config.run(self.run).model_dump() | {"iterations": iterations}
-        return train, RunParams.model_validate(run).iterations
 
-    def experiment(self, values: Mapping[str, Any]) -> str:
-        """Give the command that makes settings an ordinary run of the pipeline."""
-        changes = (f"{name}={written(values[name])}" for name in self.parameters)
-        return shlex.join(
-            [".venv/bin/dvc", "exp", "run", *(word for one in changes for word in ("-S", one))]
+    def apply(self, config: Config, values: Mapping[str, Any], path: Path = PARAMS) -> Config:
+        """Return the settings of one trial.
+
+        Parameters
+        ----------
+        config
+            Where all other settings come from.
+        values
+            Settings by their names, such as ``train.learning_rate``.
+        path
+            The file that an `InputError` names if a value is impossible.
+        """
+        run = config.run(self.run)
+        return replace(
+            config,
+            model=_change(config.model, "model", values, path),
+            train=_change(config.train, "train", values, path),
+            runs={**config.runs, self.run: _change(run, f"runs.{self.run}", values, path)},
         )
 
-
-def written(value: Any) -> str:
-    """Write a value as in a command line."""
-    if isinstance(value, list | tuple):
-        return f"[{','.join(map(written, value))}]"
-    return str(value)
+    def command(self, values: Mapping[str, Any]) -> str:
+        """Return the command that makes an ordinary run of the pipeline with some settings."""
+        changes = [word for name in self.parameters for word in ("-S", f"{name}={values[name]}")]
+        return shlex.join([".venv/bin/dvc", "exp", "run", *changes])
 
 
-def load(path: Path, config: Config) -> Sweep:
-    """Read and check a sweep file.
+def _change(params: AnyModel, section: str, values: Mapping[str, Any], path: Path) -> AnyModel:
+    document = params.model_dump()
+    for name, value in values.items():
+        if name.startswith(f"{section}."):
+            document[name.removeprefix(f"{section}.")] = value
+    return validate(type(params), document, path, ("parameters", section))
+
+
+def load_sweep(path: Path, config: Config) -> Sweep:
+    """Load and check a sweep file.
 
     Parameters
     ----------
@@ -188,43 +155,39 @@ def load(path: Path, config: Config) -> Sweep:
     ------
     InputError
         If it is missing, is not YAML, or has an unknown name, a wrong type or an impossible
-        value; one line that names each.
+        value.
     """
-    if path.suffix != ".yaml" or not re.fullmatch(NAME, path.stem):
+    if path.suffix != ".yaml" or not re.fullmatch(NAME_PATTERN, path.stem):
         raise InputError(f"{path}: should be NAME.yaml, the name of letters, digits, - and _ only")
-    sweep = validate(Sweep, read_yaml(path), path, ())
+    sweep = validate(Sweep, read_yaml(path), path)
     if sweep.run not in config.runs:
         raise InputError(
             f"{path}: run: no run {sweep.run!r} in {PARAMS}, there are: {', '.join(config.runs)}"
         )
-    problems = [
-        *(problem for name in sweep.parameters for problem in _problems(sweep, config, name)),
-        *_contradictions(sweep),
-    ]
-    if problems:
-        raise InputError(f"{path}: {'; '.join(problems)}")
-    return sweep
-
-
-def _problems(sweep: Sweep, config: Config, name: str) -> Iterator[str]:
-    """Say what is wrong with the name of a setting or with a value that it may take."""
-    known = [*(f"train.{field}" for field in TrainParams.model_fields), sweep.iterations]
-    if name not in known:
-        yield f"parameters.{name}: should be one of {', '.join(known)}"
-        return
-    for value in sweep.parameters[name].values:
-        try:
-            sweep.applied(config, {name: value})
-        except ValidationError as error:
-            message = error.errors()[0]["msg"]
-            yield f"parameters.{name}: {value!r:.60} {message[message.find('should') :]}"
-
-
-def _contradictions(sweep: Sweep) -> Iterator[str]:
+    for name, parameter in sweep.parameters.items():
+        _check_name(name, sweep, config, path)
+        for value in parameter.arguments:
+            sweep.apply(config, {name: value}, path)
     if sweep.trials % sweep.grid_points:
-        yield (
-            f"trials: is {sweep.trials}, should be a multiple of {sweep.grid_points}, "
+        raise InputError(
+            f"{path}: trials: is {sweep.trials}, should be a multiple of {sweep.grid_points}, "
             "the number of points in the grid"
         )
     if sweep.seeds > 1 and SEED in sweep.parameters:
-        yield f"seeds: is {sweep.seeds}, should be 1 where {SEED} is among the parameters"
+        raise InputError(
+            f"{path}: seeds: is {sweep.seeds}, should be 1 because {SEED} is among the parameters"
+        )
+    return sweep
+
+
+def _check_name(name: str, sweep: Sweep, config: Config, path: Path) -> None:
+    # Settings of other sections would change the data that trials are compared by.
+    known = [
+        *(f"model.{field}" for field in type(config.model).model_fields),
+        *(f"train.{field}" for field in type(config.train).model_fields),
+        f"runs.{sweep.run}.iterations",
+    ]
+    if name not in known:
+        similar = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {similar[0]}?" if similar else f"should be one of {', '.join(known)}"
+        raise InputError(f"{path}: parameters.{name}: unknown name, {hint}")

@@ -1,1 +1,1 @@
-"""Measure what the trained models achieve."""
+"""Evaluate the trained models."""

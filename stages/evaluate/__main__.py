@@ -24,23 +24,12 @@ from common.splits import SPLITS, Split, load_description, load_split
 
 
 def predict(weights: Weights, examples: Split) -> pd.DataFrame:
-    """Classify examples.
-
-    Returns
-    -------
-    DataFrame
-        ``label``, ``predicted`` and its ``probability``, one row per example.
-
-    Raises
-    ------
-    ValueError
-        If the model is for examples of another shape.
-    """
+    """Return ``label``, ``predicted`` and its ``probability``, one row per example."""
     of_each_class = probabilities(weights, examples.features)
     return pd.DataFrame(
         {
             "label": examples.labels,
-            "predicted": of_each_class.argmax(axis=1).astype(np.uint8),
+            "predicted": of_each_class.argmax(axis=1).astype(examples.labels.dtype),
             "probability": of_each_class.max(axis=1),
         }
     )
@@ -90,7 +79,7 @@ def main() -> None:
     parser.add_argument("models", type=Path, help="folder of each run's weights: models")
     parser.add_argument("costs", type=Path, help="folder of each run's costs: costs")
     parser.add_argument("metrics", type=Path, help="folder for the results: metrics")
-    parser.add_argument("predictions", type=Path, help="folder for these: plots/predictions")
+    parser.add_argument("predictions", type=Path, help="folder for predictions")
     arguments = parser.parse_args()
     config = load_config()
     config.check_leftovers(arguments.models, arguments.costs)

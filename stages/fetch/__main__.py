@@ -1,15 +1,15 @@
-"""Get the four files of the dataset from the first source that has them right.
+"""Get the raw files of the dataset from the first source that has them.
 
     python -m stages.fetch data/raw
 
-A few seconds for MNIST. What is in the folder already and right is not fetched again.
+A few seconds for MNIST. A file that is in the folder already and correct is not fetched again.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from common.atomic import atomic_write
+from common.atomic import atomic_write, sha256
 from common.command_line import CommandError, argument_parser, echo, run
 from common.config import load_config
 from common.datasets import DATASETS, DatasetSpec
@@ -17,47 +17,59 @@ from stages.fetch import sources
 
 
 def fetch(dataset: DatasetSpec, folder: Path) -> None:
-    """Bring the dataset's files into a folder.
+    """Put the raw files of a dataset into a folder, and nothing else.
 
-    Parameters
-    ----------
-    dataset
-        What the files must be, and where to get them.
-    folder
-        Where to put them. A file gets there only after its size and SHA-256 were checked.
-
-    Raises
-    ------
-    CommandError
-        If no source has them all right; it lists what was wrong with each.
+    A file is written only after its SHA-256 was checked. Raises CommandError, with the reason of
+    each source, if none delivers a file.
     """
-    wanted = [
-        name for name, file in dataset.files.items() if not sources.matches(folder / name, file)
-    ]
-    faults: list[str] = []
+    for path in folder.glob("[!.]*"):
+        if path.is_file() and path.name not in dataset.files:
+            path.unlink()  # left over from another dataset
+    missing = [name for name in dataset.files if not _is_correct(folder / name, dataset)]
+    failures: list[str] = []
     for source in dataset.sources:
-        if not wanted:
+        if not missing:
             break
         try:
-            for name, content in sources.fetch(dataset, source, list(wanted)):
+            for name, raw in sources.read_files(source, list(missing)):
+                content = sources.uncompress(raw, name)
+                _check(name, raw, content, dataset)
                 atomic_write(folder / name, content)
-                wanted.remove(name)
+                missing.remove(name)
                 echo(f"{name}: {len(content):,} bytes from {source}")
         except sources.SourceError as error:
-            faults.append(f"{source}: {error}")
+            failures.append(f"{source}: {error}")
             echo(f"{source} failed: {error}")
-    if wanted:
+    if missing:
         raise CommandError(
-            f"{folder}: no source gave {', '.join(wanted)}: {'; '.join(faults)}. "
-            f"Look at the network, or add a source to {DATASETS}"
+            f"{folder}: no source delivered {', '.join(missing)}: {'; '.join(failures)}. "
+            f"Check the network, or add a source to {DATASETS}"
         )
-    echo(f"{folder}: all {len(dataset.files)} files are there and right")
+    echo(f"{folder}: all {len(dataset.files)} files are present and correct")
+
+
+def _is_correct(path: Path, dataset: DatasetSpec) -> bool:
+    return path.exists() and sha256(path.read_bytes()) == dataset.files[path.name]
+
+
+def _check(name: str, raw: bytes, content: bytes, dataset: DatasetSpec) -> None:
+    expected, actual = dataset.files[name], sha256(content)
+    if raw != content and sha256(raw) == expected:
+        raise CommandError(
+            f"{DATASETS}: files.{name}: is the SHA-256 of the compressed file, should be that of "
+            f"the {len(content):,} uncompressed bytes: {actual}"
+        )
+    if actual != expected:
+        raise sources.SourceError(
+            f"{name}: SHA-256 should be {expected}, is {actual} of {len(content):,} uncompressed "
+            f"bytes beginning {content[:16]!r}"
+        )
 
 
 def main() -> None:
     """Read the arguments and the settings, and fetch."""
     parser = argument_parser("stages.fetch", __doc__)
-    parser.add_argument("folder", type=Path, help="where the files go: data/raw")
+    parser.add_argument("folder", type=Path, help="folder for the files: data/raw")
     arguments = parser.parse_args()
     fetch(load_config().dataset, arguments.folder)
 

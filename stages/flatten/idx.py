@@ -15,14 +15,14 @@ UINT8 = 8
 
 
 def parse(content: bytes, axes: int) -> NDArray[np.uint8]:
-    """Read an uncompressed IDX file of uint8 values.
+    """Return the values of an uncompressed IDX file of uint8.
 
     Parameters
     ----------
     content
         The whole file.
     axes
-        How many axes it must have: 3 for images, 1 for labels.
+        The number of axes that it must have: 3 for images, 1 for labels.
 
     Returns
     -------
@@ -44,10 +44,10 @@ def parse(content: bytes, axes: int) -> NDArray[np.uint8]:
     if content[3] != axes:
         raise ValueError(f"should have {axes} axes, has {content[3]}")
     shape = tuple(int(size) for size in np.frombuffer(content, ">u4", axes, offset=4))
-    values = math.prod(shape)
-    if len(content) != header + values:
-        shown = " x ".join(str(size) for size in shape)
+    if len(content) != header + math.prod(shape):
+        sizes = " x ".join(str(size) for size in shape)
         raise ValueError(
-            f"should have {header + values} bytes for its shape {shown}, has {len(content)}"
+            f"should have {header + math.prod(shape)} bytes for its shape {sizes}, "
+            f"has {len(content)}"
         )
-    return np.frombuffer(content, np.uint8, values, offset=header).reshape(shape)
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)

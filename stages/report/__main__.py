@@ -1,92 +1,78 @@
-r"""Show what was measured: pictures, one page with all of them, and a model card.
+r"""Show the results: figures, one page with all of them, and a model card.
 
-    python -m stages.report data/flat/test.npz models costs metrics plots/predictions \
+    python -m stages.report data/flat models costs metrics plots/predictions \
         plots/figures plots/report.html MODEL_CARD.md
 
-About six seconds for two runs. All three follow from the inputs alone, byte for byte; what changed
-since another revision does not, and is therefore said by `python -m commands.summary`.
+About six seconds for two runs. All files depend on the inputs only, bit for bit. A comparison with
+another revision would not, so `python -m commands.summary` prints it.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from common import arrays, results
+import pandas as pd
+
 from common.atomic import atomic_write
 from common.command_line import argument_parser, echo, progress, run
-from common.config import Config, StrictModel, load_config
-from common.results import ACCURACY
-from stages.report import calibration as uncertainty
+from common.config import PARAMS, load_config
+from common.results import ACCURACY, load_results
+from common.yaml_file import read_yaml
 from stages.report import pages
-from stages.report import run_results as evidence
+from stages.report.run_results import ReportData, load_report_data
+
+if TYPE_CHECKING:
+    from stages.report.figures import ReportFigure
 
 
-def _parameters(config: Config) -> dict[str, object]:
-    """Give the parameters by their names, as DVC writes them."""
-    sections: dict[str, StrictModel] = {
-        "flatten": config.flatten,
-        "train": config.train,
-        "report": config.report,
-        **{f"runs.{name}": section for name, section in config.runs.items()},
-    }
-    every = {
-        f"{name}.{key}": list(value) if isinstance(value, tuple) else value
-        for name, section in sections.items()
-        for key, value in section.model_dump().items()
-    }
-    return {"dataset": config.dataset_name, **every}
+def parameters() -> dict[str, object]:
+    """Return the parameters of params.yaml by their names, as DVC writes them."""
+    row = pd.json_normalize(read_yaml(PARAMS), sep=".").iloc[0]
+    return {str(name): value for name, value in row.items()}
+
+
+def draw(data: ReportData) -> tuple[ReportFigure, dict[str, dict[str, ReportFigure]]]:
+    """Draw the costs of all runs, and the figures of each run, by the names of run and file."""
+    # Imported here because matplotlib takes a second to start: wrong input is reported first.
+    from stages.report import figures, images
+
+    # ADAPT: the figures of each run. Without images.py, figures.draw_run only.
+    draw_run = (figures.draw_run, images.draw_run)
+    by_run: dict[str, dict[str, ReportFigure]] = {name: {} for name in data.runs}
+    with progress("drawing", len(data.runs)) as advance:
+        for name, results in data.runs.items():
+            for draw_figures in draw_run:
+                by_run[name] |= draw_figures(data, results)
+            advance(1)
+    return figures.costs(data, list(data.runs.values())), by_run
 
 
 def main() -> None:
-    """Read the arguments, the settings and all results; write pictures, page and card."""
+    """Read the arguments, the settings and all results; write figures, page and card."""
     parser = argument_parser("stages.report", __doc__)
-    parser.add_argument("test", type=Path, help="the test images: data/flat/test.npz")
-    parser.add_argument("models", type=Path, help="where each run's weights are: models")
-    parser.add_argument("costs", type=Path, help="where each run's costs are: costs")
-    parser.add_argument("metrics", type=Path, help="where the results are: metrics")
-    parser.add_argument("predictions", type=Path, help="where answers are: plots/predictions")
-    parser.add_argument("pictures", type=Path, help="where pictures go: plots/figures")
+    parser.add_argument("flat", type=Path, help="folder of the splits: data/flat")
+    parser.add_argument("models", type=Path, help="folder of each run's weights: models")
+    parser.add_argument("costs", type=Path, help="folder of each run's costs: costs")
+    parser.add_argument("metrics", type=Path, help="folder of the results: metrics")
+    parser.add_argument("predictions", type=Path, help="folder of predictions")
+    parser.add_argument("figures", type=Path, help="folder for the figures: plots/figures")
     parser.add_argument("page", type=Path, help="the page: plots/report.html")
     parser.add_argument("card", type=Path, help="the model card: MODEL_CARD.md")
     arguments = parser.parse_args()
     config = load_config()
-    table = list(pages.rows(config, results.load(arguments.metrics / ACCURACY.name)))
-    test = arrays.load_split(arguments.test)
-    runs = {name: evidence.read(name, arguments, config) for name in config.runs}
-    for name, found in runs.items():
-        evidence.check(name, found, test, config)
-
-    # Here, and not above: matplotlib takes a second to start, and what is wrong is said before.
-    from stages.report import figures as gallery
-
-    images = test.images.reshape(-1, *config.dataset.image_shape)
-    drawn: dict[str, dict[str, gallery.Picture]] = {}
-    with progress("drawing", len(runs)) as advance:
-        for name, found in runs.items():
-            drawn[name] = gallery.pictures(name, found, images, config)
-            advance(1)
-    cost = gallery.cost(runs, "Cost of each iteration of every run", config)
-    atomic_write(arguments.pictures / "costs.png", cost.png)
-    for name, by_name in drawn.items():
-        for file, picture in by_name.items():
-            atomic_write(arguments.pictures / name / f"{file}.png", picture.png)
-    bins = config.report.calibration_bins
-    context = {
-        "settings": config,
-        "parameters": _parameters(config),
-        "rows": table,
-        "evidence": runs,
-        "begin_alike": evidence.begin_alike(runs),
-        "calibration_errors": {
-            name: uncertainty.expected_calibration_error(found.reliability(bins))
-            for name, found in runs.items()
-        },
-        "cost": cost,
-        "pictures": drawn,
-    }
+    results = load_results(arguments.metrics / ACCURACY.name)
+    data = load_report_data(config, arguments)
+    rows = pages.rows(config, results, len(data.test))
+    costs, by_run = draw(data)
+    figures = {Path(name, file): by_run[name][file] for name in by_run for file in by_run[name]}
+    for path, figure in {Path("costs"): costs, **figures}.items():
+        atomic_write(arguments.figures / f"{path}.png", figure.png)
+    context = {"data": data, "rows": rows, "parameters": parameters()}
+    context |= {"costs": costs, "figures": by_run}
     atomic_write(arguments.page, pages.render("report.html", context).encode())
     atomic_write(arguments.card, pages.render("model_card.md", context).encode())
-    echo(f"{arguments.pictures}: {1 + sum(map(len, drawn.values()))} pictures")
+    echo(f"{arguments.figures}: {len(figures) + 1} figures")
     echo(f"{arguments.page}: open it in a browser; {arguments.card} is the model card")
 
 

@@ -1,73 +1,61 @@
-"""How sure the network is and may be, and how sure a measured accuracy is."""
+"""How well probabilities match accuracy, and how certain a measured accuracy is."""
 
 from __future__ import annotations
 
-import math
-from statistics import NormalDist
-
 import numpy as np
 import pandas as pd
-
-# The 97.5th percentile of the normal distribution: 95 % lie within it on both sides.
-NORMAL_QUANTILE = NormalDist().inv_cdf(0.975)
+from scipy.stats import binomtest
 
 
-def reliability(answers: pd.DataFrame, bins: int) -> pd.DataFrame:
+def calibration_bins(predictions: pd.DataFrame, bins: int) -> pd.DataFrame:
     """Compare confidence with accuracy, in bins of equal width.
 
     Parameters
     ----------
-    answers
-        ``label``, ``predicted`` and ``probability`` of each image.
+    predictions
+        ``label``, ``predicted`` and ``probability``, one row per example.
     bins
-        How many parts to cut (0, 1] into. A probability on a border is in the lower bin.
+        The number of bins in (0, 1]. A probability on an edge is in the lower bin.
 
     Returns
     -------
     DataFrame
-        A row a bin: ``images`` in it, how many are ``right``, and their mean ``confidence``,
-        which is NaN in an empty bin.
+        One row per bin: the number of ``examples``, how many are ``correct``, and their mean
+        ``confidence``, which is NaN in an empty bin.
     """
     edges = np.linspace(0, 1, bins + 1)
-    number = np.clip(np.searchsorted(edges, answers["probability"], side="left") - 1, 0, bins - 1)
-    right = answers["label"] == answers["predicted"]
-    grouped = pd.DataFrame({"right": right, "confidence": answers["probability"]}).groupby(number)
-    table = grouped.agg(
-        images=("right", "size"), right=("right", "sum"), confidence=("confidence", "mean")
-    ).reindex(range(bins))
-    return table.fillna({"images": 0, "right": 0}).astype({"images": int, "right": int})
+    place = np.searchsorted(edges, predictions["probability"], side="left") - 1
+    correct = predictions["label"] == predictions["predicted"]
+    table = pd.DataFrame({"correct": correct, "confidence": predictions["probability"]})
+    binned = table.groupby(np.clip(place, 0, bins - 1)).agg(
+        examples=("correct", "size"), correct=("correct", "sum"), confidence=("confidence", "mean")
+    )
+    counts = {"examples": 0, "correct": 0}
+    return binned.reindex(range(bins)).fillna(counts).astype(dict.fromkeys(counts, int))
 
 
 def expected_calibration_error(bins: pd.DataFrame) -> float:
-    """Give the mean distance between confidence and accuracy, in [0, 1].
-
-    The sum over the bins of ``images / all images * |right / images - confidence|``: C. Guo,
-    G. Pleiss, Y. Sun and K. Q. Weinberger, On calibration of modern neural networks, ICML 2017,
-    equation 3.
+    """Compute the mean distance between confidence and accuracy, in [0, 1].
 
     Parameters
     ----------
     bins
-        What `reliability` returns.
-    """
-    filled = bins[bins["images"] > 0]
-    distances = (filled["right"] - filled["images"] * filled["confidence"]).abs()
-    return float(distances.sum() / filled["images"].sum())
+        As `calibration_bins` returns them; each is weighted by its examples.
 
-
-def wilson_interval(right: int, images: int) -> tuple[float, float]:
-    """Give the range in which an accuracy lies with 95 % confidence, as measured on a sample.
-
-    Unlike accuracy plus or minus its deviation it stays in [0, 1]: E. B. Wilson, Probable
-    inference, the law of succession, and statistical inference, JASA 22, 1927.
-
-    Parameters
+    References
     ----------
-    right, images
-        How many answers are right, of how many; at least one.
+    C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger: On calibration of modern neural networks.
+    ICML 2017, equation 3.
     """
-    square = NORMAL_QUANTILE**2 / images
-    fraction = right / images
-    centre = fraction + square / 2
-    spread = math.sqrt(square * (fraction * (1 - fraction) + square / 4))
-    return max(0.0, (centre - spread) / (1 + square)), min(1.0, (centre + spread) / (1 + square))
+    filled = bins[bins["examples"] > 0]
+    distances = (filled["correct"] - filled["examples"] * filled["confidence"]).abs()
+    return float(distances.sum() / filled["examples"].sum())
+
+
+def accuracy_interval(correct: int, examples: int) -> tuple[float, float]:
+    """Return the 95 % confidence interval of an accuracy, by Wilson's method.
+
+    Unlike the accuracy plus or minus two standard errors, it stays in [0, 1].
+    """
+    interval = binomtest(correct, examples).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)

@@ -1,11 +1,9 @@
-"""The words around the results: templates, and the table that every page begins with.
-
-The only module that imports Jinja2. A name that a template uses and nobody gives is an error.
-"""
+"""The text around the results: the table of runs, and the templates of page and model card."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,30 +12,25 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from common.command_line import InputError
 from common.config import Config
+from common.datasets import Published
 from common.results import ACCURACY, Result
-from stages.report import tutorial
-from stages.report.calibration import wilson_interval
-from stages.report.tutorial import Figures
+from stages.report.calibration import accuracy_interval
 
-TEMPLATES = Path(__file__).parents[1] / "templates"
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One run in the table of results; accuracies in [0, 1].
+    """One run in the table of results.
 
-    Attributes
-    ----------
-    interval
-        In which the test accuracy lies with 95 % confidence.
-    tutorial
-        What the tutorial says of a training as long as this; None if nothing.
+    The interval is the 95 % confidence interval of the test accuracy; `published` has the published
+    results of a training with as many iterations, if any.
     """
 
     run: str
     result: Result
     interval: tuple[float, float]
-    tutorial: Figures | None
+    published: Published | None
 
     @property
     def is_met(self) -> bool:
@@ -45,26 +38,22 @@ class Row:
         return self.result.test >= self.result.min_test_accuracy
 
 
-def rows(settings: Config, measured: Mapping[str, Result]) -> Iterator[Row]:
-    """Make the table of results, a row a run of params.yaml.
+def rows(config: Config, results: Mapping[str, Result], test_examples: int) -> list[Row]:
+    """Return the table of results, one row per run of params.yaml.
 
     Raises
     ------
     InputError
-        If a run has not been measured.
+        If a run has no result.
     """
-    images = settings.dataset.test_images
-    published = tutorial.figures(settings.dataset_name)
-    for run in settings.runs:
-        if run not in measured:
-            raise InputError(f"{ACCURACY}: has no run {run!r}; `dvc repro` makes it anew")
-        result = measured[run]
-        yield Row(
-            run=run,
-            result=result,
-            interval=wilson_interval(round(result.test * images), images),
-            tutorial=published.get(result.iterations),
-        )
+    table = []
+    for name in config.runs:
+        if name not in results:
+            raise InputError(f"{ACCURACY}: has no run {name!r}; `dvc repro` makes it again")
+        result = results[name]
+        interval = accuracy_interval(round(result.test * test_examples), test_examples)
+        table.append(Row(name, result, interval, config.dataset.published.get(result.iterations)))
+    return table
 
 
 def render(template: str, context: Mapping[str, Any]) -> str:
@@ -73,9 +62,9 @@ def render(template: str, context: Mapping[str, Any]) -> str:
     Parameters
     ----------
     template
-        The name of a file in templates/; what goes into HTML is escaped.
+        The name of a file in templates/; values are escaped in HTML.
     context
-        The names that the template uses.
+        The names that the template uses; a missing one is an error.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -85,15 +74,11 @@ def render(template: str, context: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["percent"] = _percent
-    environment.filters["thousands"] = _thousands
+    environment.filters["percent"] = percent
+    environment.filters["thousands"] = "{:,}".format
     return environment.get_template(template).render(context)
 
 
-def _percent(fraction: float | None) -> str:
-    # NaN, the only value that differs from itself, is a precision or recall that is undefined.
-    return "\N{EN DASH}" if fraction is None or fraction != fraction else f"{fraction:.2%}"  # noqa: PLR0124
-
-
-def _thousands(number: int) -> str:
-    return f"{number:,}"
+def percent(fraction: float | None) -> str:
+    """Return a fraction as a percentage; a dash for None, and for NaN, which is undefined."""
+    return "\N{EN DASH}" if fraction is None or math.isnan(fraction) else f"{fraction:.2%}"

@@ -1,8 +1,7 @@
-"""Everything there is of a run, read from the files of the stages before."""
+"""The results of the runs, loaded from the files of earlier stages."""
 
 from __future__ import annotations
 
-import math
 from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,148 +10,120 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from common import arrays, tables
-from common.arrays import Split
+from common.arrays import load_weights
 from common.atomic import sha256
-from common.command_line import InputError
 from common.config import Config
-from common.model import Weights
-from stages.report import calibration as uncertainty
+from common.model import Weights, architecture
+from common.splits import Description, Split, load_description, load_split
+from common.tables import load_csv
+from stages.report.calibration import calibration_bins, expected_calibration_error
 
 
 @dataclass(frozen=True)
 class RunResults:
-    """Everything there is of one run.
+    """The results of one run, and the checksum of the file of its weights.
 
     Attributes
     ----------
-    weights
-        What was learned.
-    weights_bytes, weights_sha256
-        Of the file that they are in.
     costs : ndarray of float64, shape (iterations,)
         In nats.
-    answers
-        ``label``, ``predicted`` and ``probability`` of each test image.
+    predictions
+        ``label``, ``predicted`` and ``probability``, one row per test example.
     confusion : ndarray of int64, shape (classes, classes)
-        Test images, a row each true class, a column each predicted one.
+        Counts of test examples, one row per true class, one column per predicted class.
     per_class
-        ``precision``, ``recall`` and ``support``, a row a class.
+        ``precision``, ``recall`` and ``support``, one row per class.
     """
 
+    name: str
     weights: Weights
-    weights_bytes: int
     weights_sha256: str
     costs: NDArray[np.float64]
-    answers: pd.DataFrame
+    predictions: pd.DataFrame
     confusion: NDArray[np.int64]
     per_class: pd.DataFrame
 
     @property
-    def parameters(self) -> int:
-        """How many numbers were learned."""
+    def architecture(self) -> str:
+        """The architecture of the model in one phrase."""
+        return architecture(self.weights)
+
+    @property
+    def weight_count(self) -> int:
+        """The number of weights."""
         return sum(array.size for array in self.weights.values())
 
     @property
-    def units(self) -> list[int]:
-        """The width of the input and of each layer."""
-        biases = [array for name, array in self.weights.items() if name.startswith("b")]
-        return [len(self.weights["W1"]), *(len(bias) for bias in biases)]
-
-    @property
     def mistakes(self) -> pd.DataFrame:
-        """The wrong answers, those with the highest probability first."""
-        wrong = self.answers[self.answers["label"] != self.answers["predicted"]]
+        """The misclassified examples, the most confident first."""
+        wrong = self.predictions[self.predictions["label"] != self.predictions["predicted"]]
         return wrong.sort_values("probability", ascending=False, kind="stable")
 
     @property
-    def commonest_mistakes(self) -> list[tuple[int, int, int]]:
-        """The true class, the predicted one and how often, of the mistakes made most often."""
+    def most_frequent_mistakes(self) -> list[tuple[int, int, int]]:
+        """The most frequent mistakes: true class, predicted class, and how often."""
         wrong = self.confusion - np.diag(self.confusion.diagonal())
         return [
             (int(label), int(predicted), int(wrong.max()))
             for label, predicted in np.argwhere(wrong == wrong.max())
         ]
 
-    def reliability(self, bins: int) -> pd.DataFrame:
-        """Compare confidence with accuracy; see `uncertainty.reliability`."""
-        return uncertainty.reliability(self.answers, bins)
+    def calibration_error(self, bins: int) -> float:
+        """Return the expected calibration error, in [0, 1], for a number of bins."""
+        return expected_calibration_error(calibration_bins(self.predictions, bins))
 
 
-def read(name: str, folders: Namespace, config: Config) -> RunResults:
-    """Read what there is of one run.
+@dataclass(frozen=True)
+class ReportData:
+    """Everything that the report shows: the settings, the test split, the runs by their names."""
 
-    Parameters
-    ----------
-    name
-        Of the run.
-    folders
-        Where things are: ``models``, ``costs``, ``metrics`` and ``predictions``.
-    config
-        The settings.
+    config: Config
+    description: Description
+    test: Split
+    runs: Mapping[str, RunResults]
+
+    @property
+    def share_prefix(self) -> bool:
+        """Whether the costs of every run are the first ones of the longest run."""
+        longest = max((run.costs for run in self.runs.values()), key=len)
+        return all(
+            np.array_equal(run.costs, longest[: len(run.costs)]) for run in self.runs.values()
+        )
+
+
+def _load_run(name: str, folders: Namespace, classes: int) -> RunResults:
+    """Load one run from the folders ``models``, ``costs``, ``metrics`` and ``predictions``."""
+    weights = folders.models / name / "weights.npz"
+    labels = [str(label) for label in range(classes)]
+    measures = {"precision": "float64", "recall": "float64", "support": "int64"}
+    counts = load_csv(
+        folders.metrics / "confusion.csv", {"run": "str", **dict.fromkeys(labels, "int64")}
+    )
+    per_class = load_csv(folders.metrics / "per_class.csv", {"run": "str", **measures})
+    return RunResults(
+        name=name,
+        weights=load_weights(weights),
+        weights_sha256=sha256(weights.read_bytes()),
+        costs=load_csv(folders.costs / f"{name}.csv", {"cost": "float64"})["cost"].to_numpy(),
+        predictions=load_csv(
+            folders.predictions / f"{name}.csv",
+            {"label": "int64", "predicted": "int64", "probability": "float64"},
+        ),
+        confusion=counts.loc[counts["run"] == name, labels].to_numpy(),
+        per_class=per_class.loc[per_class["run"] == name, list(measures)],
+    )
+
+
+def load_report_data(config: Config, folders: Namespace) -> ReportData:
+    """Load the results of all runs, and the test split from the folder ``flat``.
 
     Raises
     ------
     InputError
         If a file is missing or damaged.
     """
-    every = [str(label) for label in range(len(config.dataset.classes))]
-    counts = tables.load(
-        folders.metrics / "confusion.csv",
-        {"run": "str", "label": "int64", **dict.fromkeys(every, "int64")},
-    )
-    measures = {"precision": "float64", "recall": "float64", "support": "int64"}
-    per_class = tables.load(
-        folders.metrics / "per_class.csv", {"run": "str", "class": "int64", **measures}
-    )
-    path = folders.models / name / "weights.npz"
-    costs = tables.load(folders.costs / f"{name}.csv", {"iteration": "int64", "cost": "float64"})
-    answers = tables.load(
-        folders.predictions / f"{name}.csv",
-        {"label": "int64", "predicted": "int64", "probability": "float64"},
-    )
-    return RunResults(
-        weights=arrays.load_weights(path),
-        weights_bytes=path.stat().st_size,
-        weights_sha256=sha256(path.read_bytes()),
-        costs=costs["cost"].to_numpy(),
-        answers=answers,
-        confusion=counts.loc[counts["run"] == name, every].to_numpy(),
-        per_class=per_class.loc[per_class["run"] == name, ["class", *measures]],
-    )
-
-
-def check(name: str, found: RunResults, test: Split, config: Config) -> None:
-    """Refuse files that were not made together.
-
-    Raises
-    ------
-    InputError
-        With the first thing of this run that does not fit the settings or the test images.
-    """
-    classes, pixels = len(config.dataset.classes), math.prod(config.dataset.image_shape)
-    iterations = config.runs[name].iterations
-    reasons = {
-        f"{test.images.shape[1]} pixels an image, not {pixels}": test.images.shape[1] != pixels,
-        f"weights for {found.units[0]} pixels, not {pixels}": found.units[0] != pixels,
-        f"{len(found.costs)} costs, not {iterations}": len(found.costs) != iterations,
-        "answers to other images": not np.array_equal(found.answers["label"], test.labels),
-        f"answers outside the {classes} classes": not found.answers["predicted"]
-        .between(0, classes - 1)
-        .all(),
-        f"a confusion matrix of {len(found.confusion)} classes, not {classes}": len(found.confusion)
-        != classes,
-        f"measures of {len(found.per_class)} classes, not {classes}": len(found.per_class)
-        != classes,
-    }
-    for reason, is_so in reasons.items():
-        if is_so:
-            raise InputError(f"run {name}: {reason}; `dvc repro` makes its files anew")
-
-
-def begin_alike(evidence: Mapping[str, RunResults]) -> bool:
-    """Tell whether every run is the beginning of the longest."""
-    longest = max((found.costs for found in evidence.values()), key=len)
-    return all(
-        np.array_equal(found.costs, longest[: len(found.costs)]) for found in evidence.values()
-    )
+    description = load_description(folders.flat / "description.json")
+    test = load_split(folders.flat / "test.npz")
+    classes = len(description.classes)
+    runs = {name: _load_run(name, folders, classes) for name in config.runs}
+    return ReportData(config, description, test, runs)

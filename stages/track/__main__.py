@@ -1,79 +1,80 @@
 """Bring MLflow up to date with the files, however often it is run.
 
     python -m stages.track          the runs of the last `dvc repro`
-    python -m stages.track --all    and those of every commit and DVC experiment in the cache
+    python -m stages.track --all    also those of earlier commits and DVC experiments in the cache
 
-A few seconds. The store is the one at MLFLOW_TRACKING_URI, or else mlflow.db in the repository; it
-is only a view: delete it, and this makes it again.
+About ten seconds. The store is at MLFLOW_TRACKING_URI, or else in mlflow.db. It is only a view: if
+you delete it, this rebuilds it.
 """
 
 from __future__ import annotations
 
-import os
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from common.atomic import atomic_open
-from common.command_line import InputError, argument_parser, echo, run
-from common.config import load_config
-from stages.track import location as store
+from common.atomic import atomic_write
+from common.command_line import CommandError, argument_parser, echo, progress, run
 from stages.track import provenance
-from stages.track import runs as records
+from stages.track.location import repository
 from stages.track.provenance import Provenance
-from stages.track.runs import Read, Record
-
-
-def _earlier(root: Path) -> Iterator[tuple[Record, Provenance]]:
-    """Gather the runs of all commits and experiments; say which cannot be, and why."""
-    from dvc.api import DVCFileSystem
-    from dvc.exceptions import DvcException
-
-    for origin in provenance.commits(records.LOCK):
-        files = DVCFileSystem(str(root), rev=origin.commit)
-        read: Read = files.read_bytes
-        try:
-            yield from ((record, origin) for record in list(records.gather(read)))
-        except (InputError, DvcException) as error:
-            echo(f"{_name(origin)}: left out: {' '.join(str(error).split())}")
+from stages.track.runs import DESCRIPTION, LOCK, TrackedRun, load_runs
 
 
 def main() -> None:
-    """Read the arguments and the files, and write the MLflow store and the list of runs."""
+    """Read the arguments and the files; write the MLflow store and the list of runs."""
     parser = argument_parser("stages.track", __doc__)
     parser.add_argument("--all", action="store_true", help="also earlier commits and experiments")
-    parser.add_argument("--list", type=Path, help="where to write the digest of each run")
+    parser.add_argument("--list", type=Path, help="where to write the fingerprint of each run")
     arguments = parser.parse_args()
-    load_config()
-    root = Path(os.environ.get("DVC_ROOT", ".")).resolve()
-    current = list(records.gather(records.from_folder(Path())))
-    if arguments.all or not {record.digest for record in current} <= store.whole(root):
-        _add(root, current, earlier=arguments.all)
-    else:
-        echo(f"{', '.join(record.run for record in current)}: in MLflow already")
+    root, runs = repository(), load_runs(Path())
+    earlier = _list_earlier() if arguments.all else []
+    with progress("tracking in MLflow", len(runs) + len(earlier)) as advance:
+        from stages.track.mlflow_store import open_store  # MLflow takes seconds to start
+
+        with open_store(root) as store:
+            for finished in runs:
+                echo(store.track(finished, provenance.current()).message)
+                advance(1)
+            for origin in earlier:
+                with _earlier_runs(root, origin) as earlier_runs:
+                    for finished in earlier_runs:
+                        echo(f"{origin.name}: {store.track(finished, origin).message}")
+                advance(1)
     if arguments.list:
-        with atomic_open(arguments.list) as file:
-            file.writelines(f"{record.run} {record.digest}\n".encode() for record in current)
+        lines = [f"{finished.name} {finished.fingerprint}\n" for finished in runs]
+        atomic_write(arguments.list, "".join(lines).encode())
 
 
-def _add(root: Path, current: list[Record], *, earlier: bool) -> None:
-    # Here, and not above: MLflow takes a second to start, and often there is nothing to do.
-    from stages.track.mlflow_store import open_store
-
-    with open_store(root) as opened:
-        origin = provenance.here()
-        for record in current:
-            _report(record, "", opened.add(record, origin, Path("plots/figures")))
-        for record, origin in _earlier(root) if earlier else ():
-            _report(record, f"{_name(origin)}: ", opened.add(record, origin, None))
+def _list_earlier() -> list[Provenance]:
+    try:
+        return list(provenance.earlier(LOCK))
+    except CommandError as error:
+        echo(f"no earlier results: {error}")
+        return []
 
 
-def _name(origin: Provenance) -> str:
-    return origin.experiment or (origin.commit or "")[:8]
+@contextmanager
+def _earlier_runs(root: Path, origin: Provenance) -> Iterator[list[TrackedRun]]:
+    """Load the runs of a commit or experiment; if that is impossible, report why."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
 
-
-def _report(record: Record, place: str, run_id: str | None) -> None:
-    shown = f"{record.run}: {record.result.iterations:,} iterations, test {record.result.test:.2%}"
-    echo(f"{place}{shown}: {'in MLflow already' if run_id is None else f'tracked as run {run_id}'}")
+    with tempfile.TemporaryDirectory() as folder:
+        runs = []
+        try:
+            with Repo(str(root)) as repo, repo.switch(origin.commit):
+                for path in (LOCK, DESCRIPTION, "metrics", "models", "costs"):
+                    repo.dvcfs.get(path, f"{folder}/{path}", recursive=True)
+            runs = load_runs(Path(folder))
+        except FileNotFoundError as error:
+            echo(f"{origin.name}: left out: not in DVC's cache: {error}")
+        # KeyError: a user without a name, which DVC asks for.
+        except (CommandError, DvcException, OSError, KeyError) as error:
+            reason = " ".join(str(error).split()).replace(f"{folder}/", "")
+            echo(f"{origin.name}: left out: {reason}")
+        yield runs
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Where a result comes from: the commit, what was changed since, the processor, the versions."""
+"""Where a result comes from: commit, uncommitted changes, processor, versions of packages."""
 
 from __future__ import annotations
 
@@ -6,11 +6,21 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("tensorflow", "numpy", "dvc", "mlflow")
+from common.atomic import sha256
+from common.command_line import CommandError
+
+# Their versions are recorded if they are installed.
+PACKAGES = ("tensorflow", "tensorflow-cpu", "numpy", "dvc", "mlflow")
+# The same patch whatever the user's configuration says.
+PATCH_OPTIONS = (
+    *("--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative"),
+    *("--src-prefix=a/", "--dst-prefix=b/"),
+)
 
 
 @dataclass(frozen=True)
@@ -20,94 +30,98 @@ class Provenance:
     Attributes
     ----------
     commit
-        The commit, or None outside of git.
-    difference
-        What tracked files differ from it, as a patch for `git apply`; empty where none does.
+        None if git does not track this project.
+    diff
+        The changes in this folder since then, as a patch for `git apply`.
     experiment
-        DVC's name of the experiment, or None.
+        DVC's name for it, or None.
     machine
-        The processor and the versions of what computes and keeps the results; empty where that
-        was another machine.
-    seconds
-        When it was committed, as Unix time; None for what has just been made.
+        As `machine` returns it; empty for an earlier result, made on an unknown machine.
+    committed_at
+        Unix time in seconds; None for the current result.
     """
 
     commit: str | None
-    difference: bytes
+    diff: bytes
     experiment: str | None
     machine: Mapping[str, str]
-    seconds: int | None
+    committed_at: int | None
+
+    @property
+    def name(self) -> str:
+        """The experiment or the first digits of the commit, for messages."""
+        return self.experiment or str(self.commit)[:8]
 
 
-def here() -> Provenance:
-    """Describe the working directory, as it is now."""
-    return Provenance(
-        commit=_line("rev-parse", "HEAD") or None,
-        # Whatever the user's configuration says, a patch that can be applied anywhere.
-        difference=_git(
-            *("diff", "--binary", "--no-color", "--no-ext-diff", "--no-textconv"),
-            *("--no-relative", "--src-prefix=a/", "--dst-prefix=b/", "HEAD"),
-        ),
-        experiment=os.environ.get("DVC_EXP_NAME") or None,
-        machine=machine(),
-        seconds=None,
-    )
+def current() -> Provenance:
+    """Describe the working directory as it is now."""
+    try:
+        _check_tracked()
+        commit = _git("rev-parse", "HEAD").decode().strip()
+        diff = _git("diff", *PATCH_OPTIONS, "HEAD", "--", ".")
+    except CommandError:
+        commit, diff = None, b""
+    return Provenance(commit, diff, os.environ.get("DVC_EXP_NAME") or None, machine(), None)
 
 
 def machine() -> dict[str, str]:
-    """Name the processor, and the versions of what computes and keeps the results."""
-    return {
-        "processor": processor(),
-        "version.python": platform.python_version(),
-        **{f"version.{name}": version(name) for name in PACKAGES},
-    }
-
-
-def commits(changing: str) -> Iterator[Provenance]:
-    """Go through the commits of all branches and tags, then through DVC's experiments.
-
-    Parameters
-    ----------
-    changing
-        A file. Where several commits have the same one, only the oldest is given.
-    """
-    places: list[tuple[str, str | None]] = [
-        (commit, None)
-        for commit in _line(
-            "rev-list", "--topo-order", "--reverse", "--branches", "--tags", "HEAD"
-        ).split()
-    ]
-    # As <objectname> refs/exps/<2 digits>/<38 digits>/<name>
-    references = _line("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps/*/*/*")
-    for commit, name in map(str.split, references.splitlines()):
-        places.append((commit, name.rpartition("/")[2]))
-    seen = set()
-    for commit, experiment in places:
-        content = _line("rev-parse", "--verify", "--quiet", f"{commit}:{changing}") or commit
-        if content not in seen:
-            seen.add(content)
-            seconds = int(_line("show", "--no-patch", "--format=%ct", commit))
-            yield Provenance(commit, b"", experiment, {}, seconds)
+    """Return the processor, and the versions of Python and of packages, by the names of tags."""
+    versions = {"processor": processor(), "python": platform.python_version()}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            versions[f"package_{name}"] = version(name)
+    return versions
 
 
 def processor() -> str:
-    """Name the processor."""
-    try:
+    """Return the name of the processor."""
+    with suppress(OSError):  # only Linux has this file
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
-    except OSError:
-        pass  # not Linux: Python's own answer is a name there
     return platform.processor() or platform.machine()
 
 
-def _line(*arguments: str) -> str:
-    return _git(*arguments).decode().strip()
+def writer(root: Path) -> str:
+    """Return an identifier of a repository on this machine that reveals neither."""
+    return sha256(f"{platform.node()} {root}".encode())
+
+
+def earlier(path: str) -> Iterator[Provenance]:
+    """Yield all commits that changed a file, then DVC's experiments.
+
+    If several have the same content, only the oldest is yielded.
+
+    Raises
+    ------
+    CommandError
+        If git does not track this project, with the reason.
+    """
+    _check_tracked()
+    revisions = ("--branches", "--tags", "HEAD", "--full-history", "--", path)
+    commits = _git("rev-list", "--timestamp", "--topo-order", "--reverse", *revisions)
+    # refs/exps/<2 digits>/<38 digits>/<name>
+    pattern = "--format=%(committerdate:unix) %(objectname) %(refname:lstrip=4)"
+    experiments = _git("for-each-ref", pattern, "refs/exps/*/*/*")
+    seen = set()
+    for line in (commits + experiments).decode().splitlines():
+        committed_at, commit, *experiment = line.split()
+        with suppress(CommandError):  # it deleted the file
+            content = _git("rev-parse", "--verify", "--quiet", f"{commit}:./{path}")
+            if content not in seen:
+                seen.add(content)
+                yield Provenance(commit, b"", "".join(experiment) or None, {}, int(committed_at))
+
+
+def _check_tracked() -> None:
+    """Check that the repository around this folder, if any, is the project's own."""
+    _git("ls-files", "--error-unmatch", "dvc.yaml")
 
 
 def _git(*arguments: str) -> bytes:
     try:
-        asked = subprocess.run(["git", *arguments], capture_output=True, check=False)
+        return subprocess.run(["git", *arguments], capture_output=True, check=True).stdout
     except FileNotFoundError:
-        return b""
-    return asked.stdout if asked.returncode == 0 else b""
+        raise CommandError("git is not installed") from None
+    except subprocess.CalledProcessError as error:
+        raise CommandError(error.stderr.decode(errors="replace").partition("\n")[0]) from None

@@ -1,265 +1,173 @@
-"""What a finished run is, gathered from the files that DVC keeps.
+"""Load finished runs from the files that DVC keeps.
 
-dvc.lock is the witness: it says with which parameters each file was made, and by its digest
-which file that was. So a run can be gathered from the working directory as well as from any
-commit or experiment whose files are still in DVC's cache.
+dvc.lock holds the parameters of each stage and the MD5 of each output, so the same code reads
+the working directory and a copy of any commit whose files are still in DVC's cache.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
+from common.arrays import load_weights
 from common.atomic import sha256
 from common.command_line import InputError
-from common.results import ACCURACY, Result, parse
+from common.model import architecture
+from common.results import ACCURACY, Result, load_results
+from common.splits import SPLITS
+from common.tables import load_csv
+from common.yaml_file import parse_yaml
 
 LOCK = "dvc.lock"
+DESCRIPTION = "data/flat/description.json"
 PER_CLASS = "metrics/per_class.csv"
-SPLITS = ("train", "validation", "test")
-
-# Gives the content of a file of the repository; raises FileNotFoundError where there is none.
-Read = Callable[[str], bytes]
 
 
 @dataclass(frozen=True)
-class Record:
-    """A finished run.
+class TrackedRun:
+    """A finished run, with everything that MLflow shows.
 
     Attributes
     ----------
-    run
-        Its name in params.yaml.
-    dataset
-        The name of the dataset.
-    parameters
-        Every setting that the result follows from, by its name.
+    params
+        Every setting that determines the result, such as ``train.seed``.
     data
-        The MD5 of the arrays of each part, as in dvc.lock.
-    result
-        The accuracies.
+        The MD5 of each split, as in dvc.lock.
+    checksums
+        The MD5 of weights and costs, as in dvc.lock.
     recall
-        For each class the fraction of its test images that is read right.
+        Of each class that has test examples.
     costs : ndarray of float32, shape (iterations,)
-    weights
-        The content of weights.npz.
-    layers
-        The width of each layer, from the pixels to the classes.
-    lock
-        The content of dvc.lock.
+    folder
+        Where the files are.
     """
 
-    run: str
+    name: str
     dataset: str
-    parameters: Mapping[str, Any]
+    params: dict[str, Any]
     data: Mapping[str, str]
+    checksums: Mapping[str, str]
     result: Result
     recall: Mapping[str, float]
     costs: NDArray[np.float32] = field(repr=False)
-    weights: bytes = field(repr=False)
-    layers: tuple[int, ...]
-    lock: bytes = field(repr=False)
+    architecture: str
+    folder: Path
 
     @property
-    def digest(self) -> str:
-        """Give the SHA-256 over everything that the result is made of: its identity."""
-        made_of = {
-            "run": self.run,
-            "parameters": self.parameters,
-            "data": self.data,
-            "result": self.result.model_dump(),
-            "costs": sha256(self.costs.tobytes()),
-            "weights": sha256(self.weights),
-        }
-        return sha256(json.dumps(made_of, sort_keys=True).encode())
+    def weights(self) -> Path:
+        """The file of its weights."""
+        return self.folder / "models" / self.name / "weights.npz"
+
+    @property
+    def summary(self) -> str:
+        """The result in a few words."""
+        return f"{self.result.iterations:,} iterations, test {self.result.test:.2%}"
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the result and everything that determines it; not of the threshold."""
+        result = self.result.model_dump(exclude={"min_test_accuracy"})
+        content = [self.name, self.params, self.data, self.checksums, result]
+        return sha256(json.dumps(content, sort_keys=True).encode())
 
 
-def gather(read: Read) -> Iterator[Record]:
-    """Gather every run of the last evaluation.
-
-    Parameters
-    ----------
-    read
-        Gives the content of a file by its path in the repository.
-
-    Yields
-    ------
-    Record
+def load_runs(folder: Path) -> list[TrackedRun]:
+    """Load all runs of the last evaluation.
 
     Raises
     ------
     InputError
-        If a file is missing, is not the one that dvc.lock speaks of, or does not hold what this
+        If a file is missing, is not the one whose MD5 is in dvc.lock, or does not hold what this
         version of the project writes.
     """
-    content = _content(read, LOCK)
-    lock = _Lock(content)
-    results = parse(lock.verified(read, ACCURACY.as_posix()), ACCURACY)
-    per_class = lock.verified(read, PER_CLASS)
-    for stage in ("evaluate", *(f"train@{run}" for run in results)):
-        lock.check(stage, results)
-    for run, result in results.items():
-        costs = lock.verified(read, f"costs/{run}.csv")
-        weights = lock.verified(read, f"models/{run}/weights.npz")
+    params, checksums = _load_lock(folder / LOCK)
+    for path in (ACCURACY.as_posix(), PER_CLASS, DESCRIPTION):
+        _check(folder / path, checksums.get(path))
+    runs = []
+    for name, result in load_results(folder / ACCURACY).items():
+        weights, costs = f"models/{name}/weights.npz", f"costs/{name}.csv"
+        for path in (weights, costs):
+            _check(folder / path, checksums.get(path))
         try:
-            settings = lock.parameters(f"train@{run}")
-            yield Record(
-                run=run,
-                dataset=settings["dataset"],
-                parameters={
-                    "dataset": settings["dataset"],
-                    **lock.parameters("flatten")["flatten"],
-                    "iterations": result.iterations,
-                    "min_test_accuracy": result.min_test_accuracy,
-                    **settings["train"],
-                },
-                data={part: lock.digest(f"data/flat/{part}.npz") for part in SPLITS},
+            sections = params["flatten"] | params[f"train@{name}"]
+            run = TrackedRun(
+                name=name,
+                dataset=sections["dataset"],
+                params=_flat(sections) | {"iterations": result.iterations},
+                data={split: checksums[f"data/flat/{split}.npz"] for split in SPLITS},
+                checksums={path: checksums[path] for path in (weights, costs)},
                 result=result,
-                recall=_recall(per_class, run),
-                costs=_costs(costs),
-                weights=weights,
-                layers=_layers(weights),
-                lock=content,
+                recall=_load_recall(folder / PER_CLASS, name),
+                costs=load_csv(folder / costs, {"cost": "float32"})["cost"].to_numpy(),
+                architecture=architecture(load_weights(folder / weights)),
+                folder=folder,
             )
-        except (KeyError, TypeError, ValueError, IndexError):
-            # They are what dvc.lock speaks of, so nothing has damaged them.
-            raise InputError(f"{LOCK}: {run} is of another version of this project") from None
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+            # Their MD5 is correct, so they are not damaged.
+            raise InputError(f"{LOCK}: {name} belongs to another version of this project") from None
+        runs.append(run)
+    return runs
 
 
-class _Lock:
-    """dvc.lock: the parameters of each stage, and the digest of each file that a stage made."""
-
-    def __init__(self, content: bytes) -> None:
-        try:
-            self._stages = YAML(typ="safe", pure=True).load(content.decode())["stages"]
-            self._digests = {
-                out["path"]: out["md5"]
-                for stage in self._stages.values()
-                for out in stage.get("outs", ())
-            }
-        except (YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
-            raise InputError(
-                f"{LOCK}: damaged, unless `dvc repro` is just writing it; "
-                f"`git checkout {LOCK}` brings the committed one back"
-            ) from None
-
-    def parameters(self, stage: str) -> dict[str, Any]:
-        """Give the settings of params.yaml that a stage was last run with, as nested names."""
-        try:
-            flat: dict[str, Any] = self._stages[stage]["params"]["params.yaml"]
-        except KeyError:
-            raise InputError(f"{LOCK}: no stage {stage}; run `dvc repro`") from None
-        return flat
-
-    def digest(self, path: str) -> str:
-        """Give the MD5 of a file, as DVC found it after the stage that made it."""
-        try:
-            return str(self._digests[path])
-        except KeyError:
-            raise InputError(f"{LOCK}: no stage made {path}; run `dvc repro`") from None
-
-    def check(self, stage: str, runs: Collection[str]) -> None:
-        """See that a stage was run on the files that other stages have made since.
-
-        Parameters
-        ----------
-        stage
-            Its name in dvc.lock.
-        runs
-            Those that were evaluated: a folder that a stage depends on has their files alone.
-
-        Raises
-        ------
-        InputError
-            If one was made anew, and the stage not yet: then its results are of another.
-        """
-        for dependency in self._stages.get(stage, {}).get("deps", ()):
-            path = dependency["path"]
-            made = self._digests.get(path) or self._folder(path, runs)
-            if made and made != dependency.get("md5"):
-                raise InputError(f"{LOCK}: {stage} was run on an earlier {path}; run `dvc repro`")
-
-    def _folder(self, path: str, runs: Collection[str]) -> str | None:
-        """Give the digest of a folder as DVC does, of the list of its files; None if it has none.
-
-        A run that was renamed or removed stays in dvc.lock, so its files are left out.
-        """
-        inside = [
-            {"md5": digest, "relpath": name.removeprefix(f"{path}/")}
-            for name, digest in sorted(self._digests.items())
-            if name.startswith(f"{path}/") and _run(name) in runs
-        ]
-        listed = json.dumps(inside, sort_keys=True).encode()
-        return hashlib.md5(listed, usedforsecurity=False).hexdigest() + ".dir" if inside else None
-
-    def verified(self, read: Read, path: str) -> bytes:
-        """Read a file, and compare it with its digest."""
-        content = _content(read, path)
-        digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
-        if digest != self.digest(path):
-            raise InputError(
-                f"{path}: not the file that {LOCK} speaks of; run `dvc repro`, or `make repair` if "
-                "that finds nothing to do"
-            )
-        return content
-
-
-def _run(path: str) -> str:
-    """Name the run that models/RUN/weights.npz or costs/RUN.csv is of."""
-    return Path(path).parts[1].partition(".")[0]
-
-
-def _content(read: Read, path: str) -> bytes:
+def _load_lock(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the parameters of each stage, and the MD5 of each output."""
+    document = parse_yaml(_read(path), path)
     try:
-        return read(path)
+        stages = document["stages"].items()
+        params = {name: stage.get("params", {}).get("params.yaml", {}) for name, stage in stages}
+        outputs = [output for _, stage in stages for output in stage.get("outs", ())]
+        return params, {output["path"]: output["md5"] for output in outputs}
+    except (KeyError, TypeError, AttributeError):
+        raise InputError(f"{path}: damaged; `git checkout {LOCK}` restores it") from None
+
+
+def _check(path: Path, md5: str | None) -> None:
+    """Check that a file is the one that a stage wrote."""
+    if hashlib.md5(_read(path), usedforsecurity=False).hexdigest() != md5:
+        raise InputError(
+            f"{path}: not the file whose MD5 is in {LOCK}; run `dvc repro`, or `make repair` if "
+            "that finds nothing to do"
+        )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"{path}: not found; `dvc repro` makes it") from None
 
 
-def _recall(content: bytes, run: str) -> dict[str, float]:
-    rows = csv.DictReader(StringIO(content.decode()))
-    return {
-        row["class"]: float(row["recall"]) for row in rows if row["run"] == run and row["recall"]
-    }
+def _flat(sections: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of all sections by names like ``train.seed``."""
+    flat = {"dataset": sections["dataset"]}
+    for section, values in sections.items():
+        if isinstance(values, dict):
+            flat |= {f"{section}.{name}": value for name, value in values.items()}
+    return flat
 
 
-def _costs(content: bytes) -> NDArray[np.float32]:
-    return np.loadtxt(
-        StringIO(content.decode()), np.float32, delimiter=",", skiprows=1, usecols=1, ndmin=1
-    )
+def _load_recall(path: Path, run: str) -> dict[str, float]:
+    table = load_csv(path, {"run": "str", "class": "str", "recall": "float"}).dropna()
+    table = table[table["run"] == run]
+    return dict(zip(table["class"], table["recall"].tolist(), strict=True))
 
 
-def _layers(weights: bytes) -> tuple[int, ...]:
-    with np.load(BytesIO(weights), allow_pickle=False) as archive:
-        shapes = [archive[f"W{layer}"].shape for layer in range(1, len(archive.files) // 2 + 1)]
-    return tuple(int(width) for width in (shapes[0][0], *(units for _, units in shapes)))
-
-
-def smoothed(costs: NDArray[np.float32], points: int) -> Iterator[tuple[int, float]]:
-    """Average costs over windows of equal length, so that at most `points` remain.
+def window_means(costs: NDArray[np.float32], max_windows: int) -> Iterator[tuple[int, float]]:
+    """Compute the mean cost in each of at most `max_windows` windows of equal length.
 
     Yields
     ------
     iteration, cost
         The last iteration of a window, and the mean cost in it.
     """
-    window = -(-len(costs) // points)
-    for start in range(0, len(costs), window):
-        some = costs[start : start + window]
-        yield start + len(some) - 1, float(some.mean(dtype=np.float64))
-
-
-def from_folder(folder: Path) -> Read:
-    """Read files of a working directory."""
-    return lambda path: (folder / path).read_bytes()
+    length = -(-len(costs) // max_windows)
+    for start in range(0, len(costs), length):
+        window = costs[start : start + length]
+        yield start + len(window) - 1, float(window.mean(dtype=np.float64))

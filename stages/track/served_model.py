@@ -1,38 +1,87 @@
-"""The model that MLflow serves: NumPy alone, written down as this very code.
+"""The model that MLflow serves, stored as this source code.
 
-MLflow keeps this file beside the weights and runs it when the model is loaded, so nothing has to
-be unpickled. It is the one module that is never imported by another.
+MLflow keeps this file with the weights, description.json and common/model.py, and runs it when
+the model is loaded. No other module imports it, and it imports nothing of the project.
 """
 
 from __future__ import annotations
 
+import json
+import runpy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
+from numpy.typing import NDArray
+from scipy.special import softmax
 
-from common import model as inference
+
+class InvalidInputError(MlflowException):
+    """Wrong input. The server replies with this one line only, not with all the values."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, error_code=INVALID_PARAMETER_VALUE)
+
+    def serialize_as_json(self) -> str:
+        """Return the body of the reply."""
+        return json.dumps({"error_code": self.error_code, "message": str(self)})
 
 
 class Classifier(PythonModel):
-    """Answers images, a row of pixels each, with the label and its probability."""
+    """Classifies examples: the most probable label of each, and its probability."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Read the weights."""
+        """Load the weights, the description of the examples, and the forward pass."""
         with np.load(context.artifacts["weights"], allow_pickle=False) as archive:
             self.weights = dict(archive)
+        self.description = json.loads(Path(context.artifacts["description"]).read_bytes())
+        # Not an import, because other versions of the model and the project would share it.
+        self.logits = runpy.run_path(context.artifacts["code"])["logits"]
 
     def predict(
         self,
         context: PythonModelContext,  # noqa: ARG002
-        model_input: np.ndarray,  # uint8 (n, pixels); MLflow understands no more of a hint
+        model_input: np.ndarray,  # MLflow warns about all other hints
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> pd.DataFrame:
-        """Give ``label`` and ``probability`` of each image; images are uint8 (n, pixels)."""
-        odds = inference.probabilities(inference.logits(self.weights, model_input))
-        return pd.DataFrame({"label": odds.argmax(axis=1), "probability": odds.max(axis=1)})
+        """Return ``label`` and ``probability`` of each example.
+
+        Examples have the shape of features or that before they were flattened, and are unscaled:
+        the brightness of an image is in [0, 255].
+        """
+        features = self._features(model_input)
+        probabilities = softmax(self.logits(self.weights, features), axis=1)
+        return pd.DataFrame(
+            {"label": probabilities.argmax(axis=1), "probability": probabilities.max(axis=1)}
+        )
+
+    def _features(self, model_input: Any) -> NDArray[Any]:
+        shape, example_shape = self.description["feature_shape"], self.description["example_shape"]
+        dtype = np.dtype(self.description["feature_dtype"])
+        try:
+            values = np.asarray(model_input)
+        except ValueError:
+            raise InvalidInputError("examples should all have the same shape") from None
+        if values.ndim == 0 or list(values.shape[1:]) not in (shape, example_shape):
+            raise InvalidInputError(
+                f"each example should have the shape {shape} or {example_shape}, the input has "
+                f"{list(values.shape)}"
+            )
+        if values.dtype.kind not in "iuf":
+            raise InvalidInputError(f"values should be numbers, got {values.dtype}")
+        if dtype.kind in "iu":
+            low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+            wrong = values[(values < low) | (values > high) | (values != np.floor(values))]
+            if wrong.size:
+                raise InvalidInputError(
+                    f"values should be whole numbers from {low} to {high}, got {wrong[0]}"
+                )
+        return values.reshape(-1, *shape).astype(dtype)
 
 
 set_model(Classifier())

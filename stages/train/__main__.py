@@ -20,20 +20,17 @@ from common.atomic import atomic_open
 from common.command_line import CommandError, argument_parser, echo, progress, run
 from common.config import PARAMS, Config, load_config
 from common.datasets import DATASETS
-from common.model import Weights
+from common.model import Weights, logits
 from common.splits import Split, load_description, load_split
+
+# So many examples are classified in NumPy and in TensorFlow after a training, and compared.
+AGREEING_EXAMPLES = 64
 
 
 def log_lines(first: int, costs: NDArray[np.float32], every: int) -> Iterator[str]:
     """Report the cost of each iteration whose number is a multiple of `every`.
 
-    Parameters
-    ----------
-    first
-        The number of the iteration that `costs` begins with.
-    costs : ndarray of float32, shape (iterations,)
-    every
-        How often to report.
+    `costs` are those of the iterations from number `first` on.
     """
     for iteration, cost in enumerate(costs, first):
         if iteration % every == 0:
@@ -41,13 +38,7 @@ def log_lines(first: int, costs: NDArray[np.float32], every: int) -> Iterator[st
 
 
 def check_costs(first: int, costs: NDArray[np.float32]) -> None:
-    """Stop a training that has diverged.
-
-    Raises
-    ------
-    CommandError
-        If a cost is infinite or not a number; it names the first such iteration.
-    """
+    """Stop a training that has diverged; raises CommandError with the iteration."""
     diverged = np.flatnonzero(~np.isfinite(costs))
     if diverged.size:
         raise CommandError(
@@ -57,13 +48,7 @@ def check_costs(first: int, costs: NDArray[np.float32]) -> None:
 
 
 def check_weights(weights: Weights) -> None:
-    """Refuse weights that the last iteration has spoilt: no cost after it would show it.
-
-    Raises
-    ------
-    CommandError
-        If one is infinite or not a number.
-    """
+    """Refuse weights that the last iteration made infinite or NaN: no later cost shows it."""
     for name, values in weights.items():
         if not np.isfinite(values).all():
             raise CommandError(
@@ -72,10 +57,22 @@ def check_weights(weights: Weights) -> None:
             )
 
 
+def check_agreement(in_numpy: NDArray[np.float64], in_tensorflow: NDArray[np.float32]) -> None:
+    """Compare the logits of both forward passes; raises CommandError if they differ."""
+    tolerance = 1e-3 * max(1.0, float(np.abs(in_numpy).max()))
+    if in_numpy.shape != in_tensorflow.shape or (
+        np.abs(in_numpy - in_tensorflow).max() > tolerance
+    ):
+        raise CommandError(
+            "the forward passes in common/model.py and stages/train/network.py differ: logits "
+            f"{np.round(in_numpy[0], 4)} and {np.round(in_tensorflow[0], 4)} of the first example"
+        )
+
+
 def save_costs(path: Path, costs: NDArray[np.float32]) -> None:
     """Write a CSV file with the columns ``iteration`` and ``cost``, one row per iteration.
 
-    A cost is written with the fewest digits that give the same float32 when they are read.
+    A cost is written with the fewest digits that give the same float32 when read.
     """
     with atomic_open(path) as file:
         file.write(b"iteration,cost\n")
@@ -93,14 +90,14 @@ def train(
         Of the trained model.
     costs : ndarray of float32, shape (iterations,)
     """
-    # Here and not above: TensorFlow takes seconds to start, and wrong input is reported before.
+    # Imported here because TensorFlow takes seconds to start: wrong input is reported first.
     from stages.train.reproducible import IS_REPRODUCIBLE
     from stages.train.trainer import Trainer
 
     if not IS_REPRODUCIBLE:
         echo(
             "this processor has no AVX2: the weights and costs may differ in their last digits "
-            "from those in dvc.lock; `make gate` checks whether the accuracy is as it should be"
+            "from those in dvc.lock; `make gate` checks whether the accuracy is as expected"
         )
     trainer = Trainer(config.model, config.train, examples, classes)
     iterations = config.run(name).iterations
@@ -114,6 +111,8 @@ def train(
             advance(len(latest))
     weights = trainer.weights()
     check_weights(weights)
+    first = examples.features[:AGREEING_EXAMPLES]
+    check_agreement(logits(weights, first), trainer.logits(first))
     return weights, costs
 
 

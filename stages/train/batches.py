@@ -16,15 +16,6 @@ def batches(
     A batch that crosses the end of an epoch is completed from the next epoch's order, as in the
     tutorial's ``next_batch``. Only one epoch's order is in memory at a time.
 
-    Parameters
-    ----------
-    examples
-        The number of examples; at least 1.
-    batch_size
-        The number of indices in a batch; may be more than `examples`.
-    random
-        The source of randomness.
-
     Yields
     ------
     ndarray of int32, shape (batch_size,)

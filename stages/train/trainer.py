@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,17 +31,6 @@ class Trainer:
 
     The examples stay in TensorFlow as they are. Each call of the compiled program gathers its
     batches by their indices, makes up to `ITERATIONS_PER_CALL` iterations and returns their costs.
-
-    Parameters
-    ----------
-    model
-        The settings of the model.
-    params
-        The batches, and Adam.
-    examples
-        The training split.
-    classes
-        The number of classes.
     """
 
     def __init__(
@@ -48,7 +38,7 @@ class Trainer:
     ) -> None:
         self._model = model
         self._classes = classes
-        self._example_shape = examples.features.shape[1:]
+        self._examples = examples
         self._features = tf.constant(examples.features)
         self._labels = tf.constant(examples.labels, tf.int32)
         shapes = {name: array.shape for name, array in self._initial_weights(0).items()}
@@ -79,18 +69,7 @@ class Trainer:
         self._batches = batches(len(self._labels), params.batch_size, random)
 
     def train(self, iterations: int) -> Iterator[NDArray[np.float32]]:
-        """Train, and yield the batch costs as they are computed.
-
-        Parameters
-        ----------
-        iterations
-            How many more; the program is the same for any number.
-
-        Yields
-        ------
-        ndarray of float32
-            The costs of the next iterations, at most `ITERATIONS_PER_CALL` of them.
-        """
+        """Train for so many more iterations, and yield their costs as they are computed."""
         for done in range(0, iterations, ITERATIONS_PER_CALL):
             count = min(ITERATIONS_PER_CALL, iterations - done)
             drawn = np.stack(list(islice(self._batches, count)))
@@ -102,10 +81,14 @@ class Trainer:
         """Return the current weights, float32."""
         return {name: variable.numpy() for name, variable in self._weights.items()}
 
+    def logits(self, features: NDArray[Any]) -> NDArray[np.float32]:
+        """Return TensorFlow's logits with the current weights, shape (n, classes)."""
+        return np.asarray(logits(self._weights, tf.constant(features)).numpy())
+
     def _initial_weights(self, seed: int) -> Weights:
         for_weights, _ = np.random.SeedSequence(seed).spawn(2)
         random = np.random.default_rng(for_weights)
-        return initial_weights(self._model, self._example_shape, self._classes, random)
+        return initial_weights(self._model, self._examples.features, self._classes, random)
 
     @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
     def _train_steps(self, indices: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
@@ -120,7 +103,8 @@ class Trainer:
         features, labels = tf.gather(self._features, batch), tf.gather(self._labels, batch)
         with tf.GradientTape() as tape:
             batch_cost = cost(self._weights, features, labels)
-        gradients = tape.gradient(batch_cost, self._weights)
+        # Zero for a weight that the forward pass keeps constant, which Adam then leaves as it is.
+        gradients = tape.gradient(batch_cost, self._weights, unconnected_gradients="zero")
         adam = self._adam
         for name, gradient in gradients.items():
             tf.raw_ops.ResourceApplyAdam(

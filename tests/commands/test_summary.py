@@ -1,73 +1,72 @@
-"""The summary for a person who reviews a change."""
+"""The table of results, and what changed."""
 
 from __future__ import annotations
 
 import subprocess
-import sys
+from pathlib import Path
 
 import pytest
+
+from commands import summary
+from common.results import ACCURACY, Result, save_results
 from tests.fixtures import ITERATIONS, Workspace
 
-from common import results
-from common.results import ACCURACY, Result
+PUBLISHED = {30: {"min_test_accuracy": 0.4, "test": 0.45}, 120: {"min_test_accuracy": 0.5}}
+TABLE = """\
+| Run | Iterations | Test accuracy | Published | Seeds |
+| --- | ---: | ---: | ---: | ---: |
+| `short` | 30 | 50.00% | 45.00% | 30 |
+| `long` | 120 | 50.00% | at least 50% |  |
+"""
 
 
 def _save(test: float) -> None:
-    measured = {
-        run: Result(
-            iterations=iterations, train=0.75, validation=0.5, test=test, min_test_accuracy=0.4
-        )
-        for run, iterations in ITERATIONS.items()
+    results = {
+        run: Result(iterations=count, train=0.75, validation=0.5, test=test, min_test_accuracy=0.4)
+        for run, count in ITERATIONS.items()
     }
-    results.save(ACCURACY, measured)
+    save_results(ACCURACY, results)
 
 
-@pytest.fixture
-def committed(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
-    """Give a repository with committed results, as git and DVC know them."""
+@pytest.fixture(autouse=True)
+def one_extra(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Publish figures of both runs, and let one extra add a column."""
+    workspace.datasets["synthetic"]["published"] = PUBLISHED
+    workspace.write()
+    monkeypatch.setattr(summary, "call_hooks", lambda *_: [{"Seeds": {"short": "30"}}])
+
+
+def test_what_changed_since_a_revision(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DVC's own table comes after that of the results, or a sentence if nothing changed."""
     monkeypatch.setenv("HOME", str(workspace.path))
     _save(0.5)
     stage = "stages: {a: {cmd: 'true', metrics: [metrics/accuracy.json: {cache: false}]}}\n"
     (workspace.path / "dvc.yaml").write_text(stage)
+    workspace.put(".dvc", {"config": b""})
     author = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
-    for command in (
-        ["git", "init", "--quiet"],
-        [sys.executable, "-m", "dvc", "init", "--quiet"],
-        ["git", "add", "--all"],
-        ["git", *author, "commit", "--quiet", "--message", "Results"],
-    ):
-        subprocess.run(command, cwd=workspace.path, check=True)
-    return workspace
-
-
-def test_nothing_changed(committed: Workspace) -> None:
-    """The table of results, and a sentence instead of an empty table."""
-    outcome = committed.run("summary")
-    assert (outcome.status, outcome.err) == (0, "")
-    assert "| short | 30 | 75.00% | 50.00% | **50.00%** |" in outcome.out
-    assert "| long | 120 | 75.00% | 50.00% | **50.00%** |" in outcome.out
-    assert "The results are those of `HEAD`." in outcome.out
-
-
-def test_what_changed(committed: Workspace) -> None:
-    """DVC's own table, with both values and the difference."""
+    for command in (["init"], ["add", "--all"], [*author, "commit", "--message", "Results"]):
+        subprocess.run(["git", *command], cwd=workspace.path, check=True, capture_output=True)
+    completed = workspace.run("commands.summary")
+    assert completed.out == f"{TABLE}\nThe results are the same as those of `HEAD`.\n"
     _save(0.75)
-    outcome = committed.run("summary", "HEAD")
-    assert (outcome.status, outcome.err) == (0, "")
-    cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in outcome.out.splitlines()]
+    rows = workspace.run("commands.summary", "HEAD").out.splitlines()
+    cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows]
     assert ["metrics/accuracy.json", "long.test", "0.5", "0.75", "0.25"] in cells
-    assert not any("long.train" in row for row in cells)
+    completed = workspace.run("commands.summary", "nowhere")
+    assert completed.status == 1
+    assert completed.error().startswith("cannot compare with nowhere: ")
 
 
-def test_a_revision_that_is_not_there(committed: Workspace) -> None:
-    """One line with its name."""
-    outcome = committed.run("summary", "nowhere")
-    assert outcome.status == 1
-    assert outcome.error().startswith("cannot compare with nowhere: ")
-
-
-def test_no_results_yet(workspace: Workspace) -> None:
-    """One line with the remedy."""
-    outcome = workspace.run("summary")
-    assert outcome.status == 2
-    assert outcome.error() == "metrics/accuracy.json: not found; `dvc repro` makes it"
+def test_the_table_in_a_file_is_updated(workspace: Workspace) -> None:
+    """What is around it stays; a file without a place for it is refused, and so are no results."""
+    path = Path("README.md")
+    assert workspace.run("commands.summary", "--update", path).status == 2
+    _save(0.5)
+    path.write_text("above\n<!-- results -->\nold\n<!-- /results -->\nbelow\n")
+    assert workspace.run("commands.summary", "--update", path).status == 0
+    expected = f"above\n<!-- results -->\n{TABLE}<!-- /results -->\nbelow\n"
+    assert path.read_text() == expected
+    path.write_text("<!-- results -->\n")
+    assert workspace.run("commands.summary", "--update", path).error().startswith("README.md: ")

@@ -1,30 +1,31 @@
-"""MLflow's pages as a person sees them: two runs, their accuracies, and both cost curves.
+"""The MLflow UI as a person sees it.
 
-UPDATE_SCREENSHOTS=1 pytest tests/browser     also takes the pictures in docs/images
+UPDATE_SCREENSHOTS=1 pytest tests/commands/test_ui_browser.py     also writes docs/images
 """
 
 from __future__ import annotations
 
 import json
 import os
-import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.fixtures import ROOT, entry, write_fake_results, synthetic_params, yaml
+
+from tests.commands.test_ui import serving
+from tests.fake_results import write_fake_results
+from tests.synthetic import ROOT, entry, synthetic_params, write_yaml
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
+pytestmark = pytest.mark.slow
+
 IMAGES = ROOT / "docs" / "images"
 UPDATE = bool(os.environ.get("UPDATE_SCREENSHOTS"))
-SIZE = {"width": 1280, "height": 960}
+SIZE = {"width": 1280, "height": 1050}
 RUNS = {"short": 1000, "long": 10_000}
 SECONDS = 60
-# What a person would have clicked away.
+# Dialogs that a person would have closed.
 DISMISSED = {
     "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
     "mlflow.assistant.panelOpen_v1": "false",
@@ -33,50 +34,30 @@ DISMISSED = {
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the repository if pictures of its real result are asked for, or a fabricated result."""
+    """Return the repository if screenshots of its results are wanted, or one with fake results."""
     if UPDATE:
         return ROOT
     path = tmp_path_factory.mktemp("result")
     write_fake_results(path, iterations=RUNS)
-    yaml().dump(synthetic_params(), path / "params.yaml")
-    yaml().dump({"synthetic": entry("https://example.org/{file}")}, path / "datasets.yaml")
+    write_yaml(path / "params.yaml", synthetic_params())
+    write_yaml(path / "datasets.yaml", {"synthetic": entry("https://example.org/{file}")})
     return path
 
 
 @pytest.fixture(scope="module")
-def addresses(result: Path) -> Iterator[dict[str, str]]:
-    """Give the addresses that `commands.ui` prints, as long as it serves them."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    inherited = {name: value for name, value in os.environ.items() if "MLFLOW" not in name}
-    environment = inherited | {"PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1"}
-    track = [sys.executable, "-m", "stages.track"]
-    subprocess.run(track, cwd=result, env=environment, check=True)
-    server = subprocess.Popen(
-        [sys.executable, "-m", "commands.ui", "--port", port],
-        cwd=result,
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert server.stdout
-        yield dict(server.stdout.readline().rstrip("\n").split(": ", 1) for _ in range(2))
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.communicate(timeout=SECONDS)
-    assert server.returncode == 0
+def links(result: Path) -> Iterator[dict[str, str]]:
+    """Return the links that `commands.ui` prints, while it serves them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(result)
+        with serving() as (_, _, links):
+            yield links
 
 
 @pytest.fixture
 def page(browser: playwright.Browser) -> Iterator[playwright.Page]:
-    """Give an empty tab, which reaches this machine alone."""
+    """Open a tab, which reaches this machine only."""
     context = browser.new_context(viewport=SIZE, locale="en-GB", timezone_id="UTC")
-    context.route(
-        lambda address: not address.startswith("http://127.0.0.1:"),
-        lambda route: route.abort(),
-    )
+    context.route(lambda url: not url.startswith("http://127.0.0.1:"), lambda route: route.abort())
     script = f"Object.entries({json.dumps(DISMISSED)}).forEach(e => localStorage.setItem(...e))"
     context.add_init_script(script)
     page = context.new_page()
@@ -85,55 +66,49 @@ def page(browser: playwright.Browser) -> Iterator[playwright.Page]:
     context.close()
 
 
-def test_the_charts_show_both_cost_curves(addresses: dict[str, str], page: playwright.Page) -> None:
-    """One chart has a curve of each run, drawn with as many points as MLflow gives."""
-    page.goto(addresses["charts"])
+def test_the_charts_have_both_cost_curves(links: dict[str, str], page: playwright.Page) -> None:
+    """One chart has a curve of each run."""
+    page.goto(links["charts"])
     for run in RUNS:
         page.get_by_role("link", name=run, exact=True).first.wait_for()
     chart = page.get_by_test_id("experiment-view-compare-runs-card").filter(
         has=page.get_by_role("heading", name="cost", exact=True)
     )
     lines = chart.locator("path.js-line")
-    # As soon as it is drawn; each curve is there twice, for it is hidden behind itself.
+    # Each curve is there twice, because it is hidden behind itself.
     lines.nth(2 * len(RUNS) - 1).wait_for(state="attached")
-    curves = lines.evaluate_all("all => all.map(e => [e.style.stroke, e.getAttribute('d')])")
-    assert len(RUNS) == len({colour for colour, _ in curves})
-    # Straight ones, or those that begin and end in one place, would be empty.
-    assert all(path.count("L") > 20 for _, path in curves)
-    _picture(page, "mlflow-charts.png", height=1050)
+    curves = set(lines.evaluate_all("all => all.map(e => e.getAttribute('d'))"))
+    assert len(curves) == len(RUNS)
+    assert all(curve.count("L") > 20 for curve in curves)
+    _screenshot(page, "mlflow-charts.png")
 
 
-def test_the_table_shows_iterations_and_accuracies(
-    addresses: dict[str, str], page: playwright.Page, result: Path
+def test_the_table_has_iterations_and_accuracies(
+    links: dict[str, str], page: playwright.Page, result: Path
 ) -> None:
-    """The two runs stand side by side, with the numbers of accuracy.json."""
+    """Both runs are side by side, in their order, with the numbers of accuracy.json."""
     measured = json.loads((result / "metrics" / "accuracy.json").read_text())
-    page.goto(addresses["table"])
+    page.goto(links["table"])
     page.get_by_text("Comparing 2 Runs").wait_for()
     row = page.get_by_role("row").filter(
         has=page.get_by_role("rowheader", name="iterations", exact=True)
     )
-    assert [str(iterations) for iterations in RUNS.values()] == row.locator("td").all_inner_texts()
+    assert row.locator("td").all_inner_texts() == [str(count) for count in RUNS.values()]
     # Names and numbers are two grids beside each other.
     names, numbers = page.locator(".ReactVirtualized__Grid").all()[-2:]
     names.get_by_text("accuracy_test").wait_for()
-    metrics = names.get_by_role("link").all_inner_texts()
+    first = names.get_by_role("link").all_inner_texts().index("accuracy_test") * len(RUNS)
     values = [float(text) for text in numbers.locator("span").all_inner_texts()]
-    assert len(metrics) * len(RUNS) == len(values)
-    for part in ("test", "train", "validation"):
-        first = metrics.index(f"accuracy_{part}") * len(RUNS)
-        assert [round(measured[run][part], 3) for run in RUNS] == values[first : first + len(RUNS)]
+    expected = [round(measured[run]["test"], 3) for run in RUNS]
+    assert values[first : first + len(RUNS)] == expected
     page.get_by_text("Visualizations").click()
     page.get_by_role("switch", name="Parameters - Show diff only").click()
-    _picture(page, "mlflow-table.png", height=1050)
+    _screenshot(page, "mlflow-table.png")
 
 
-def _picture(page: playwright.Page, name: str, height: int) -> None:
-    """Take a picture, if that is asked for, without the button that covers a corner."""
-    if not UPDATE:
-        return
-    page.set_viewport_size(SIZE | {"height": height})
-    page.get_by_role("button", name="MLflow Assistant").last.evaluate("e => e.remove()")
-    page.wait_for_timeout(3000)
-    IMAGES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=IMAGES / name, animations="disabled")
+def _screenshot(page: playwright.Page, name: str) -> None:
+    """Write a screenshot if that is wanted, without the button that covers a corner."""
+    if UPDATE:
+        page.get_by_role("button", name="MLflow Assistant").last.evaluate("e => e.remove()")
+        page.wait_for_timeout(3000)
+        page.screenshot(path=IMAGES / name, animations="disabled")

@@ -1,4 +1,4 @@
-"""The page of `python -m extras.handwriting.demo`, in headless Chromium, with the networks as trained."""
+"""The demo in headless Chromium, with the trained networks."""
 
 from __future__ import annotations
 

@@ -246,7 +246,7 @@ ACROSS = np.linspace(-1, 1, 300) + np.linspace(-1, 1, 200)[:, np.newaxis]
 )
 def test_picture_without_a_digit_is_refused(values: NDArray[np.float64]) -> None:
     """No digit is invented where no pen has drawn."""
-    with pytest.raises(PictureError, match="no ink found|no digit found|pieces of ink"):
+    with pytest.raises(PictureError, match=r"no ink found|no digit found|pieces of ink"):
         prepared(Image.fromarray(values.clip(0, 255).astype(np.uint8)))
 
 

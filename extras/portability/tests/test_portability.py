@@ -1,4 +1,4 @@
-"""The same training on several processors."""
+"""Train the same on several processors."""
 
 from __future__ import annotations
 
@@ -6,44 +6,38 @@ import shutil
 from pathlib import Path
 
 import pytest
+
+from extras.portability.__main__ import EMULATOR, FLAT, prefixes, run_stage, train
 from tests.fixtures import ROOT
 
-from extras.portability.__main__ import EMULATOR, EXAMPLES, Machine, machines, stage, train
+# The other processors and more iterations take minutes: `make portability`.
+EMULATED = ("Haswell", "EPYC-Milan")
+ITERATIONS = 120  # a full call of the compiled program, and a shorter one
 
-# The rest of extras.portability.PROCESSORS, and more iterations, take minutes: `make portability`.
-EMULATED = ("Haswell", "EPYC-Rome", "EPYC-Milan")
-ITERATIONS = 120  # one full call of the compiled loop, and a shorter one
-
-
-@pytest.fixture(autouse=True, scope="module")
-def needed() -> None:
-    """Say what is missing."""
-    if not shutil.which(EMULATOR):
-        pytest.skip(f"{EMULATOR} is not installed (Debian's qemu-user)")
-    if not (ROOT / EXAMPLES).exists():
-        pytest.skip(f"{EXAMPLES} is not there: run `make repro` first")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not shutil.which(EMULATOR), reason="needs qemu-x86_64 (Debian: qemu-user)"),
+    pytest.mark.skipif(
+        not (ROOT / FLAT).exists(), reason="needs data/flat: run `make repro` first"
+    ),
+]
 
 
-@pytest.fixture(scope="module")
-def outcomes() -> dict[str, object]:
-    """Train here with all threads and with one, and on emulated processors."""
-    config: list[Machine] = list(machines(EMULATED))
-    return {machine.name: train(machine, ROOT, ITERATIONS) for machine in config}
-
-
-def test_bytes_do_not_depend_on_the_processor(outcomes: dict[str, object]) -> None:
-    """Weights and costs have one SHA-256 on all processors, numbers of threads and shells."""
-    assert 3 + len(EMULATED) == len(outcomes)
-    assert len(set(outcomes.values())) == 1, outcomes
+def test_bytes_are_the_same_on_all_processors() -> None:
+    """Weights and costs depend neither on threads, nor on the shell, nor on the processor."""
+    digests = {name: train(prefix, ROOT, ITERATIONS) for name, prefix in prefixes(EMULATED).items()}
+    assert len(digests) == 3 + len(EMULATED)
+    assert len(set(digests.values())) == 1, digests
 
 
 @pytest.mark.parametrize(
-    ("processor", "told"), [("Haswell", False), ("Haswell,-avx2", True)], ids=["with", "without"]
+    ("processor", "is_warned"), [("Haswell", False), ("Haswell,-avx2", True)], ids=["AVX2", "none"]
 )
-def test_a_processor_without_avx2_is_told(tmp_path: Path, processor: str, told: bool) -> None:
-    """It trains there as well, but is said to give other bytes perhaps."""
-    machine = Machine(processor, (EMULATOR, "-cpu", processor))
-    done = stage(machine, ROOT, tmp_path, iterations=1)
-    assert done.returncode == 0, done.stderr
-    assert told is ("this processor has no AVX2: " in done.stdout)
-    assert "iteration 0, batch cost: 2.2635" in done.stdout
+def test_a_processor_without_avx2_is_warned(
+    tmp_path: Path, processor: str, is_warned: bool
+) -> None:
+    """It trains there as well, but its last digits may differ."""
+    process = run_stage((EMULATOR, "-cpu", processor), ROOT, tmp_path, iterations=1)
+    assert process.returncode == 0, process.stderr
+    assert ("this processor has no AVX2: " in process.stdout) == is_warned
+    assert "iteration 0, batch cost: 2.2635" in process.stdout

@@ -1,26 +1,33 @@
-"""Telling whether a run is of the kind that other seeds are."""
+"""Compare a run with the statistics of many seeds."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.fixtures import Workspace
+from numpy.typing import NDArray
 
-from common.command_line import InputError
 from common.config import load_config
 from common.results import Result
-from extras.seeds import reference
-from extras.seeds.reference import Reference, RunReference, Spread
+from extras.seeds import hooks
+from extras.seeds.reference import (
+    REFERENCE,
+    MeanStd,
+    Reference,
+    RunReference,
+    fingerprint,
+    mean_std,
+    outliers,
+)
+from tests.fixtures import ITERATIONS, Workspace
 
-KNOWN = RunReference(
-    accuracies={
-        "train": Spread(mean=1.0, deviation=0.01),
-        "validation": Spread(mean=1.0, deviation=0.01),
-        "test": Spread(mean=0.96, deviation=0.002),
-    },
-    log_costs={0: Spread(mean=0.8, deviation=0.05), 100: Spread(mean=-1.0, deviation=0.3)},
+RUN = RunReference(
+    train=MeanStd(mean=1.0, std=0.01),
+    validation=MeanStd(mean=1.0, std=0.01),
+    test=MeanStd(mean=0.96, std=0.002),
+    log_costs={0: MeanStd(mean=0.8, std=0.05), 100: MeanStd(mean=-1.0, std=0.3)},
 )
 
 
@@ -28,8 +35,19 @@ def _result(test: float) -> Result:
     return Result(iterations=101, train=1.0, validation=1.0, test=test, min_test_accuracy=0.0)
 
 
-def _costs(first: float, last: float) -> np.ndarray:
+def _costs(first: float, last: float) -> NDArray[np.float32]:
     return np.exp(np.linspace(first, last, 101)).astype(np.float32)
+
+
+@pytest.fixture
+def reference(workspace: Workspace) -> Reference:
+    """Write a reference for the settings of the workspace."""
+    del workspace
+    runs = dict.fromkeys(ITERATIONS, RUN)
+    reference = Reference(fingerprint=fingerprint(load_config()), seeds=30, runs=runs)
+    REFERENCE.parent.mkdir(parents=True)
+    REFERENCE.write_text(reference.model_dump_json())
+    return reference
 
 
 @pytest.mark.parametrize(
@@ -37,92 +55,99 @@ def _costs(first: float, last: float) -> np.ndarray:
     [
         (0.96, _costs(0.8, -1.0), []),
         (0.9679, _costs(0.99, -2.19), []),
-        (0.9681, None, ["test accuracy 96.81% is +4.0 deviations from 96.00%"]),
-        (0.95, None, ["test accuracy 95.00% is -5.0 deviations from 96.00%"]),
-        (0.96, _costs(0.8, -3.0), ["cost 0.04979 of iteration 100 is -6.7 deviations from 0.3679"]),
-        (0.96, _costs(1.1, -1.0), ["cost 3.004 of iteration 0 is +6.0 deviations from 2.226"]),
+        (0.9681, _costs(0.8, -1.0), [("test accuracy 96.81%", 4.05)]),
+        (0.95, _costs(0.8, -1.0), [("test accuracy 95.00%", -5.0)]),
+        (0.96, _costs(0.8, -3.0), [("cost 0.04979 of iteration 100", -20 / 3)]),
+        (0.96, _costs(1.1, -1.0), [("cost 3.004 of iteration 0", 6.0)]),
+        (0.96, _costs(1.1, -3.0)[:100], [("cost 3.004 of iteration 0", 6.0)]),
+        (0.96, _costs(1.1, -3.0)[:0], []),
     ],
 )
-def test_what_is_far_from_the_reference_is_said(
-    test: float, costs: np.ndarray | None, expected: list[str]
+def test_values_beyond_four_standard_deviations_are_outliers(
+    test: float, costs: NDArray[np.float32], expected: list[tuple[str, float]]
 ) -> None:
-    """Beyond four deviations a run is another one, be it worse or too good."""
-    assert expected == list(reference.outliers(KNOWN, _result(test), costs))
+    """In either direction; costs that are not there are not compared."""
+    actual = list(outliers(RUN, _result(test), costs))
+    assert [value for value, _ in actual] == [value for value, _ in expected]
+    assert [z for _, z in actual] == pytest.approx([z for _, z in expected], abs=1e-4)
 
 
-def test_cost_that_is_not_a_number_is_far_from_any() -> None:
-    """Not a number is not within four deviations."""
-    costs = _costs(0.8, -1.0)
-    costs[100] = np.nan
-    assert len(list(reference.outliers(KNOWN, _result(0.96), costs))) == 1
+def test_z_score_without_variation_is_zero_or_infinite() -> None:
+    """All seeds may reach the same accuracy, and the mean of it is rounded."""
+    constant = mean_std(np.full(3, 2 / 3))
+    assert [constant.z_score(value) for value in (2 / 3, 0.7, 0.6)] == [0.0, math.inf, -math.inf]
 
 
-def test_without_spread_only_the_mean_will_do() -> None:
-    """A value that never varied is that value or infinitely far from it."""
-    known = Spread(mean=0.5, deviation=0.0)
-    assert [0.0, np.inf, -np.inf] == [known.distance(value) for value in (0.5, 0.6, 0.4)]
-
-
-def test_deviation_is_that_of_a_sample() -> None:
-    """Two values one apart deviate by the root of one half."""
-    found = reference.spread([1.0, 2.0])
-    assert (1.5, pytest.approx(np.sqrt(0.5), abs=1e-7)) == (found.mean, found.deviation)
-
-
-def test_file_keeps_everything(tmp_path: Path) -> None:
-    """What is saved is what is loaded, and a second save is the same bytes."""
-    expected = Reference(digest="d", seeds=2, runs={"short": KNOWN})
-    first, second = tmp_path / "1.json", tmp_path / "2.json"
-    reference.save(first, expected)
-    assert expected == reference.load(first)
-    reference.save(second, reference.load(first))
-    assert first.read_bytes() == second.read_bytes()
-
-
-@pytest.mark.parametrize("content", [b"", b"[]", b'{"digest": 1}', b"\xff\xfe"])
-def test_foreign_file_is_refused(tmp_path: Path, content: bytes) -> None:
-    """What is no reference is named, with what brings it back."""
-    path = tmp_path / "reference.json"
-    path.write_bytes(content)
-    with pytest.raises(InputError, match=r"reference\.json: .*git checkout"):
-        reference.load(path)
+def test_std_is_that_of_a_sample() -> None:
+    """It is divided by n - 1: that of 1 and 2 is the root of one half."""
+    assert mean_std(np.array([1.0, 2.0])) == MeanStd(mean=1.5, std=0.7071068)
 
 
 @pytest.mark.parametrize(
-    ("runs", "fits"),
-    [
-        ({"long": 101}, True),
-        ({"long": 100}, False),
-        ({}, False),
-        ({"long": 101, "short": 101}, False),
-    ],
-)
-def test_a_reference_fits_the_runs_that_it_is_of(runs: dict[str, int], fits: bool) -> None:
-    """It has each of them and no other, and no iteration that they do not have."""
-    known = Reference(digest="", seeds=30, runs={"long": KNOWN})
-    wanted = {
-        name: RunParams(iterations=iterations, min_test_accuracy=0.0)
-        for name, iterations in runs.items()
-    }
-    assert fits == known.fits(wanted)
-
-
-@pytest.mark.parametrize(
-    ("section", "name", "value", "same"),
+    ("section", "name", "value", "is_same"),
     [
         ("train", "seed", 7, True),
         ("train", "log_every_iterations", 7, True),
         ("report", "grid_seed", 7, True),
         ("train", "learning_rate", 0.1, False),
-        ("train", "hidden_units", [3], False),
-        ("flatten", "validation_images", 7, False),
+        ("model", "hidden_units", [3], False),
+        ("flatten", "validation_examples", 7, False),
     ],
 )
-def test_digest_follows_what_a_result_follows(
-    workspace: Workspace, section: str, name: str, value: object, same: bool
+def test_fingerprint_covers_what_decides_a_result(
+    workspace: Workspace, section: str, name: str, value: object, is_same: bool
 ) -> None:
-    """A reference is of all settings but the seed and what is only shown."""
-    before = reference.digest(load_config())
+    """A reference belongs to all settings except the seed and what is only displayed."""
+    before = fingerprint(load_config())
     workspace.params[section][name] = value
     workspace.write()
-    assert same == (before == reference.digest(load_config()))
+    assert (fingerprint(load_config()) == before) == is_same
+
+
+@pytest.mark.usefixtures("reference")
+def test_gate_reports_every_run_and_fails_outliers(capsys: pytest.CaptureFixture[str]) -> None:
+    """The costs are compared if there are any; a run without a result is the gate's own affair."""
+    Path("costs").mkdir()
+    Path("costs/short.csv").write_text("iteration,cost\n0,3.004166\n")
+    failures = list(hooks.gate_failures(load_config(), {"short": _result(0.9694)}))
+    suffix = "standard deviations from the mean of 30 seeds"
+    assert failures == [
+        f"short: test accuracy 96.94% is +4.7 {suffix}",
+        f"short: cost 3.004 of iteration 0 is +6.0 {suffix}",
+    ]
+    assert capsys.readouterr().out == f"short: test accuracy 96.94% is +4.7 {suffix}\n"
+
+
+def test_summary_has_a_column_of_all_seeds(reference: Reference) -> None:
+    """Its title has the number of seeds."""
+    expected = {f"{reference.seeds} seeds, test": dict.fromkeys(ITERATIONS, "96.00 ± 0.20 %")}
+    assert hooks.summary_columns(load_config()) == expected
+
+
+@pytest.mark.parametrize("content", [None, b"", b"[]", b"\xff\xfe", b'{"fingerprint": 1}'])
+@pytest.mark.usefixtures("reference")
+def test_missing_or_damaged_reference_is_reported_and_fails_nothing(
+    content: bytes | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line says what to do; the summary has no column then."""
+    if content is None:
+        REFERENCE.unlink()
+    else:
+        REFERENCE.write_bytes(content)
+    assert list(hooks.gate_failures(load_config(), {"short": _result(0.0)})) == []
+    line = "not compared with other seeds: extras/seeds/reference.json: "
+    hint = "not found; `make seeds`" if content is None else "damaged ("
+    output = capsys.readouterr().out
+    assert (output.startswith(line + hint), output.count("\n")) == (True, 1)
+    assert hooks.summary_columns(load_config()) == {}
+
+
+@pytest.mark.usefixtures("reference")
+def test_reference_of_other_settings_is_not_compared(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run with other settings need not reach the same."""
+    workspace.params["train"]["learning_rate"] = 0.1
+    workspace.write()
+    assert list(hooks.gate_failures(load_config(), {"short": _result(0.0)})) == []
+    assert "is of other settings; `make seeds` makes one for these" in capsys.readouterr().out

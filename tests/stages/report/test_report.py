@@ -1,248 +1,161 @@
-"""The page, the model card and the files of the pictures."""
+"""The command: the page, the model card and the files of the figures."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
-import io
 import os
 import re
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
-import numpy as np
 import pytest
-from tests.fixtures import CLASSES, ITERATIONS, ROOT, SHAPE, Workspace
-from PIL import Image
 
-from common import arrays, results
-from common.arrays import Split
-from common.results import Result
-from stages.train.__main__ import __main__ as train
+from common.atomic import sha256
+from common.config import load_config
+from common.results import load_results
+from common.splits import load_description, save_description
+from stages.report.__main__ import parameters
+from tests.fixtures import ITERATIONS, ROOT, Workspace, write_fake_results
 
-PIXELS, UNITS = SHAPE[0] * SHAPE[1], 7
-ARGUMENTS = (
-    "flat/test.npz", "models", "costs", "metrics", "plots/predictions",
-    "plots/figures", "plots/report.html", "MODEL_CARD.md",
-)  # fmt: skip
-EACH = {"calibration", "confusion", "cost", "digits", "mistakes", "more_digits", "weights"}
+INPUTS = ("data/flat", "models", "costs", "metrics", "plots/predictions")
+ARGUMENTS = (*INPUTS, "plots/figures", "plots/report.html", "MODEL_CARD.md")
+PAGE, CARD = Path("plots/report.html"), Path("MODEL_CARD.md")
+GENERIC = {"calibration", "confusion", "cost"}
+FIGURES = GENERIC | {"images", "mistakes", "more_images", "weights"}
 
 
 class Page(HTMLParser):
-    """What a browser would find in a page: its text, its pictures, and what it would load."""
+    """The text, the images, the tags of a page, and the URLs that a browser loads for it."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.text, self.pictures, self.loaded, self.tags = "", [], [], []
-        self.feed(source)
+        self.text, self.images, self.urls, self.tags = "", [], [], []
+        self.feed(PAGE.read_text("utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep what the tag says; an address in `href` of `a` is loaded by nobody."""
-        given = dict(attrs)
+        """Collect what the tag refers to; the `href` of `a` is not loaded."""
         self.tags.append(tag)
         if tag == "img":
-            self.pictures.append(given)
-        self.loaded += [
-            value
-            for name, value in attrs
-            if name in ("src", "srcset", "data", "poster") or (name == "href" and tag != "a")
-        ]
+            self.images.append(dict(attrs))
+        names = ("src", "srcset", "data", "poster", *(["href"] if tag != "a" else []))
+        self.urls += [value for name, value in attrs if name in names]
 
     def handle_data(self, data: str) -> None:
-        """Keep the text."""
+        """Collect the text."""
         self.text += data
 
 
 @pytest.fixture
 def evaluated(workspace: Workspace) -> Workspace:
-    """Give a folder with two runs' weights, costs and results; one unit sees one pixel."""
-    random = np.random.default_rng(0)
-    for part in arrays.SPLITS:
-        images = random.integers(0, 256, (120, PIXELS)).astype(np.uint8)
-        labels = images[:, :CLASSES].argmax(axis=1).astype(np.uint8)
-        labels[::9] = 0
-        arrays.save_split(Path("flat") / f"{part}.npz", Split(images, labels))
-    weights = {
-        "W1": np.eye(PIXELS, UNITS, dtype=np.float32),
-        "b1": np.zeros(UNITS, np.float32),
-        "W2": 4 * np.eye(UNITS, CLASSES, dtype=np.float32),
-        "b2": np.zeros(CLASSES, np.float32),
-    }
-    costs = random.lognormal(size=max(ITERATIONS.values())).astype(np.float32)
-    for run, iterations in ITERATIONS.items():
-        arrays.save(Path("models") / run / "weights.npz", weights)
-        train.save_costs(Path("costs") / f"{run}.csv", costs[:iterations])
-    assert workspace.run("evaluate", "flat", *ARGUMENTS[1:5]).status == 0
+    """Return a working directory in which two runs were evaluated; they make mistakes."""
+    write_fake_results(workspace.path, figures=False)
+    assert workspace.run("evaluate", *INPUTS).status == 0
     return workspace
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder for what is drawn only once, for all tests here."""
-    return tmp_path_factory.mktemp("reported")
-
-
-@pytest.fixture
-def reported(evaluated: Workspace, kept: Path) -> Workspace:
-    """Give a folder with a report."""
-    if any(kept.iterdir()):
-        shutil.copytree(kept, evaluated.path, dirs_exist_ok=True)
-        return evaluated
+def test_the_report(evaluated: Workspace) -> None:
+    """Page and card have every result, and the page needs no other file."""
     outcome = evaluated.run("report", *ARGUMENTS)
     assert (outcome.status, outcome.err) == (0, "")
-    shutil.copytree(evaluated.path, kept, dirs_exist_ok=True)
-    return evaluated
+    page, card = Page(), CARD.read_text("utf-8")
 
-
-def _shown(result: Result) -> set[str]:
-    """Give each number of accuracy.json as a person reads it."""
-    return {
-        f"{result.iterations:,}",
-        *(
-            f"{value:.2%}"
-            for value in (result.train, result.validation, result.test, result.min_test_accuracy)
-        ),
-    }
-
-
-def test_every_result_is_shown(reported: Workspace) -> None:
-    """Page and card have each number of accuracy.json, and of the classes."""
-    card = (reported.path / "MODEL_CARD.md").read_text("utf-8")
-    page = Page((reported.path / "plots/report.html").read_text("utf-8"))
-    measured = results.load(Path("metrics/accuracy.json"))
+    results = load_results(Path("metrics/accuracy.json")).values()
     rates = re.findall(r"0\.\d{6}", Path("metrics/per_class.csv").read_text())
-    wanted = {f"{float(rate):.2%}" for rate in rates}.union(*map(_shown, measured.values()))
-    assert len(wanted) > 5
-    for words in (card, page.text):
-        assert set() == {number for number in wanted if number not in words}
+    expected = {f"{float(rate):.2%}" for rate in rates}
+    for result in results:
+        values = (result.train, result.validation, result.test, result.min_test_accuracy)
+        expected |= {f"{result.iterations:,}", *(f"{value:.2%}" for value in values)}
+    expected |= {"CC0", "Nobody.", *evaluated.datasets["synthetic"]["files"].values()}
+    expected |= {sha256(Path(f"models/{run}/weights.npz").read_bytes()) for run in ITERATIONS}
+    for text in (card, page.text):
+        assert {words for words in expected if words not in text} == set()
+        assert not re.search(r"MNIST|digit|tutorial|published", text, re.IGNORECASE)
 
-
-def test_the_page_needs_no_other_file(reported: Workspace) -> None:
-    """Nothing is loaded, nothing runs, and every picture in it can be read and has words."""
-    source = (reported.path / "plots/report.html").read_text("utf-8")
-    page = Page(source)
-    assert {"data"} == {address.partition(":")[0] for address in page.loaded}
+    assert {url.partition(":")[0] for url in page.urls} == {"data"}
     assert not {"script", "iframe", "object", "embed"} & set(page.tags)
-    assert not re.search(r"@import|url\(", source)
-    embedded = []
-    for picture in page.pictures:
-        head, _, content = picture["src"].partition(",")
-        assert head == "data:image/png;base64"
-        embedded.append(base64.b64decode(content, validate=True))
-        with Image.open(io.BytesIO(embedded[-1])) as opened:
-            opened.load()
-        assert len(picture["alt"]) > 20
-    on_disk = {path: path.read_bytes() for path in Path("plots/figures").rglob("*.png")}
-    assert sorted(on_disk.values()) == sorted(embedded)
-    expected = {f"{run}/{name}.png" for run in ITERATIONS for name in EACH} | {"costs.png"}
-    assert expected == {str(path.relative_to("plots/figures")) for path in on_disk}
+    assert not re.search(r"@import|url\(|<p>\s*</p>", PAGE.read_text("utf-8"))
+    assert min(len(image["alt"]) for image in page.images) > 20
+    head = "data:image/png;base64,"
+    embedded = {base64.b64decode(image["src"].removeprefix(head)) for image in page.images}
+    files = {path: path.read_bytes() for path in Path("plots/figures").rglob("*.png")}
+    assert set(files.values()) == embedded
+    names = {f"{run}/{name}.png" for run in ITERATIONS for name in FIGURES} | {"costs.png"}
+    assert {str(path.relative_to("plots/figures")) for path in files} == names
 
 
-def test_the_data_and_the_weights_are_named(reported: Workspace) -> None:
-    """Licence, citation, and the SHA-256 of what went in and of what came out."""
-    weights = Path("models/long/weights.npz").read_bytes()
-    entry = reported.datasets["synthetic"]
-    digests = [file["sha256"] for file in entry["files"].values()]
-    for name in ("MODEL_CARD.md", "plots/report.html"):
-        words = (reported.path / name).read_text("utf-8")
-        for wanted in (*digests, hashlib.sha256(weights).hexdigest(), "CC0", "Nobody."):
-            assert wanted in words
+@pytest.mark.usefixtures("workspace")
+def test_parameters_have_the_names_that_dvc_gives_them() -> None:
+    """Those of all sections."""
+    values, config = parameters(), load_config()
+    assert values["model.hidden_units"] == list(config.model.hidden_units)
+    assert values["train.epsilon"] == config.train.epsilon
+    assert values["runs.long.iterations"] == config.runs["long"].iterations
 
 
 @pytest.mark.slow
-def test_the_same_bytes_elsewhere(reported: Workspace) -> None:
-    """In another process, time zone and locale, all files are the same."""
+def test_the_same_inputs_give_the_same_bytes_elsewhere(evaluated: Workspace) -> None:
+    """Time zone, locale, backend and the user's own matplotlib settings change nothing."""
 
     def digests() -> dict[str, str]:
-        made = [*Path("plots").rglob("*.png"), Path("plots/report.html"), Path("MODEL_CARD.md")]
-        return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in made}
+        files = [*Path("plots").rglob("*.png"), PAGE, CARD]
+        return {str(path): sha256(path.read_bytes()) for path in files}
 
+    assert evaluated.run("report", *ARGUMENTS).status == 0
     before = digests()
-    assert 2 + 1 + len(EACH) * len(ITERATIONS) == len(before)
-    Path("MODEL_CARD.md").unlink()
+    CARD.unlink()
+    Path("matplotlibrc").write_text("lines.linewidth: 9\nfont.size: 30\n")
+    variables = {"TZ": "Asia/Tokyo", "LC_ALL": "tr_TR.UTF-8", "MPLBACKEND": "svg"}
     subprocess.run(
         [sys.executable, "-m", "stages.report", *ARGUMENTS],
-        cwd=reported.path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TZ": "Asia/Tokyo", "LC_ALL": "tr_TR.UTF-8"},
+        cwd=evaluated.path,
+        env={**os.environ, **variables, "PYTHONPATH": str(ROOT), "SOURCE_DATE_EPOCH": "1"},
         capture_output=True,
         check=True,
     )
-    assert before == digests()
+    assert digests() == before
 
 
-def test_what_is_not_as_it_should_be_is_shown_as_it_is(evaluated: Workspace) -> None:
-    """A missed threshold is said in words and not by a colour; what looks like code is text."""
+def test_a_report_needs_neither_images_nor_several_runs(evaluated: Workspace) -> None:
+    """It is complete without the figures of images, and with one run."""
+    path = Path("data/flat/description.json")
+    shape = load_description(path).feature_shape
+    save_description(path, load_description(path).model_copy(update={"example_shape": shape}))
+    del evaluated.params["runs"]["short"]
+    for leftover in ("models/short/weights.npz", "costs/short.csv"):
+        Path(leftover).unlink()
+    evaluated.write()
+    outcome = evaluated.run("report", *ARGUMENTS)
+    assert (outcome.status, outcome.err) == (0, "")
+    assert {path.stem for path in Path("plots/figures/long").iterdir()} == GENERIC
+    for text in (Page().text, CARD.read_text("utf-8").replace("Synthetic images", "")):
+        assert not re.search("pixel|grey|frame", text)
+
+
+@pytest.mark.slow
+def test_a_missed_threshold_is_said_in_words(evaluated: Workspace) -> None:
+    """Not only by a colour; and text that looks like HTML stays text."""
     evaluated.params["runs"]["long"]["min_test_accuracy"] = 1.0
     evaluated.datasets["synthetic"]["citation"] = "<script>alert(1)</script> & so on"
     evaluated.write()
-    assert evaluated.run("evaluate", "flat", *ARGUMENTS[1:5]).status == 0
+    assert evaluated.run("evaluate", *INPUTS).status == 0
     assert evaluated.run("report", *ARGUMENTS).status == 0
-    page = Page(Path("plots/report.html").read_text("utf-8"))
+    page = Page()
     assert "✗ missed" in page.text
     assert "script" not in page.tags
     assert "<script>alert(1)</script> & so on" in page.text
-    assert "**no**" in Path("MODEL_CARD.md").read_text("utf-8")
+    assert "**no**" in CARD.read_text("utf-8")
 
 
 @pytest.mark.parametrize(
-    "missing",
-    [
-        "flat/test.npz",
-        "models/long/weights.npz",
-        "costs/short.csv",
-        "metrics/accuracy.json",
-        "metrics/confusion.csv",
-        "metrics/per_class.csv",
-        "plots/predictions/long.csv",
-    ],
+    "missing", ["data/flat/test.npz", "models/long/weights.npz", "metrics/confusion.csv"]
 )
-def test_a_missing_input(evaluated: Workspace, missing: str) -> None:
+def test_a_missing_input_is_an_error(evaluated: Workspace, missing: str) -> None:
     """One line with the file and the remedy, and nothing is written."""
     Path(missing).unlink()
     outcome = evaluated.run("report", *ARGUMENTS)
     assert outcome.status == 2
-    assert f"{missing}: not found; `dvc repro` makes it" == outcome.error()
+    assert outcome.error() == f"{missing}: not found; `dvc repro` makes it"
     assert not Path("plots/figures").exists()
-    assert not Path("MODEL_CARD.md").exists()
-
-
-def _shorten(path: str) -> None:
-    lines = Path(path).read_text().splitlines(keepends=True)
-    Path(path).write_text("".join(lines[:-1]))
-
-
-@pytest.mark.parametrize(
-    ("spoil", "said"),
-    [
-        (lambda: _shorten("costs/long.csv"), "run long: 119 costs, not 120"),
-        (lambda: _shorten("plots/predictions/short.csv"), "run short: answers to other images"),
-        (
-            lambda: _shorten("metrics/confusion.csv"),
-            f"run long: a confusion matrix of {CLASSES - 1} classes, not {CLASSES}",
-        ),
-        (
-            lambda: _shorten("metrics/per_class.csv"),
-            f"run long: measures of {CLASSES - 1} classes, not {CLASSES}",
-        ),
-        (
-            lambda: arrays.save(
-                Path("models/short/weights.npz"),
-                {"W1": np.zeros((3, CLASSES), np.float32), "b1": np.zeros(CLASSES, np.float32)},
-            ),
-            f"run short: weights for 3 pixels, not {PIXELS}",
-        ),
-    ],
-    ids=["costs", "answers", "confusion", "classes", "weights"],
-)
-def test_files_that_were_not_made_together(
-    evaluated: Workspace, spoil: Callable[[], None], said: str
-) -> None:
-    """One line with the first that does not fit."""
-    spoil()
-    outcome = evaluated.run("report", *ARGUMENTS)
-    assert outcome.status == 2
-    assert f"{said}; `dvc repro` makes its files anew" == outcome.error()
+    assert not CARD.exists()

@@ -2,128 +2,145 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from common.command_line import CommandError
 from stages.track import provenance
 
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a repository with one commit, as the working directory."""
+    """Return a larger repository whose folder `project` is the working directory."""
     for name in ("GIT_DIR", "GIT_WORK_TREE", "DVC_EXP_NAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    path = tmp_path / "repository"
-    path.mkdir()
-    monkeypatch.chdir(path)
-    git("init", "--quiet")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    project = tmp_path / "repository" / "project"
+    project.mkdir(parents=True)
+    monkeypatch.chdir(project)
+    git("init", "--quiet", "..")
     git("config", "--global", "user.name", "Test")
     git("config", "--global", "user.email", "test@example.org")
-    (path / "text").write_text("one\n")
-    (path / "latin").write_bytes(b"caf\xe9\n")
-    (path / "binary").write_bytes(bytes(range(256)))
+    (project / "dvc.yaml").write_text("stages: {}\n")
+    (project / "latin").write_bytes(b"caf\xe9\n")
+    (project / "binary").write_bytes(bytes(range(256)))
+    (project.parent / "beside").write_text("one\n")
     commit("first")
-    return path
+    return project.parent
 
 
 def git(*arguments: str) -> str:
-    """Run git, and give what it printed."""
+    """Run git, and return what it printed."""
     return subprocess.run(
         ["git", *arguments], check=True, capture_output=True, text=True
     ).stdout.strip()
 
 
 def commit(message: str) -> str:
-    """Commit all files, and give the commit."""
-    git("add", "--all")
+    """Commit all files, and return the commit."""
+    git("add", "--all", ":/")
     git("commit", "--quiet", "--message", message)
     return git("rev-parse", "HEAD")
 
 
-def test_what_is_committed_has_a_commit_and_no_difference(
+def test_only_changes_of_this_folder_count(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file that git does not know makes no difference; DVC's experiment is named."""
-    (repository / "unknown").touch()
+    """Neither untracked files nor those of the larger repository do."""
+    (repository / "project" / "untracked").touch()
+    (repository / "beside").write_text("hunter2\n")
     monkeypatch.setenv("DVC_EXP_NAME", "brave-name")
-    here = provenance.here()
-    assert (git("rev-parse", "HEAD"), b"", "brave-name") == (
-        here.commit,
-        here.difference,
-        here.experiment,
-    )
-    assert None is here.seconds
-    names = {"processor", *(f"version.{name}" for name in ("python", *provenance.PACKAGES))}
-    assert names == set(here.machine)
-    assert all(here.machine.values())
+    current = provenance.current()
+    assert current.commit == git("rev-parse", "HEAD")
+    assert (current.diff, current.experiment, current.committed_at) == (b"", "brave-name", None)
+    assert {"processor", "python", "package_numpy", "package_dvc"} <= set(current.machine)
 
 
 @pytest.mark.parametrize(
     "setting",
-    [
-        "core.pager cat",
-        "diff.noprefix true",
-        "diff.mnemonicPrefix true",
-        "color.ui always",
-        "diff.external false",
-    ],
+    ["diff.noprefix true", "diff.mnemonicPrefix true", "color.ui always", "diff.external x"],
 )
-def test_a_difference_can_be_applied(repository: Path, setting: str) -> None:
-    """Whatever git is configured to show: text, a line without an end, other bytes, a deletion."""
+def test_a_diff_can_be_applied(repository: Path, setting: str) -> None:
+    """Whatever git is configured to show: text without a line end, other bytes, a deletion."""
     git("config", "--global", *setting.split())
-    (repository / "text").write_text("two, without a line end")
-    (repository / "latin").write_bytes(b"caf\xe9s\n")
-    (repository / "binary").unlink()
-    (repository / "new").write_bytes(bytes(range(255, -1, -1)))
-    git("add", "new")
-    patch = provenance.here().difference
-    wanted = {path.name: path.read_bytes() for path in repository.iterdir() if path.is_file()}
+    project = repository / "project"
+    (project / "dvc.yaml").write_text("two, without a line end")
+    (project / "latin").write_bytes(b"caf\xe9s\n")
+    (project / "binary").unlink()
+    patch = provenance.current().diff
+    expected = {path.name: path.read_bytes() for path in project.iterdir()}
     git("reset", "--quiet", "--hard")
     (repository.parent / "patch").write_bytes(patch)
-    git("apply", "../patch")
-    assert wanted == {
-        path.name: path.read_bytes() for path in repository.iterdir() if path.is_file()
-    }
+    git("apply", "--directory=", "../../patch")
+    assert {path.name: path.read_bytes() for path in project.iterdir()} == expected
 
 
-@pytest.mark.parametrize("git_there", [True, False])
-def test_outside_of_git_nothing_is_known(
-    repository: Path, monkeypatch: pytest.MonkeyPatch, git_there: bool
+def _remove_git(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(repository))
+
+
+def _leave_repository(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(repository.parent)
+
+
+def _unpack_below(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (repository / "unpacked").mkdir()
+    (repository / "unpacked" / "dvc.yaml").touch()
+    monkeypatch.chdir(repository / "unpacked")
+
+
+def _own_as_another(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files to another user")
+    for path in (repository, *repository.rglob("*")):
+        os.chown(path, 12345, 12345)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (_remove_git, "git is not installed"),
+        (_leave_repository, "not a git repository"),
+        (_unpack_below, "did not match any file"),
+        (_own_as_another, "dubious ownership"),
+    ],
+)
+def test_without_its_own_repository_the_commit_is_unknown(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, change: object, reason: str
 ) -> None:
-    """Neither a folder that is no repository nor a machine without git stops anything."""
-    if git_there:
-        monkeypatch.chdir(repository.parent)
-    else:
-        monkeypatch.setenv("PATH", str(repository))
-    here = provenance.here()
-    assert (here.commit, here.difference) == (None, b"")
-    assert list(provenance.commits("dvc.lock")) == []
+    """It is not taken from a repository that surrounds this folder."""
+    change(repository, monkeypatch)  # type: ignore[operator]
+    assert (provenance.current().commit, provenance.current().diff) == (None, b"")
+    with pytest.raises(CommandError, match=reason):
+        list(provenance.earlier("dvc.lock"))
 
 
-def test_commits_are_gone_through_once_for_each_content(repository: Path) -> None:
-    """The oldest of those with the same file stands for them; then come DVC's experiments."""
+def test_earlier_results_are_the_oldest_of_each_content(repository: Path) -> None:
+    """Those of commits come first, then those of DVC's experiments."""
+    lock = repository / "project" / "dvc.lock"
     without = git("rev-parse", "HEAD")
-    (repository / "dvc.lock").write_text("one")
+    lock.write_text("one")
     first = commit("has a lock")
-    (repository / "text").write_text("two\n")
+    (repository / "beside").write_text("two\n")
     commit("has the same lock")
     git("switch", "--quiet", "--create", "side", without)
-    (repository / "dvc.lock").write_text("two")
+    lock.write_text("two")
     side = commit("has another lock")
+    lock.unlink()
+    commit("has none")
     git("switch", "--quiet", "--detach", first)
-    (repository / "dvc.lock").write_text("three")
+    lock.write_text("three")
     experiment = commit("an experiment")
     git("update-ref", f"refs/exps/{first[:2]}/{first[2:]}/brave-name", experiment)
     git("update-ref", f"refs/exps/{first[:2]}/{first[2:]}/same-name", first)
     git("switch", "--quiet", "side")
-    found = list(provenance.commits("dvc.lock"))
-    assert [without, experiment] == [found[0].commit, found[-1].commit]
-    assert {first, side} == {one.commit for one in found[1:-1]}
-    assert [one.experiment for one in found] == [None, None, None, "brave-name"]
-    for one in found:
-        assert int(git("show", "-s", "--format=%ct", str(one.commit))) == one.seconds
-        assert (one.machine, one.difference) == ({}, b"")
+    *commits, last = provenance.earlier("dvc.lock")
+    assert {one.commit for one in commits} == {first, side}
+    assert [one.experiment for one in (*commits, last)] == [None, None, "brave-name"]
+    assert (last.commit, last.machine, last.diff) == (experiment, {}, b"")
+    assert last.committed_at == int(git("show", "-s", "--format=%ct", experiment))

@@ -1,4 +1,4 @@
-"""Trainer, as far as it goes without TensorFlow."""
+"""The command that trains, and what it refuses."""
 
 from __future__ import annotations
 
@@ -7,117 +7,107 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.fixtures import CLASSES, SHAPE, Workspace
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as st_numpy
-from numpy.typing import NDArray
 
-from common import arrays
-from common import config as config
-from common.arrays import Split
 from common.command_line import CommandError
-from stages.train.__main__ import __main__ as train
+from stages.train import __main__ as command
+from stages.train.__main__ import check_agreement, check_costs, log_lines, save_costs
+from tests.fixtures import CompletedRun, Workspace, write_fake_results
 
 
-def test_lines() -> None:
-    """Every hundredth iteration is reported, wherever the costs begin."""
+def train(workspace: Workspace, run: str) -> CompletedRun:
+    """Run the stage; weights and costs go to a new folder."""
+    return workspace.run("train", run, "data/flat", "new/weights.npz", "new/costs.csv")
+
+
+def test_every_hundredth_cost_is_reported() -> None:
+    """Wherever the costs begin."""
     costs = np.linspace(2, 1, 201, dtype=np.float32)
-    expected = ["iteration 0, batch cost: 2.0000", "iteration 100, batch cost: 1.5000"]
-    assert expected == list(train.lines(0, costs[:200], 100))
-    assert list(train.lines(150, costs[150:], 100)) == ["iteration 200, batch cost: 1.0000"]
-    assert list(train.lines(1, costs[:99], 100)) == []
+    lines = [*log_lines(0, costs[:150], 100), *log_lines(150, costs[150:], 100)]
+    assert [line.removeprefix("iteration ") for line in lines] == [
+        f"{iteration}, batch cost: {cost:.4f}" for iteration, cost in ((0, 2), (100, 1.5), (200, 1))
+    ]
 
 
-def test_costs_that_are_finite_pass() -> None:
-    """Nothing is said about the largest cost that there is."""
-    train.check_finite(0, np.array([0, np.finfo(np.float32).max], np.float32))
-
-
-@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
-def test_a_diverged_training_is_stopped(wrong: float) -> None:
+@pytest.mark.fault
+def test_a_diverged_training_is_stopped() -> None:
     """The first iteration that is not finite is named, and what to change."""
-    costs = np.array([1, wrong, 2, np.nan], np.float32)
-    said = f"^iteration 101: the batch cost is {wrong}; try a smaller train.learning_rate"
-    with pytest.raises(CommandError, match=said):
-        train.check_finite(100, costs)
+    check_costs(0, np.array([0, np.finfo(np.float32).max], np.float32))
+    for wrong in (np.inf, -np.inf, np.nan):
+        problem = f"^iteration 101: the batch cost is {wrong}; try a smaller train.learning_rate"
+        with pytest.raises(CommandError, match=problem):
+            check_costs(100, np.array([1, wrong, 2, np.nan], np.float32))
 
 
-@settings(max_examples=30, deadline=None)  # each example is synced to the disk
-@given(
-    costs=st_numpy.arrays(
-        np.float32,
-        st.integers(0, 20),
-        elements=st.floats(width=32, allow_nan=False, allow_infinity=False),
-    )
-)
-def test_costs_come_back(
-    costs: NDArray[np.float32], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """A row an iteration, from 0; each cost is the same float32 when read."""
-    path = tmp_path_factory.getbasetemp() / "costs.csv"
-    train.save_costs(path, costs)
-    header, *rows = path.read_text().splitlines()
-    assert header == "iteration,cost"
-    assert list(range(len(costs))) == [int(row.split(",")[0]) for row in rows]
-    np.testing.assert_array_equal(costs, np.array([row.split(",")[1] for row in rows], np.float32))
+def test_costs_come_back_to_the_last_digit(tmp_path: Path) -> None:
+    """One row per iteration, from 0; each cost is the same float32 when it is read."""
+    bits = np.random.default_rng(0).integers(0x7F7FFFFF, size=1000).astype(np.uint32)
+    costs = bits.view(np.float32)
+    save_costs(tmp_path / "costs.csv", costs)
+    header, *rows = (line.split(",") for line in (tmp_path / "costs.csv").read_text().splitlines())
+    assert header == ["iteration", "cost"]
+    assert [int(row[0]) for row in rows] == list(range(len(costs)))
+    np.testing.assert_array_equal(np.array([row[1] for row in rows], np.float32), costs)
 
 
 @pytest.mark.parametrize(
-    ("run", "content", "said"),
+    ("run", "missing", "problem"),
     [
         ("lang", None, "params.yaml: runs: no run 'lang', there are: short, long"),
-        ("long", None, "train.npz: not found; `dvc repro` makes it"),
-        ("long", b"", "train.npz: damaged; `make repair` makes it anew"),
-        ("long", {"W1": np.ones(3)}, "should hold uint8 images (n, pixels) and labels (n,), holds"),
+        ("long", "train.npz", "data/flat/train.npz: not found; `dvc repro` makes it"),
+        ("long", "description.json", "data/flat/description.json: not found; `dvc repro` makes it"),
     ],
 )
-def test_what_is_wrong_is_said_before_tensorflow_starts(
-    workspace: Workspace,
-    run: str,
-    content: bytes | dict[str, NDArray[np.float64]] | None,
-    said: str,
+def test_wrong_input_is_reported_before_tensorflow_starts(
+    workspace: Workspace, run: str, missing: str | None, problem: str
 ) -> None:
-    """A wrong run or file ends in one line at once, and nothing is written."""
-    if isinstance(content, dict):
-        arrays.save(Path("train.npz"), content)
-    elif content is not None:
-        Path("train.npz").write_bytes(content)
+    """One line, at once, and nothing is written."""
+    write_fake_results(workspace.path)
+    if missing:
+        Path("data/flat", missing).unlink()
     before = set(sys.modules)
-    outcome = workspace.run("train", run, "train.npz", "models/weights.npz", "costs/long.csv")
-    assert outcome.status == 2
-    assert said in outcome.error()
-    assert not {"tensorflow", "stages.train.network"} & (set(sys.modules) - before)
-    assert not Path("models").exists()
-    assert not Path("costs").exists()
+    completed = train(workspace, run)
+    assert (completed.status, completed.error()) == (2, problem)
+    assert not {"tensorflow", "stages.train.trainer"} & (set(sys.modules) - before)
+    assert not Path("new").exists()
 
 
-def test_weights_that_the_last_iteration_spoilt(workspace: Workspace) -> None:
-    """No cost comes after them, so they are looked at themselves; nothing is written."""
+@pytest.mark.fault
+def test_weights_that_the_last_iteration_spoilt_are_refused(workspace: Workspace) -> None:
+    """No cost comes after them that would show it; nothing is written."""
     workspace.params["runs"]["short"]["iterations"] = 1
     workspace.params["train"]["learning_rate"] = 1e39
     workspace.write()
-    random = np.random.default_rng(0)
-    images = random.integers(0, 256, (64, SHAPE[0] * SHAPE[1])).astype(np.uint8)
-    labels = random.integers(0, CLASSES, 64).astype(np.uint8)
-    arrays.save_split(Path("train.npz"), Split(images, labels))
-    outcome = workspace.run("train", "short", "train.npz", "models/weights.npz", "costs/short.csv")
-    assert outcome.status == 1
-    assert outcome.error().startswith("after the last iteration W1 is not finite; ")
-    assert not Path("models").exists()
-    assert not Path("costs").exists()
+    write_fake_results(workspace.path)
+    completed = train(workspace, "short")
+    assert completed.status == 1
+    assert completed.error().startswith("after the last iteration W1 is not finite; ")
+    assert not Path("new").exists()
 
 
-def test_settings_changed_meanwhile(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """DVC would note the new ones for what the old ones made; so nothing is written."""
-    first = config.load()
-    workspace.params["train"]["batch_size"] += 1
-    workspace.write()
-    given = iter([first])
-    monkeypatch.setattr(config, "load", lambda load=config.load: next(given, None) or load())
-    images = np.zeros((64, SHAPE[0] * SHAPE[1]), np.uint8)
-    arrays.save_split(Path("train.npz"), Split(images, images[:, 0]))
-    outcome = workspace.run("train", "short", "train.npz", "models/weights.npz", "costs/short.csv")
-    said = "params.yaml or datasets.yaml was changed during the training; run `dvc repro` again"
-    assert (1, said) == (outcome.status, outcome.error())
-    assert not Path("models").exists()
+@pytest.mark.fault
+def test_settings_that_change_during_a_training_are_noticed(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DVC would record the new ones for weights that the old ones made; nothing is written."""
+    write_fake_results(workspace.path)
+    real_train = command.train
+
+    def train_and_edit(*arguments: object) -> object:
+        workspace.params["train"]["batch_size"] += 1
+        workspace.write()
+        return real_train(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(command, "train", train_and_edit)
+    completed = train(workspace, "short")
+    assert completed.status == 1
+    assert completed.error().startswith("params.yaml or datasets.yaml was changed during the ")
+    assert not Path("new").exists()
+
+
+def test_forward_passes_that_differ_are_noticed() -> None:
+    """Rounding is allowed, another result or shape is not."""
+    logits = np.array([[1.5, -20.0]])
+    check_agreement(logits, (logits + 1e-5).astype(np.float32))
+    for other in (logits + 0.1, np.zeros((1, 3))):
+        with pytest.raises(CommandError, match=r"model.py and stages/train/network.py differ"):
+            check_agreement(logits, other.astype(np.float32))

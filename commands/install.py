@@ -1,0 +1,121 @@
+"""Create .venv and install the locked packages into it, with uv, or with pip if uv is missing.
+
+    python commands/install.py .venv requirements.lock [MORE.lock ...]
+
+The Makefile calls this. It runs under the system's Python, so it imports the standard library only.
+About 20 seconds with uv, about two minutes with pip. Packages come from the index that pip is
+configured for, and every one is checked against its hash.
+"""
+
+import ast
+import os
+import platform
+import re
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+VERSIONS = ((3, 11), (3, 12), (3, 13))
+# pip's settings, and uv's names for them.
+UV_SETTINGS = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "trusted-host": "UV_INSECURE_HOST",
+    "cert": "SSL_CERT_FILE",
+}
+PIP = ["-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--require-hashes"]
+
+
+def problem() -> str | None:
+    """Return why TensorFlow cannot be installed here, or None if it can."""
+    system, machine = platform.system(), platform.machine()
+    if sys.version_info[:2] not in VERSIONS:
+        return f"{sys.executable} is Python {platform.python_version()}"
+    if sys.maxsize < 1 << 32:
+        return f"{sys.executable} is a 32-bit Python"
+    if system == "Darwin" and machine == "x86_64":
+        return "this is a Mac with an Intel processor"
+    if system == "Linux" and "musl" in (sysconfig.get_config_var("HOST_GNU_TYPE") or ""):
+        return "this Linux uses musl (Alpine), not glibc"
+    return None
+
+
+def pip_settings(listing: str) -> dict[str, str]:
+    """Return pip's configuration as environment variables for uv.
+
+    Parameters
+    ----------
+    listing
+        What ``pip config list`` prints, such as ``global.index-url='https://...'``.
+    """
+    # Like pip, ask every index; because of the hashes it does not matter which one replies.
+    environment = {"UV_INDEX_STRATEGY": "unsafe-best-match"}
+    for line in listing.splitlines():
+        name, _, value = line.partition("=")
+        variable = UV_SETTINGS.get(name.rpartition(".")[2])
+        if variable:
+            # pip separates several values by lines, uv by spaces; find-links by commas.
+            separator = "," if variable == "UV_FIND_LINKS" else " "
+            environment[variable] = separator.join(str(ast.literal_eval(value)).split())
+    return environment
+
+
+def locked(lock: str, package: str) -> str:
+    """Return the lines of one package in the content of a lock file."""
+    block = re.search(rf"^{package}==(?:.*\\\n)*.*\n", lock, re.MULTILINE)
+    return block.group() if block else ""
+
+
+def main() -> None:
+    """Read the arguments, create the environment if necessary, and install."""
+    folder, *locks = map(Path, sys.argv[1:])
+    python = folder / "bin" / "python"
+    stamp = folder / "place"
+    place = f"{folder.absolute()} {sys.version}"
+    if not folder.is_symlink() and (not stamp.exists() or stamp.read_text() != place):
+        if reason := problem():
+            sys.exit(
+                f"error: {reason}; TensorFlow has packages for Python 3.11 to 3.13 on Linux with "
+                "glibc, on Macs with Apple silicon, and in WSL; choose one with `make PYTHON=...`"
+            )
+        print(f"creating {folder} with {sys.executable}", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        bootstrap(python, folder, Path("requirements.lock"))
+        stamp.write_text(place)
+    install(python, folder / "bin" / "uv", locks)
+
+
+def bootstrap(python: Path, folder: Path, lock: Path) -> None:
+    """Install uv, and setuptools, which is needed to build one package."""
+    content = lock.read_text(encoding="utf-8")
+    for package in ("setuptools", "uv"):
+        path = folder / f"{package}.lock"
+        path.write_text(locked(content, package), encoding="utf-8")
+        status = subprocess.run([python, *PIP, "-r", path], check=False).returncode
+        if status and package == "setuptools":
+            sys.exit(f"error: pip could not install {package}; what it printed is above")
+
+
+def install(python: Path, uv: Path, locks: list[Path]) -> None:
+    """Install the packages of lock files, without build isolation: nothing unlocked is run."""
+    requirements = [argument for lock in locks for argument in ("-r", str(lock))]
+    names = ", ".join(map(str, locks))
+    if uv.exists():
+        print(f"installing {names} with uv", flush=True)
+        command = [str(python), "-m", "pip", "config", "list"]
+        listing = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        options = ["--python", str(python), "--require-hashes", "--no-build-isolation"]
+        command = [str(uv), "pip", "install", *options, *requirements]
+        environment = pip_settings(listing) | os.environ | {"VIRTUAL_ENV": str(python.parents[1])}
+        if subprocess.run(command, env=environment, check=False).returncode == 0:
+            return
+    print(f"installing {names} with pip: about two minutes", flush=True)
+    command = [str(python), *PIP, "--no-build-isolation", *requirements]
+    if subprocess.run(command, check=False).returncode:
+        sys.exit(f"error: {names} could not be installed; what pip printed is above")
+
+
+if __name__ == "__main__":
+    main()

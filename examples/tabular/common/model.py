@@ -1,0 +1,105 @@
+"""The model in NumPy: standardised features, then fully connected layers.
+
+The mean and standard deviation of each feature are weights that are not trained, so they are saved
+and served with the others. Weights are named float32 arrays of any shape; nothing else in the
+project knows more about them. This file is also what MLflow serves, so it imports nothing of the
+project.
+
+The forward pass computes in float64, although the weights are float32. Processors differ in the
+order in which they add, and so in the last digits of a sum; in float64 these digits are far
+beyond those that are written to a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field, PositiveInt
+
+Weights = Mapping[str, NDArray[np.float32]]
+
+
+class ModelParams(BaseModel, extra="forbid", strict=True, frozen=True):
+    """The section ``model`` of params.yaml.
+
+    Attributes
+    ----------
+    hidden_units
+        The width of each hidden layer, from the input on.
+    """
+
+    hidden_units: Annotated[tuple[PositiveInt, ...], Field(strict=False)]
+
+
+def initial_weights(
+    params: ModelParams, features: NDArray[Any], classes: int, random: np.random.Generator
+) -> Weights:
+    """Return the first weights: Xavier's uniform distribution, and zero for the biases.
+
+    Parameters
+    ----------
+    params
+        The settings of the model.
+    features : ndarray of float32, shape (n, columns)
+        Of the training split.
+    classes
+        The number of classes.
+    random
+        The source of randomness.
+
+    Returns
+    -------
+    dict
+        ``mean`` and ``std`` (columns,), ``W1`` (columns, units) and ``b1`` (units,) of the first
+        layer, ``W2`` and so on; float32.
+
+    References
+    ----------
+    X. Glorot and Y. Bengio: Understanding the difficulty of training deep feedforward neural
+    networks. AISTATS 2010, equation 16.
+    """
+    exact = features.astype(np.float64)
+    weights: dict[str, NDArray[np.float32]] = {
+        "mean": exact.mean(axis=0).astype(np.float32),
+        "std": exact.std(axis=0).astype(np.float32),
+    }
+    widths = [features.shape[1], *params.hidden_units, classes]
+    for layer, (inputs, units) in enumerate(pairwise(widths), start=1):
+        limit = np.sqrt(6 / (inputs + units))
+        weights[f"W{layer}"] = random.uniform(-limit, limit, (inputs, units)).astype(np.float32)
+        weights[f"b{layer}"] = np.zeros(units, np.float32)
+    return weights
+
+
+def logits(weights: Weights, features: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the logits of each class: ReLU layers, and a linear one at the end.
+
+    Parameters
+    ----------
+    weights
+        As `initial_weights` names them.
+    features : ndarray, shape (n, columns)
+        As they are in the table.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, classes)
+    """
+    values = (features.astype(np.float64) - weights["mean"]) / weights["std"]
+    layers = len(weights) // 2 - 1
+    for layer in range(1, layers + 1):
+        values = values @ weights[f"W{layer}"].astype(np.float64) + weights[f"b{layer}"]
+        if layer < layers:
+            values = np.maximum(values, 0.0)
+    return values
+
+
+def architecture(weights: Weights) -> str:
+    """Return the architecture in one phrase, for the model card and for MLflow."""
+    biases = [array for name, array in weights.items() if name.startswith("b")]
+    widths = [len(weights["W1"]), *(len(bias) for bias in biases)]
+    return f"{'-'.join(map(str, widths))}, fully connected, ReLU between the layers"

@@ -1,0 +1,83 @@
+"""YAML is read as DVC reads it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dvc.utils.serialize import YAMLFileCorruptedError
+from dvc.utils.serialize import parse_yaml as parse_as_dvc
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.command_line import InputError
+from common.yaml_file import parse_yaml, read_yaml
+
+# Scalars on which YAML 1.1 and 1.2 differ, and pieces of which such scalars are made.
+KNOWN = """1e-8 1.0e-8 1E5 .5 5. 1_000 0o17 017 0x1F 0b11 +1 1:30 12:30:45 yes no on off y n true
+True TRUE false null Null ~ .inf -.INF .nan 2026-11-25 << 1.2.3 0x 0o8 _1 1__0 1e5 -.5e+3"""
+SCALARS = st.sampled_from(KNOWN.split()) | st.text("0123456789_.+-eExob:", min_size=1, max_size=8)
+
+
+def _value(parse: Any, text: str) -> Any:
+    """Return a value that can be compared, or the fact that it is refused."""
+    try:
+        value = parse(text)["name"]
+    except (InputError, YAMLFileCorruptedError, ValueError, AttributeError):
+        return "refused"
+    return "nan" if isinstance(value, float) and math.isnan(value) else (type(value), value)
+
+
+@given(scalar=SCALARS)
+def test_a_scalar_is_what_dvc_takes_it_for(scalar: str) -> None:
+    """Both read the same value of the same type, or both refuse it."""
+    text = f"name: {scalar}\n"
+    ours = _value(lambda text: parse_yaml(text.encode(), Path("a.yaml")), text)
+    dvcs = _value(lambda text: parse_as_dvc(text, "a.yaml"), text)
+    assert ours == dvcs
+
+
+def test_a_document_is_what_dvc_takes_it_for() -> None:
+    """Merges, lists, blocks and names that are numbers, too."""
+    content = "a: &x {b: [1, 2.0]}\nc: {<<: *x, d: null}\ne: >-\n  one\n  line\n1: one\n1.5: more\n"
+    assert parse_yaml(content.encode(), Path("a")) == parse_as_dvc(content, "a")
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "not found in .*; run from the root"),
+        (b"", "should be a mapping of names to values, is None"),
+        (b"- 1\n", r"should be a mapping of names to values, is \[1\]"),
+        (b"a: [\n", "not readable as YAML: .*, line 2"),
+        (b"a: 1\nb: 2\na: 3\n", "not readable as YAML: 'a' occurs twice, line 3"),
+        (b"a: {b: 1, b: 2}\n", "not readable as YAML: 'b' occurs twice, line 1"),
+        (b"a: 1\n---\nb: 2\n", "not readable as YAML: but found another document, line 2"),
+        (b"a: !!int ''\n", "not readable as YAML: "),
+        (b"a: !!python/name:os.system\n", "not readable as YAML: could not determine"),
+        (b"\xff\xfe\x00", "not UTF-8 text"),
+        (b"\0", "not readable as YAML: "),
+    ],
+)
+def test_a_file_that_is_not_a_mapping_is_refused(
+    content: bytes | None, problem: str, tmp_path: Path
+) -> None:
+    """The error names the file, and the line if there is one."""
+    path = tmp_path / "a.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=f"^{path}: {problem}") as error:
+        read_yaml(path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.fault
+@given(content=st.binary() | st.text("ab:-?[]{}!&*|>'\"%@#,\n 01.~<").map(str.encode))
+def test_any_bytes_are_a_mapping_or_an_input_error(content: bytes) -> None:
+    """No file is so wrong that anything but InputError is raised."""
+    try:
+        assert isinstance(parse_yaml(content, Path("a")), dict)
+    except InputError as error:
+        assert str(error).startswith("a: ")

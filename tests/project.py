@@ -1,0 +1,176 @@
+"""A clone of the project in a folder of its own, and the machine of the user who runs it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.synthetic import RAW_FILES, ROOT, entry, synthetic_params, write_yaml
+
+# Variables of the shell that runs the tests do not reach a project.
+VARIABLES_OF_TOOLS = ("DVC_", "GIT_", "MLFLOW_", "PIP_", "PYTHON", "XDG_")
+
+
+@dataclass(frozen=True)
+class CompletedRun:
+    """How a command ended, and what it printed."""
+
+    status: int
+    out: str
+    err: str
+
+    def error(self) -> str:
+        """Return the one line that a command may end with, without the word ``error:``."""
+        assert self.err.startswith("error: "), self.err
+        assert (self.err.count("\n"), self.err[-1]) == (1, "\n"), self.err
+        return self.err.removeprefix("error: ").rstrip("\n")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The environment on a user's machine.
+
+    The shell's `variables` (``{home}`` is the user's home) and `umask`, the user's settings of
+    `git` and `files` in the home, and a `wrapper`: a command that starts each command.
+    """
+
+    variables: Mapping[str, str] = field(default_factory=dict)
+    git: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    umask: int = 0o022
+    wrapper: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Project:
+    """A clone of the repository, with a user's home and a /tmp of its own, empty at first."""
+
+    path: Path
+    home: Path
+    temporary: Path
+    surroundings: Surroundings = Surroundings()
+
+    def within(self, surroundings: Surroundings) -> Project:
+        """Return the same project on another machine."""
+        for name, value in surroundings.git.items():
+            self.do("git", "config", "--global", name, value)
+        for name, content in surroundings.files.items():
+            (self.home / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.home / name).write_text(content, "utf-8")
+        return dataclasses.replace(self, surroundings=surroundings)
+
+    def start(self, *command: str, **variables: str) -> subprocess.Popen[str]:
+        """Start git, make or a program of .venv, as the first of a process group."""
+        is_ours = command[0] not in ("git", "make")
+        program = f"{self.path}/.venv/bin/{command[0]}" if is_ours else command[0]
+        around = self.surroundings
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(VARIABLES_OF_TOOLS)
+        }
+        own = {"HOME": str(self.home), "TMPDIR": str(self.temporary), "NO_PROXY": "127.0.0.1"}
+        users = {
+            name: value.replace("{home}", str(self.home))
+            for name, value in around.variables.items()
+        }
+        return subprocess.Popen(
+            [*around.wrapper, program, *command[1:]],
+            cwd=self.path,
+            env=inherited | own | users | variables,
+            umask=around.umask,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *command: str, **variables: str) -> CompletedRun:
+        """Run a program as `start` does, and wait for it."""
+        with self.start(*command, **variables) as process:
+            out, err = process.communicate()
+        return CompletedRun(process.returncode, out, err)
+
+    def do(self, *command: str, **variables: str) -> str:
+        """Run what must succeed, and return what it printed."""
+        completed = self.run(*command, **variables)
+        assert completed.status == 0, completed.out + completed.err
+        return completed.out
+
+    def set_up(self) -> None:
+        """Do what `make` does first, but take the packages of the Python that runs the tests."""
+        environment = self.path / ".venv"
+        if not environment.exists():
+            environment.mkdir()
+            for name in ("bin", "lib", "pyvenv.cfg"):
+                (environment / name).symlink_to(Path(sys.prefix, name))
+        (environment / "installed").touch()
+        state = self.path / ".dvc-state"
+        state.mkdir(mode=0o700, exist_ok=True)
+        settings = f"[core]\n    site_cache_dir = {state}\n"
+        (self.path / ".dvc/config.local").write_text(settings, "utf-8")
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Change a file as in an editor; `old` must occur in it once."""
+        content = (self.path / name).read_text("utf-8")
+        assert content.count(old) == 1
+        (self.path / name).write_text(content.replace(old, new), "utf-8")
+
+    def commit(self) -> None:
+        """Commit everything that git does not ignore."""
+        self.do("git", "add", "--all")
+        author = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+        self.do("git", *author, "commit", "--quiet", "--message", "As it is")
+
+    def clone(self, path: Path) -> Project:
+        """Clone the last commit into an empty folder, with what DVC keeps of it."""
+        clone = dataclasses.replace(self, path=path)
+        self.do("git", "clone", "--quiet", str(self.path), str(clone.path))
+        clone.set_up()
+        clone.do("dvc", "config", "--local", "cache.dir", str(self.path / ".dvc/cache"))
+        clone.do("dvc", "checkout", "--quiet", "--allow-missing")
+        return clone
+
+
+def project_in(path: Path) -> Project:
+    """Return the project in a folder, with new folders beside it for the user's home and /tmp."""
+    project = Project(path / "project", path / "home", path / "temporary")
+    project.home.mkdir(parents=True)
+    project.temporary.mkdir()
+    return project
+
+
+def make_project(path: Path, source: str | None = None) -> Project:
+    """Clone the repository as it is in the working directory, for the synthetic dataset.
+
+    `source` is the URL of the dataset; without one, it is put into a folder beside the project.
+    """
+    project = project_in(path)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if name != "dvc.lock" and (ROOT / name).is_file():
+            (project.path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, project.path / name)
+    if source is None:
+        (path / "source").mkdir()
+        for name, content in RAW_FILES.items():
+            (path / "source" / name).write_bytes(content)
+        source = f"{path}/source/{{file}}"
+    write_yaml(project.path / "params.yaml", synthetic_params())
+    write_yaml(project.path / "datasets.yaml", {"synthetic": entry(source)})
+    project.do("git", "init", "--quiet")
+    project.commit()
+    project.set_up()
+    return project
