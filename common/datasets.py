@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag
 
-from common.command_line import redact_credentials
+from common.atomic import sha256
+from common.command_line import InputError, redact_credentials
 from common.schema import Fraction, Sha256, StrictModel, validate
 from common.yaml_file import read_yaml
 
@@ -119,3 +120,24 @@ def load_datasets() -> dict[str, DatasetSpec]:
         str(name): validate(DatasetSpec, entry, DATASETS, (str(name),))
         for name, entry in read_yaml(DATASETS).items()
     }
+
+
+def read_raw_file(folder: Path, name: str, dataset: DatasetSpec) -> bytes:
+    """Return the content of one of the dataset's files, which `fetch` has put into a folder.
+
+    Raises InputError if it is not listed in datasets.yaml, missing or damaged.
+    """
+    if name not in dataset.files:
+        raise InputError(f"{DATASETS}: files: should have {name}, which stages/flatten reads")
+    path = folder / name
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found; `dvc repro` fetches it") from None
+    # DVC trusts a read-only file of its cache without reading it, so it is checked here.
+    if sha256(content) != dataset.files[name]:
+        raise InputError(
+            f"{path}: SHA-256 should be {dataset.files[name]}, is {sha256(content)}; delete it, "
+            "and `python -m stages.fetch data/raw` gets it again"
+        )
+    return content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +13,8 @@ from pydantic import Field, ValidationError
 
 from common.arrays import load_arrays, save_arrays, summary
 from common.atomic import atomic_write
-from common.command_line import InputError
+from common.command_line import InputError, echo
+from common.datasets import DATASETS
 from common.schema import PositiveInteger, StrictModel
 
 SPLITS = ("train", "validation", "test")
@@ -59,6 +61,91 @@ class Description(StrictModel):
     feature_shape: Shape
     feature_dtype: str
     examples: dict[str, int]
+
+
+def save_splits(
+    folder: Path,
+    splits: Mapping[str, Split],
+    classes: tuple[str, ...],
+    example_shape: tuple[int, ...],
+    features: str,
+) -> None:
+    """Check the splits, and write them with their description.
+
+    Parameters
+    ----------
+    folder
+        Where the files go: one per split, and ``description.json``.
+    splits
+        By the names in `SPLITS`.
+    classes
+        The name of each label, from 0 on.
+    example_shape
+        The shape of an example before it was flattened.
+    features
+        The name that the array of features has in the files.
+
+    Raises
+    ------
+    InputError
+        If the splits contradict the classes or one another; then nothing is written.
+    """
+    for name, split in splits.items():
+        _check(f"{name} split", split, splits["train"], classes)
+    for warning in _warnings(splits, classes):
+        echo(f"warning: {warning}")
+    for name, split in splits.items():
+        save_split(folder / f"{name}.npz", split, features)
+        echo(f"{name}: {len(split):,} examples of shape {_sizes(split.features)}")
+    train = splits["train"].features
+    description = Description(
+        classes=classes,
+        example_shape=example_shape,
+        feature_shape=train.shape[1:],
+        feature_dtype=str(train.dtype),
+        examples={name: len(split) for name, split in splits.items()},
+    )
+    save_description(folder / "description.json", description)
+
+
+def _check(name: str, split: Split, train: Split, classes: tuple[str, ...]) -> None:
+    if not len(split):
+        raise InputError(f"{name}: should hold at least one example, holds none")
+    if len(split.features) != len(split.labels):
+        raise InputError(
+            f"{name}: should have one label per example, has {len(split.labels)} for "
+            f"{len(split.features)} examples"
+        )
+    if split.features.shape[1:] != train.features.shape[1:]:
+        raise InputError(
+            f"{name}: examples have the shape {_sizes(split.features)}, those for training "
+            f"{_sizes(train.features)}; see {DATASETS}"
+        )
+    first, last = split.labels.min(), split.labels.max()
+    if first < 0 or last >= len(classes):
+        raise InputError(
+            f"{name}: labels should be from 0 to {len(classes) - 1}, because {DATASETS} names "
+            f"{len(classes)} classes, but are from {first} to {last}; name every class from label "
+            "0 on, also one without examples"
+        )
+    if split is train and first == last:
+        raise InputError(f"{name}: all labels are {first}; there is nothing to tell apart")
+
+
+def _warnings(splits: Mapping[str, Split], classes: tuple[str, ...]) -> Iterator[str]:
+    train, test = splits["train"], splits["test"]
+    present = set(train.labels.tolist())
+    absent = [name for label, name in enumerate(classes) if label not in present]
+    if absent:
+        yield f"no training examples of: {', '.join(absent)}"
+    known = {hash(example.tobytes()) for example in train.features}
+    shared = sum(hash(example.tobytes()) in known for example in test.features)
+    if shared:
+        yield f"{shared:,} of {len(test):,} test examples are also used for training"
+
+
+def _sizes(features: NDArray[Any]) -> str:
+    return " x ".join(str(size) for size in features.shape[1:])
 
 
 def save_split(path: Path, split: Split, features: str) -> None:

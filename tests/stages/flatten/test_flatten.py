@@ -13,8 +13,11 @@ from stages.flatten.__main__ import TEST_FILES, TRAINING_FILES
 from stages.flatten.idx import parse
 from tests.fixtures import CLASSES, PIXELS, RAW_FILES, SHAPE, CompletedRun, Workspace, idx
 
-IMAGES = parse(RAW_FILES["train-images-idx3-ubyte"], 3)
-LABELS = parse(RAW_FILES["train-labels-idx1-ubyte"], 1)
+IMAGES = parse(RAW_FILES["train-images-idx3-ubyte"])
+LABELS = parse(RAW_FILES["train-labels-idx1-ubyte"])
+
+# Eight columns of int32, of which the first is the label.
+QMNIST_LABELS = b"\0\0\x0c\x02\0\0\2\x58\0\0\0\x08" + bytes(600 * 8 * 4)
 
 
 def flatten(workspace: Workspace, changed: dict[str, bytes]) -> CompletedRun:
@@ -30,7 +33,7 @@ def test_every_image_becomes_a_row_of_a_split(workspace: Workspace) -> None:
     """The first images are held out, in order; a description says what later stages need."""
     completed = flatten(workspace, {})
     assert (completed.status, completed.err) == (0, "")
-    assert "train: 500 images of 30 pixels\n" in completed.out
+    assert "train: 500 examples of shape 30\n" in completed.out
     train, validation, test = (load_split(Path("flat") / f"{name}.npz") for name in SPLITS)
     np.testing.assert_array_equal(np.concatenate([validation.labels, train.labels]), LABELS)
     features = np.concatenate([validation.features, train.features])
@@ -46,15 +49,13 @@ def test_every_image_becomes_a_row_of_a_split(workspace: Workspace) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        (TRAINING_FILES[0], idx(IMAGES[1:]), "should have one label per image, has 600 for 599"),
-        (
-            TRAINING_FILES[0],
-            RAW_FILES[TRAINING_FILES[1]],
-            "should have 3 axes, has 1; see datasets",
-        ),
-        (TRAINING_FILES[1], idx(LABELS + 1), "should be below 4, the number of classes in"),
-        (TEST_FILES[0], idx(IMAGES[:200, 1:]), "have 30 pixels, test images 25; see datasets.yaml"),
-        (TEST_FILES[0], idx(IMAGES[:0]), "should hold at least one image, holds none"),
+        (TRAINING_FILES[0], idx(IMAGES[1:]), "should have one label per example, has 500 for 499"),
+        (TRAINING_FILES[0], RAW_FILES[TRAINING_FILES[1]], "are uint8 with the shape (600,)"),
+        (TRAINING_FILES[1], idx(LABELS + 1), "from 0 to 3, because datasets.yaml names 4 classes"),
+        (TRAINING_FILES[1], QMNIST_LABELS, "`labels = labels[:, 0]` in stages/flatten"),
+        (TRAINING_FILES[1], idx(0 * LABELS), "all labels are 0"),
+        (TEST_FILES[0], idx(IMAGES[:200, 1:]), "shape 25, those for training 30; see datasets"),
+        (TEST_FILES[0], idx(IMAGES[:0]), "should have one label per example, has 200 for 0"),
     ],
 )
 def test_a_dataset_that_contradicts_itself_is_refused(
@@ -65,6 +66,18 @@ def test_a_dataset_that_contradicts_itself_is_refused(
     assert completed.status == 2
     assert problem in completed.error()
     assert not Path("flat").exists()
+
+
+def test_weaknesses_of_the_data_are_warnings(workspace: Workspace) -> None:
+    """Test images that are training images as well are counted, a class without any is named."""
+    changed = {
+        TRAINING_FILES[1]: idx(np.minimum(LABELS, 2)),
+        TEST_FILES[0]: idx(IMAGES[200:400]),
+    }
+    completed = flatten(workspace, changed)
+    assert completed.status == 0
+    assert "warning: no training examples of: 3\n" in completed.out
+    assert "warning: 200 of 200 test examples are also used for training\n" in completed.out
 
 
 @pytest.mark.fault
@@ -88,8 +101,8 @@ def test_a_damaged_file_is_named(workspace: Workspace, content: bytes | None, pr
 
 
 def test_something_is_left_to_train_with(workspace: Workspace) -> None:
-    """One image is enough; none is an error that names the parameter."""
-    workspace.params["flatten"]["validation_examples"] = len(IMAGES) - 1
+    """A few images are enough; none is an error that names the parameter."""
+    workspace.params["flatten"]["validation_examples"] = len(IMAGES) - 9
     assert flatten(workspace, {}).status == 0
     workspace.params["flatten"]["validation_examples"] = len(IMAGES)
     error = flatten(workspace, {}).error()

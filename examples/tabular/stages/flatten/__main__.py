@@ -15,18 +15,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.atomic import sha256
-from common.command_line import InputError, argument_parser, echo, run
-from common.config import PARAMS, Config, load_config
-from common.datasets import DATASETS
-from common.splits import SPLITS, Description, Split, save_description, save_split
+from common.command_line import InputError, argument_parser, run
+from common.config import PARAMS, load_config
+from common.datasets import DATASETS, DatasetSpec, read_raw_file
+from common.splits import SPLITS, Split, save_splits
 
 FILE = "breast_cancer.csv"
 TEST_EXAMPLES = 169
 SHUFFLE_SEED = 1
 
 
-def read_table(path: Path, config: Config) -> Split:
+def read_table(folder: Path, dataset: DatasetSpec) -> Split:
     """Read the table.
 
     Returns
@@ -39,19 +38,9 @@ def read_table(path: Path, config: Config) -> Split:
     InputError
         If the file is missing, damaged, or has other classes than datasets.yaml.
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: not found; `dvc repro` fetches it") from None
-    expected = config.dataset.files[FILE]
-    # DVC trusts a read-only file of its cache without reading it, so it is checked here.
-    if sha256(content) != expected:
-        raise InputError(
-            f"{path}: SHA-256 should be {expected}, is {sha256(content)}; delete it, and "
-            "`python -m stages.fetch data/raw` gets it again"
-        )
+    content = read_raw_file(folder, FILE, dataset)
     (_, _, *classes), *rows = csv.reader(content.decode().splitlines())
-    if tuple(classes) != config.dataset.classes:
+    if tuple(classes) != dataset.classes:
         raise InputError(f"{DATASETS}: classes: should be {classes}, as in the table")
     values: NDArray[Any] = np.array(rows, dtype=np.float64)
     return Split(values[:, :-1].astype(np.float32), values[:, -1].astype(np.uint8))
@@ -84,19 +73,10 @@ def main() -> None:
     parser.add_argument("flat", type=Path, help="folder for the splits: data/flat")
     arguments = parser.parse_args()
     config = load_config()
-    table = read_table(arguments.raw / FILE, config)
+    table = read_table(arguments.raw, config.dataset)
     splits = split_rows(table, config.flatten.validation_examples)
-    for name, split in splits.items():
-        save_split(arguments.flat / f"{name}.npz", split, features="features")
-        echo(f"{name}: {len(split):,} rows of {split.features.shape[1]} features")
-    description = Description(
-        classes=config.dataset.classes,
-        example_shape=table.features.shape[1:],
-        feature_shape=table.features.shape[1:],
-        feature_dtype=str(table.features.dtype),
-        examples={name: len(split) for name, split in splits.items()},
-    )
-    save_description(arguments.flat / "description.json", description)
+    shape = table.features.shape[1:]
+    save_splits(arguments.flat, splits, config.dataset.classes, shape, "features")
 
 
 if __name__ == "__main__":
