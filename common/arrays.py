@@ -5,7 +5,6 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Mapping
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +36,14 @@ def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Load named arrays; raises InputError if the file is missing or damaged."""
     try:
-        content = path.read_bytes()
+        file = path.open("rb")
     except FileNotFoundError:
         raise InputError(f"{path}: not found; `dvc repro` makes it") from None
     try:
-        archive = np.load(BytesIO(content), allow_pickle=False)
-        if isinstance(archive, np.lib.npyio.NpzFile):
-            return dict(archive)
+        with file:
+            archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.lib.npyio.NpzFile):
+                return dict(archive)
     except DAMAGE:
         raise InputError(f"{path}: damaged; `make repair` makes it again") from None
     raise InputError(f"{path}: not an npz file; `make repair` makes it again")

@@ -91,6 +91,7 @@ def train(
     costs : ndarray of float32, shape (iterations,)
     """
     # Imported here because TensorFlow takes seconds to start: wrong input is reported first.
+    from stages.train.program_cache import program_cache
     from stages.train.reproducible import IS_REPRODUCIBLE
     from stages.train.trainer import Trainer
 
@@ -99,10 +100,10 @@ def train(
             "this processor has no AVX2: the weights and costs may differ in their last digits "
             "from those in dvc.lock; `make gate` checks whether the accuracy is as expected"
         )
-    trainer = Trainer(config.model, config.train, examples, classes)
     iterations = config.run(name).iterations
     costs = np.empty(0, np.float32)
-    with progress(f"training {name}", iterations) as advance:
+    with program_cache(), progress(f"training {name}", iterations) as advance:
+        trainer = Trainer(config.model, config.train, examples, classes)
         for latest in trainer.train(iterations):
             check_costs(len(costs), latest)
             for line in log_lines(len(costs), latest, config.train.log_every_iterations):

@@ -25,7 +25,7 @@ from numpy._core._multiarray_umath import (  # type: ignore[import-not-found]  #
 
 from common.command_line import gc_disabled
 
-__all__ = ["IS_REPRODUCIBLE", "matmul", "tf"]
+__all__ = ["ENVIRONMENT", "IS_REPRODUCIBLE", "cpu_features", "matmul", "tf"]
 
 ENVIRONMENT = {
     "XLA_FLAGS": "--xla_cpu_enable_platform_dependent_math=false --xla_cpu_max_isa=AVX2",

@@ -19,11 +19,20 @@ from stages.train.reproducible import tf
 # Enough that the cost of a call is negligible, few enough that progress is seen.
 ITERATIONS_PER_CALL = 100
 
+XLA_ALIGNMENT_BYTES = 16
+
 
 def cost(weights: dict[str, tf.Tensor], features: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """Return the mean softmax cross entropy of a batch, in nats; labels are int32 (n,)."""
     scores = logits(weights, features)
     return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, scores))
+
+
+def _shared(array: NDArray[Any]) -> tf.Tensor:
+    """Return a tensor that uses the memory of an array, which may be large."""
+    is_aligned = array.ctypes.data % XLA_ALIGNMENT_BYTES == 0
+    usable = np.require(array if is_aligned else array.copy(), requirements=["C", "W"])
+    return tf.experimental.dlpack.from_dlpack(usable.__dlpack__())
 
 
 class Trainer:
@@ -39,7 +48,7 @@ class Trainer:
         self._model = model
         self._classes = classes
         self._examples = examples
-        self._features = tf.constant(examples.features)
+        self._features = _shared(examples.features)
         self._labels = tf.constant(examples.labels, tf.int32)
         shapes = {name: array.shape for name, array in self._initial_weights(0).items()}
         self._weights, self._means, self._squares = (
