@@ -139,7 +139,9 @@ def confusion(data: ReportData, run: RunResults) -> ReportFigure:
         for row, column in np.argwhere(counts):
             count = counts[row, column]
             colour = "white" if norm(count) > 0.6 else INK
-            axes.text(column, row, str(count), size=size, color=colour, ha="center", va="center")
+            text = axes.text(column, row, str(count), size=size, color=colour)
+            # Without in_layout, the layout would measure a hundred texts inside the axes.
+            text.set(ha="center", va="center", in_layout=False)
     axes.grid(visible=False)
     axes.tick_params(length=0, labelsize=min(10, 280 / len(classes)))
     rotation = 90 if max(map(len, classes)) * len(classes) > 40 else 0
