@@ -11,7 +11,8 @@ Clones are of the last commit. After each case results.json and results.md are w
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -26,36 +27,37 @@ from extras.benchmarks.report import HERE, page
 
 ROUNDS = 3
 # A round that would probably end later is not started.
-MAX_SECONDS = 40 * 60
+MAX_SECONDS = 35 * 60
 QUICK_ITERATIONS = 20
 
 
 def measure_round(
     groups: Mapping[str, Group], results: dict[str, Any], advance: Callable[[int], None]
 ) -> None:
-    """Measure each case once, and save the results after each; one that fails is recorded."""
+    """Measure each case once, and save the results after each."""
     measured: dict[str, float] = {}
     results["rounds"].append(measured)
+    for title, group in groups.items():
+        place = getattr(places, group.place)
+        with record_failure(title, results), place(results["iterations"]) as folder:
+            for case, command in group.cases.items():
+                with record_failure(case, results):
+                    values = measure(command, folder)
+                    measured |= {f"{case}/{name}": value for name, value in values.items()}
+                    echo(f"round {len(results['rounds'])}: {case}: {values['seconds']:.2f} s")
+                save(results, places.TEMPORARY)
+                advance(1)
 
-    def fail(name: str, error: Exception) -> None:
-        line = f"{name}, round {len(results['rounds'])}: {' '.join(str(error).split())}"
+
+@contextmanager
+def record_failure(name: str, results: Mapping[str, Any]) -> Iterator[None]:
+    """Go on with the next case if one fails, and add the reason to the results."""
+    try:
+        yield
+    except (CommandError, OSError, ValueError) as error:
+        line = f"{name}, round {len(results['rounds'])}: {' '.join(str(error).split()):.300}"
         results["failures"].append(line)
         echo(f"failed: {line}")
-
-    for title, group in groups.items():
-        try:
-            with getattr(places, group.place)(results["iterations"]) as folder:
-                for case, command in group.cases.items():
-                    try:
-                        values = measure(command, folder)
-                        measured |= {f"{case}/{name}": value for name, value in values.items()}
-                        echo(f"round {len(results['rounds'])}: {case}: {values['seconds']:.2f} s")
-                    except CommandError as error:
-                        fail(case, error)
-                    save(results, places.TEMPORARY)
-                    advance(1)
-        except (CommandError, OSError) as error:
-            fail(title, error)
 
 
 def save(results: Mapping[str, Any], folder: Path) -> None:

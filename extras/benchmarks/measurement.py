@@ -30,16 +30,9 @@ PACKAGES = ("dvc", "jax", "keras", "mlflow", "numpy", "tensorflow", "tensorflow-
 def measure(command: str, folder: Path) -> dict[str, float]:
     """Run a command without the settings of the caller's shell, and end what it leaves running.
 
-    Returns
-    -------
-    dict
-        ``seconds``; ``peak_bytes``, the memory of its largest process, unless that of this process
-        is larger, because Linux lets a new process begin with it; and what it printed as JSON.
-
-    Raises
-    ------
-    CommandError
-        If its exit status is not 0; with the end of what it printed.
+    Returns ``seconds``; ``peak_bytes``, the memory of its largest process, unless that of this
+    process is larger, because Linux lets a new process begin with it; and what it printed as JSON.
+    Raises `CommandError` with the end of what it printed if its exit status is not 0.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
     arguments = ["timeout", str(TIMEOUT_SECONDS), *shlex.split(command)]
@@ -75,10 +68,10 @@ def machine() -> dict[str, str]:
     """Return the processor, the date, and the versions of packages, also of the baselines'."""
     baselines = ROOT.glob(".venv-bench/lib/python*/site-packages")
     installed = distributions(path=[*sys.path, *map(str, baselines)])
-    versions = {one.name: one.version for one in installed if one.name in PACKAGES}
+    versions = {one.name.replace("_", "-"): one.version for one in installed}
     return {
         "processor": f"{processor()}, {len(os.sched_getaffinity(0))} threads",
         "date": strftime("%Y-%m-%d"),
         "python": platform.python_version(),
-        **dict(sorted(versions.items())),
+        **{name: versions[name] for name in PACKAGES if name in versions},
     }

@@ -41,14 +41,12 @@ def page(results: Mapping[str, Any]) -> str:
 
 def spread(figure: Mapping[str, Any], rounds: Sequence[Round]) -> str:
     """Return the median and the range of a figure, over the rounds that have all its values."""
-    value, less = figure["value"], figure.get("less")
-    divided_by = figure.get("divided_by", [])
-    names = {value, *divided_by} | ({less} if less else set())
+    value, less, others = figure["value"], figure.get("less"), figure.get("divided_by", [])
     values = [
         (measured[value] - (measured[less] if less else 0))
-        / (sum(measured[name] for name in divided_by) or 1)
+        / (sum(measured[name] for name in others) if others else 1)
         for measured in rounds
-        if names <= measured.keys()
+        if {value, less or value, *others} <= measured.keys()
     ]
     if not values:
         return "not measured | "

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from common.command_line import InputError, argument_parser, echo, run
+from common.command_line import argument_parser, echo, run
 from common.config import load_config
 from common.splits import load_split
 from extras.benchmarks.baselines.task import Task, Train
@@ -45,10 +45,7 @@ def main() -> None:
     config = load_config()
     train, test = (load_split(Path(f"data/flat/{name}.npz")) for name in ("train", "test"))
     name, _, function = arguments.baseline.partition(":")
-    try:
-        module: Any = import_module(f"extras.benchmarks.baselines.{name}")
-    except ImportError as error:
-        raise InputError(f"{name}: {error}; `make bench` installs packages") from None
+    module: Any = import_module(f"extras.benchmarks.baselines.{name}")
     features = [train.features, test.features]
     if getattr(module, "SCALED", True):
         features = [array.astype(np.float32) / np.float32(255) for array in features]

@@ -14,15 +14,10 @@ from stages.train.batches import batches
 
 @dataclass(frozen=True)
 class Task:
-    """One training.
+    """One training; a baseline yields after each section, which is a number of iterations.
 
-    Attributes
-    ----------
-    features, test_features : ndarray, shape (n, inputs)
-        float32 in [0, 1], or as they are on disk if a module sets ``SCALED = False``.
-    labels : ndarray of int64, shape (n,)
-    sections
-        The numbers of iterations; a baseline yields after each.
+    Features are float32 in [0, 1], shape (n, inputs), or as they are on disk if a module sets
+    ``SCALED = False``; labels are int64, shape (n,).
     """
 
     features: NDArray[Any]
