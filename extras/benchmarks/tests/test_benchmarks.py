@@ -55,7 +55,7 @@ def test_operations_are_those_of_the_products() -> None:
 def test_command_is_measured_without_the_settings_of_the_shell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Memory and a printed line of JSON are those of the command."""
+    """Memory and a printed line of JSON are those of the command, not of its caller."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     script = (
         "import json, os; kept = bytearray(900_000_000); print('words');"
@@ -65,10 +65,6 @@ def test_command_is_measured_without_the_settings_of_the_shell(
     measured = measurement.measure(command, tmp_path)
     assert measured["threads"] == "not set"
     assert measured["peak_bytes"] > 900_000_000
-
-
-def test_memory_that_is_that_of_the_caller_is_left_out(tmp_path: Path) -> None:
-    """A process begins with the peak of the one that starts it, so `true` seems as large."""
     assert measurement.measure("true", tmp_path).keys() == {"seconds"}
 
 
@@ -101,8 +97,8 @@ def test_examples_are_repeated(tmp_path: Path) -> None:
     assert (tmp_path / "idx").read_bytes() == idx(np.concatenate([images] * 3))
 
 
-def test_figure_is_computed_in_each_round() -> None:
-    """It is a median of ratios; a round in which a case failed is left out."""
+def test_figure_is_the_median_of_the_rounds() -> None:
+    """A round in which one of its cases failed is left out."""
     figure = {"value": "a", "less": "b", "divided_by": ["c", "d"]}
     rounds = [
         {"a": 5.0, "b": 1.0, "c": 1.0, "d": 1.0},
@@ -111,7 +107,6 @@ def test_figure_is_computed_in_each_round() -> None:
         {"a": 5.0, "b": 1.0, "c": 1.0},
     ]
     assert report.spread(figure, rounds) == "**2.00** | 1.00 to 3.00"
-    assert report.spread(figure, []) == "not measured | "
 
 
 def test_figures_name_values_that_are_measured() -> None:
