@@ -41,6 +41,6 @@ def load_groups(iterations: Mapping[str, int], *, is_quick: bool = False) -> dic
 
 
 def load_yaml(section: str) -> dict[str, Any]:
-    """Return ``groups`` or ``figures`` as cases.yaml has it."""
+    """Return ``groups`` or ``targets`` as cases.yaml has it."""
     content: dict[str, Any] = read_yaml(CASES)[section]
     return content

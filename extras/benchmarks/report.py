@@ -30,18 +30,18 @@ def page(results: Mapping[str, Any]) -> str:
     )
     return environment.get_template("results.md.j2").render(
         results,
-        figures=[
-            (title, figure.get("at_most", ""), spread(figure, rounds))
-            for title, figure in load_yaml("figures").items()
+        targets=[
+            (title, target.get("at_most", ""), spread(target, rounds))
+            for title, target in load_yaml("targets").items()
         ],
         groups=load_yaml("groups"),
         cell=cell,
     )
 
 
-def spread(figure: Mapping[str, Any], rounds: Sequence[Round]) -> str:
-    """Return the median and the range of a figure, over the rounds that have all its values."""
-    value, less, others = figure["value"], figure.get("less"), figure.get("divided_by", [])
+def spread(target: Mapping[str, Any], rounds: Sequence[Round]) -> str:
+    """Return the median and the range of what a target asks for, over the rounds that have it."""
+    value, less, others = target["value"], target.get("less"), target.get("divided_by", [])
     values = [
         (measured[value] - (measured[less] if less else 0))
         / (sum(measured[name] for name in others) if others else 1)

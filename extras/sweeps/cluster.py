@@ -55,7 +55,7 @@ def connected(address: str | None) -> Iterator[None]:
         else:
             options = LOCAL_OPTIONS | {"_temp_dir": name}
         try:
-            ray.init(
+            connection = ray.init(
                 **options,
                 runtime_env=environment,
                 log_to_driver=False,
@@ -64,7 +64,5 @@ def connected(address: str | None) -> Iterator[None]:
         except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
             raise CommandError(f"Ray at {address or 'this machine'}: {lines[0]:.300}") from None
-        try:
+        with connection:
             yield
-        finally:
-            ray.shutdown()

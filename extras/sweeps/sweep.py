@@ -5,12 +5,9 @@
     python -m extras.sweeps.sweep extras/sweeps/learning_rate.yaml --resume
 
 A sweep file says which settings of params.yaml to search, and how; extras/sweeps/README.md explains
-it. The best setting has the best accuracy on the validation images; the test images are not read.
-Results are written into a folder beside the sweep file: results.csv has one row per trial, and
-sweep.png is their figure. The last line is the command that makes an ordinary run of the pipeline
-with the best setting.
-
-After an interrupt the results of finished trials are kept, and --resume continues.
+it. Writes results.csv and sweep.png into a folder beside it. The last line is the command that
+makes an ordinary run of the pipeline with the best setting: the one with the best accuracy on the
+validation images; the test images are not read. --resume continues after an interrupt.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Commands are measured one by one; measurements become figures, a page and a column."""
+"""Commands are measured one by one; measurements become ratios, a page and a column."""
 
 from __future__ import annotations
 
@@ -97,23 +97,23 @@ def test_examples_are_repeated(tmp_path: Path) -> None:
     assert (tmp_path / "idx").read_bytes() == idx(np.concatenate([images] * 3))
 
 
-def test_figure_is_the_median_of_the_rounds() -> None:
+def test_target_is_compared_with_the_median_of_the_rounds() -> None:
     """A round in which one of its cases failed is left out."""
-    figure = {"value": "a", "less": "b", "divided_by": ["c", "d"]}
+    target = {"value": "a", "less": "b", "divided_by": ["c", "d"]}
     rounds = [
         {"a": 5.0, "b": 1.0, "c": 1.0, "d": 1.0},
         {"a": 4.0, "b": 1.0, "c": 2.0, "d": 1.0},
         {"a": 9.0, "b": 0.0, "c": 2.0, "d": 1.0},
         {"a": 5.0, "b": 1.0, "c": 1.0},
     ]
-    assert report.spread(figure, rounds) == "**2.00** | 1.00 to 3.00"
+    assert report.spread(target, rounds) == "**2.00** | 1.00 to 3.00"
 
 
-def test_figures_name_values_that_are_measured() -> None:
+def test_targets_name_values_that_are_measured() -> None:
     """Each names a case and a value of it."""
     cases = {case for group in load_groups(ITERATIONS).values() for case in group.cases}
-    for figure in load_yaml("figures").values():
-        for name in (figure["value"], figure.get("less"), *figure.get("divided_by", [])):
+    for target in load_yaml("targets").values():
+        for name in (target["value"], target.get("less"), *target.get("divided_by", [])):
             assert name is None or name.partition("/")[0] in cases
 
 
