@@ -1,104 +1,103 @@
 """Measure time and memory of the pipeline, compared with other implementations.
 
-    python -m extras.benchmarks                   every case five times, in turn: over an hour
-    python -m extras.benchmarks --quick           once
-    python -m extras.benchmarks --only NumPy      cases with a word in their name or group
+    python -m extras.benchmarks                   all cases, three times in turn: half an hour
+    python -m extras.benchmarks --quick           once and with few iterations: a few minutes
+    python -m extras.benchmarks --only Pipeline   some groups of cases.yaml
 
-Needs the results of `dvc repro`, and for some baselines `make bench-baselines`; a case whose
-program is not installed is left out and named. Clones are of the last commit. Writes results.json
-and results.md into extras/benchmarks; with --quick or --only into .cache/benchmarks, so that the
-recorded results stay.
+Needs the raw data, and .venv-bench for JAX, PyTorch and autologging: `make bench` makes both.
+Clones are of the last commit. After each case results.json and results.md are written into
+.cache/benchmarks; at its end a full run copies both into extras/benchmarks.
 """
 
-import shlex
-import shutil
+import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+from typing import Any
 
 from common.atomic import atomic_write
 from common.command_line import CommandError, InputError, argument_parser, echo, progress, run
 from common.config import load_config
-from extras.benchmarks import report
-from extras.benchmarks.cases import Group, groups
-from extras.benchmarks.measurement import add, machine, measure
-from extras.benchmarks.places import ROOT, TEMPORARY
+from extras.benchmarks import places
+from extras.benchmarks.cases import Group, load_groups
+from extras.benchmarks.measurement import machine, measure
+from extras.benchmarks.report import HERE, page
 
-ROUNDS = 5
-MEASUREMENTS = TEMPORARY / "results.json"
-
-
-def choose(everything: Sequence[Group], words: Sequence[str]) -> Iterator[Group]:
-    """Return the groups with those cases that are installed and match a word, if there are any."""
-    for group in everything:
-        cases = []
-        for case in group.cases:
-            if words and not any(word in f"{group.title}: {case.name}" for word in words):
-                continue
-            program = shlex.split(case.command)[0]
-            if shutil.which(program):
-                cases.append(case)
-            else:
-                echo(f"{case.name}: left out, {program} not found; `make bench-baselines` makes it")
-        if cases:
-            yield replace(group, cases=tuple(cases))
+ROUNDS = 3
+# A round that would probably end later is not started.
+MAX_SECONDS = 35 * 60
+QUICK_ITERATIONS = 20
 
 
 def measure_round(
-    number: int, chosen: Sequence[Group], advance: Callable[[int], None]
-) -> list[str]:
-    """Measure each case once; return the names of those that failed."""
-    failed = []
-    described = machine()
-    for group in chosen:
-        with group.place() as folder:
-            for case in group.cases:
-                try:
-                    measured = measure(case.command, folder)
-                except CommandError as error:
-                    failed.append(case.name)
-                    echo(f"round {number}: {case.name}: failed: {error}")
-                else:
-                    add(MEASUREMENTS, case.name, measured, described)
-                    memory = measured["peak_bytes"] / 1e6
-                    echo(
-                        f"round {number}: {case.name}: {measured['seconds']:.2f} s, {memory:.0f} MB"
-                    )
+    groups: Mapping[str, Group], results: dict[str, Any], advance: Callable[[int], None]
+) -> None:
+    """Measure each case once, and save the results after each."""
+    measured: dict[str, float] = {}
+    results["rounds"].append(measured)
+    for title, group in groups.items():
+        place = getattr(places, group.place)
+        with record_failure(title, results), place(results["iterations"]) as folder:
+            for case, command in group.cases.items():
+                with record_failure(case, results):
+                    values = measure(command, folder)
+                    measured |= {f"{case}/{name}": value for name, value in values.items()}
+                    echo(f"round {len(results['rounds'])}: {case}: {values['seconds']:.2f} s")
+                save(results, places.TEMPORARY)
                 advance(1)
-    return failed
+
+
+@contextmanager
+def record_failure(name: str, results: Mapping[str, Any]) -> Iterator[None]:
+    """Go on with the next case if one fails, and add the reason to the results."""
+    try:
+        yield
+    except (CommandError, OSError, ValueError) as error:
+        line = f"{name}, round {len(results['rounds'])}: {' '.join(str(error).split()):.300}"
+        results["failures"].append(line)
+        echo(f"failed: {line}")
+
+
+def save(results: Mapping[str, Any], folder: Path) -> None:
+    """Write results.json and results.md."""
+    atomic_write(folder / "results.json", json.dumps(results, indent=1).encode())
+    atomic_write(folder / "results.md", page(results).encode())
 
 
 def main() -> None:
-    """Read the arguments, measure, and write the page."""
+    """Read the arguments, and measure round after round."""
     parser = argument_parser("extras.benchmarks", __doc__)
-    parser.add_argument("--quick", action="store_true", help="measure each case once")
-    parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="part of a name")
+    parser.add_argument("--quick", action="store_true", help="once, with few iterations")
+    parser.add_argument("--only", nargs="+", default=[], metavar="GROUP", help="of cases.yaml")
     arguments = parser.parse_args()
     if sys.platform != "linux":
         raise InputError(f"this is {sys.platform}; memory is measured on Linux only")
-    if not (ROOT / "data/flat/test.npz").exists():
-        raise InputError("data/flat/test.npz: not found; `make repro` makes it")
-    config = load_config()
-    chosen = list(choose(groups(config), arguments.only))
+    if not (places.ROOT / places.RAW).exists():
+        raise InputError(f"{places.RAW}: not found; `make repro` makes it")
+    runs = load_config().runs
+    iterations = {name: run.iterations for name, run in runs.items()}
+    if arguments.quick:
+        iterations = {name: QUICK_ITERATIONS * (1 + i) for i, name in enumerate(runs)}
+    groups = load_groups(iterations, is_quick=arguments.quick)
+    chosen = {name: groups[name] for name in groups if name in (arguments.only or groups)}
     if not chosen:
-        raise InputError(f"--only: no case has {' or '.join(arguments.only)} in its name")
-    is_trial = arguments.quick or arguments.only
-    rounds = 1 if arguments.quick else ROUNDS
-    TEMPORARY.mkdir(parents=True, exist_ok=True)
-    MEASUREMENTS.unlink(missing_ok=True)
-    failed: list[str] = []
-    with progress("measuring", rounds * sum(len(group.cases) for group in chosen)) as advance:
+        raise InputError(f"--only: should be of {', '.join(groups)}")
+    places.TEMPORARY.mkdir(parents=True, exist_ok=True)
+    results: dict[str, Any] = {"machine": machine(), "iterations": iterations}
+    results |= {"rounds": [], "failures": []}
+    rounds, start = 1 if arguments.quick else ROUNDS, monotonic()
+    with progress("measuring", rounds * sum(len(group.cases) for group in chosen.values())) as bar:
         for number in range(1, rounds + 1):
-            failed += measure_round(number, chosen, advance)
-    if not MEASUREMENTS.exists():
-        raise CommandError("nothing was measured: all cases failed")
-    folder = TEMPORARY if is_trial else report.HERE
-    content = report.page(MEASUREMENTS, groups(config))
-    atomic_write(folder / "results.md", content.encode())
-    atomic_write(folder / "results.json", MEASUREMENTS.read_bytes())
+            measure_round(chosen, results, bar)
+            if (monotonic() - start) * (number + 1) / number > MAX_SECONDS:
+                break
+    folder = places.TEMPORARY if arguments.quick or arguments.only else HERE
+    save(results, folder)
     echo(f"{folder / 'results.md'}: written")
-    if failed:
-        raise CommandError(f"failed: {'; '.join(failed)}")
+    if results["failures"]:
+        raise CommandError(f"{len(results['failures'])} cases failed; the page names them")
 
 
 if __name__ == "__main__":

@@ -14,14 +14,9 @@ def summary_columns(config: Config) -> dict[str, Mapping[str, str]]:
     """Return the measured time of each run's training process, if there is a measurement."""
     if not RESULTS.exists():
         return {}
-    # In pyperf's format; pyperf itself is installed for the benchmarks only.
+    rounds = json.loads(RESULTS.read_bytes())["rounds"]
     times = {
-        benchmark["metadata"]["name"]: [v for run in benchmark["runs"] for v in run["values"]]
-        for benchmark in json.loads(RESULTS.read_bytes())["benchmarks"]
+        run: [measured[name] for measured in rounds if (name := f"train {run}/seconds") in measured]
+        for run in config.runs
     }
-    names = {run: f"train {run}: seconds" for run in config.runs}
-    return {
-        "Time": {
-            run: f"{median(times[name]):.1f} s" for run, name in names.items() if name in times
-        }
-    }
+    return {"Time": {run: f"{median(values):.1f} s" for run, values in times.items() if values}}

@@ -1,16 +1,15 @@
-"""Where cases are measured: in this folder, in an empty one, in a new clone."""
+"""Where cases are measured: in new clones of the last commit, which are deleted afterwards."""
 
-import os
+import hashlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
 
-from common.atomic import sha256
 from common.command_line import CommandError
 from common.config import PARAMS
 from common.datasets import DATASETS
@@ -20,34 +19,26 @@ ROOT = Path(__file__).parents[2]
 # On the disk of the project and not in /tmp, which may be in memory; ignored by git.
 TEMPORARY = ROOT / ".cache/benchmarks"
 RAW = Path("data/raw")
-TIMES = 10
 
 
 @contextmanager
-def checkout() -> Iterator[Path]:
-    """Work in this folder, which has the results of `dvc repro`."""
-    yield ROOT
-
-
-@contextmanager
-def empty_folder() -> Iterator[Path]:
-    """Work in an empty folder."""
-    with tempfile.TemporaryDirectory(dir=TEMPORARY) as name:
-        yield Path(os.path.realpath(name))
-
-
-@contextmanager
-def new_clone() -> Iterator[Path]:
-    """Work in a new clone of the last commit."""
-    with empty_folder() as folder:
+def new_clone(iterations: Mapping[str, int]) -> Iterator[Path]:
+    """Work in a new clone, whose runs have these numbers of iterations."""
+    with tempfile.TemporaryDirectory(dir=TEMPORARY, ignore_cleanup_errors=True) as name:
+        folder = Path(name).resolve()
         _run(folder, "git", "clone", "--quiet", str(ROOT), ".")
+        params = read_yaml(folder / PARAMS)
+        if iterations != {run: params["runs"][run]["iterations"] for run in params["runs"]}:
+            for run, number in iterations.items():
+                params["runs"][run]["iterations"] = number
+            (folder / PARAMS).write_text(yaml.safe_dump(params), encoding="utf-8")
         yield folder
 
 
 @contextmanager
-def prepared_clone() -> Iterator[Path]:
+def prepared_clone(iterations: Mapping[str, int]) -> Iterator[Path]:
     """Work in a new clone with the environment of this folder, and with the raw data."""
-    with new_clone() as folder:
+    with new_clone(iterations) as folder:
         (folder / ".venv").symlink_to(ROOT / ".venv")
         dvc = str(ROOT / ".venv/bin/dvc")
         _run(folder, dvc, "config", "--local", "core.site_cache_dir", str(folder / ".dvc-state"))
@@ -56,26 +47,33 @@ def prepared_clone() -> Iterator[Path]:
 
 
 @contextmanager
-def tenfold_clone() -> Iterator[Path]:
+def tenfold_clone(iterations: Mapping[str, int]) -> Iterator[Path]:
     """Work in a prepared clone whose splits have each example ten times."""
-    with prepared_clone() as folder:
+    with prepared_clone(iterations) as folder:
         params, datasets = read_yaml(folder / PARAMS), read_yaml(folder / DATASETS)
-        params["flatten"]["validation_examples"] *= TIMES
-        for name in datasets[params["dataset"]]["files"]:
-            content = repeated((folder / RAW / name).read_bytes())
-            (folder / RAW / name).write_bytes(content)
-            datasets[params["dataset"]]["files"][name] = sha256(content)
+        params["flatten"]["validation_examples"] *= 10
+        files = datasets[params["dataset"]]["files"]
+        for name in files:
+            files[name] = repeat_examples(folder / RAW / name, 10)
         (folder / PARAMS).write_text(yaml.safe_dump(params), encoding="utf-8")
         (folder / DATASETS).write_text(yaml.safe_dump(datasets), encoding="utf-8")
         yield folder
 
 
-def repeated(idx: bytes) -> bytes:
-    """Return an IDX file with its examples repeated `TIMES` times."""
-    examples, header = int.from_bytes(idx[4:8], "big"), 4 + 4 * idx[3]
-    return idx[:4] + (examples * TIMES).to_bytes(4, "big") + idx[8:header] + idx[header:] * TIMES
+def repeat_examples(path: Path, times: int) -> str:
+    """Repeat the examples of an IDX file, and return its new SHA-256."""
+    content = path.read_bytes()
+    examples, header = int.from_bytes(content[4:8], "big"), 4 + 4 * content[3]
+    # In pieces, because this process must stay smaller than what it measures.
+    with path.open("w+b") as file:
+        file.write(content[:4] + (examples * times).to_bytes(4, "big") + content[8:header])
+        for _ in range(times):
+            file.write(memoryview(content)[header:])
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _run(folder: Path, *command: str) -> None:
-    if subprocess.run(command, cwd=folder, check=False).returncode:
-        raise CommandError(f"{' '.join(command)}: failed; what it printed is above")
+    completed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if completed.returncode:
+        raise CommandError(f"{command[0]}: {completed.stderr}")

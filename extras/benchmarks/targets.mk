@@ -1,12 +1,8 @@
-.PHONY: bench bench-baselines profile
+.PHONY: bench
 
-bench: repro $(VENV)/installed-benchmarks ## Measure time and memory, compared with other implementations; over an hour, BENCH=--quick
-	@$(RUN) extras.benchmarks $(BENCH)
-
-profile: repro $(VENV)/installed-benchmarks ## Measure where the time of an iteration goes, kernel by kernel
-	@$(RUN) extras.benchmarks.profile
-
-bench-baselines: .venv-bench/installed ## Install what the benchmarks compare with: PyTorch, JAX
+bench: repro ## Measure time and memory, compared with other implementations; half an hour, QUICK=1: five minutes
+	@$(MAKE) --no-print-directory .venv-bench/installed || echo 'JAX and PyTorch are not installed: left out'
+	@$(RUN) extras.benchmarks $(if $(QUICK),--quick)
 
 # It sees the packages of $(VENV), so that all have the same NumPy, TensorFlow and MLflow.
 .venv-bench/installed: extras/benchmarks/baselines/requirements.in $(VENV)/installed

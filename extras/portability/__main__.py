@@ -71,18 +71,11 @@ def run_stage(
 
 
 def train(prefix: tuple[str, ...], root: Path, iterations: int = ITERATIONS) -> tuple[str, ...]:
-    """Train under a command, and return the SHA-256 of each of `FILES`.
-
-    Raises
-    ------
-    CommandError
-        If the training fails.
-    """
+    """Train under a command, and return the SHA-256 of each of `FILES`."""
     with tempfile.TemporaryDirectory() as name:
         process = run_stage(prefix, root, Path(name), iterations)
         if process.returncode:
-            reason = process.stderr[-500:] or f"exit status {process.returncode}"
-            raise CommandError(f"{' '.join(prefix)}: the training failed: {reason}")
+            raise CommandError(f"{' '.join(prefix)}: the training failed: {process.stderr[-500:]}")
         return tuple(sha256((Path(name) / file).read_bytes()) for file in FILES)
 
 

@@ -15,8 +15,6 @@ from typing import Any
 from common.command_line import CommandError, InputError, gc_disabled
 
 ROOT = Path(__file__).parents[2]
-# For Ray's sockets, whose paths have at most 107 bytes, which is too short for some TMPDIRs.
-SHORT_FOLDER = "/tmp"  # noqa: S108 - the folder in it has a random name and belongs to its owner
 # Ray reads these when it is imported, also in workers.
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -33,51 +31,38 @@ LOCAL_ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
     "RAY_AUTH_TOKEN": secrets.token_hex(32),
 }
+LOCAL_OPTIONS = {"address": "local", "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
 
 
 @contextmanager
 def connected(address: str | None) -> Iterator[None]:
     """Connect to a running cluster, or start one on this machine, while the context lasts.
 
-    Raises
-    ------
-    InputError
-        If Ray is not installed.
-    CommandError
-        If the cluster cannot be reached or started.
+    Raises InputError if Ray is not installed, CommandError if the cluster cannot be reached.
     """
     if not find_spec("ray"):
         raise InputError("Ray is not installed; `make sweep` installs it")
     os.environ.update(ENVIRONMENT if address else ENVIRONMENT | LOCAL_ENVIRONMENT)
     with gc_disabled():
         import ray
-    with tempfile.TemporaryDirectory("", "ray-", SHORT_FOLDER, ignore_cleanup_errors=True) as name:
-        options = _remote(address) if address else _local(name)
+    environment: dict[str, Any] = {"env_vars": ENVIRONMENT}
+    # In /tmp, because the paths of Ray's sockets have at most 107 bytes.
+    with tempfile.TemporaryDirectory("", "ray-", "/tmp", ignore_cleanup_errors=True) as name:
+        if address:
+            # Other machines have the same packages installed; they receive the code from here.
+            environment["py_modules"] = [str(ROOT / it) for it in ("common", "stages", "extras")]
+            options: dict[str, Any] = {"address": address}
+        else:
+            options = LOCAL_OPTIONS | {"_temp_dir": name}
         try:
-            ray.init(**options, log_to_driver=False, logging_level=logging.CRITICAL)
+            connection = ray.init(
+                **options,
+                runtime_env=environment,
+                log_to_driver=False,
+                logging_level=logging.CRITICAL,
+            )
         except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
             raise CommandError(f"Ray at {address or 'this machine'}: {lines[0]:.300}") from None
-        try:
+        with connection:
             yield
-        finally:
-            ray.shutdown()
-
-
-def _local(folder: str) -> dict[str, Any]:
-    return {
-        "address": "local",
-        "include_dashboard": False,
-        "_node_ip_address": "127.0.0.1",
-        "_temp_dir": folder,
-        "runtime_env": {"env_vars": ENVIRONMENT},
-    }
-
-
-def _remote(address: str) -> dict[str, Any]:
-    # Other machines have the same packages installed; they receive the code from here.
-    folders = [str(ROOT / name) for name in ("common", "stages", "extras")]
-    return {
-        "address": address,
-        "runtime_env": {"env_vars": ENVIRONMENT, "py_modules": folders},
-    }

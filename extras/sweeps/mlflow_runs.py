@@ -21,20 +21,7 @@ STATUSES = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
 
 
 def track_sweep(results: SweepResults, dataset: str, fingerprint: str) -> None:
-    """Write the runs of a sweep, and replace earlier runs of the same sweep.
-
-    Parameters
-    ----------
-    results, dataset
-        The results to write, and the name of the dataset.
-    fingerprint
-        Identifies everything that determines the results.
-
-    Raises
-    ------
-    CommandError
-        If the store cannot be reached or written to.
-    """
+    """Write the runs of a sweep, and replace those that have the same fingerprint."""
     # One time for all, because MLflow shows the time between two as the training time.
     now = time.time_ns() // 1_000_000
     tags = {"fingerprint": fingerprint, "mlflow.source.name": "extras/sweeps/sweep.py"}
@@ -56,14 +43,12 @@ def track_sweep(results: SweepResults, dataset: str, fingerprint: str) -> None:
 
 
 def _log_sweep(client: MlflowClient, run: str, results: SweepResults, now: int) -> None:
-    document = results.sweep.model_dump(exclude_none=True)
+    document = results.sweep.model_dump()
     document |= document.pop("parameters") | document.pop("resources")
-    params = [Param(name, str(value)) for name, value in document.items()]
-    metrics = []
-    if best := results.best:
-        params += [Param(f"best.{name}", str(best[name])) for name in results.sweep.parameters]
-        metrics.append(Metric("best_accuracy_validation", best["validation"], now, 0))
-    client.log_batch(run, metrics=metrics, params=params)
+    document |= {f"best.{name}": value for name, value in results.best.items()}
+    client.log_batch(run, params=[Param(name, str(value)) for name, value in document.items()])
+    if results.best:
+        client.log_metric(run, "best_accuracy_validation", results.best["validation"], now, 0)
     for file in (results.path, *results.folder.iterdir()):
         client.log_artifact(run, str(file))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,21 +12,10 @@ import pandas as pd
 from common.atomic import atomic_write
 from extras.sweeps.search_space import SEED, Sweep
 
-# How many of the best settings are printed; results.csv has all.
-PRINTED_SETTINGS = 10
-
 
 @dataclass(frozen=True)
 class SweepResults:
-    """The results of a sweep, which may be incomplete.
-
-    Attributes
-    ----------
-    path, sweep
-        The sweep file, and its content.
-    table
-        One row per trial that has ended, as `extras.sweeps.trials.run` returns it.
-    """
+    """A sweep file, its content, and the table that `extras.sweeps.trials.run` returns."""
 
     path: Path
     sweep: Sweep
@@ -50,18 +38,18 @@ class SweepResults:
         Columns are the parameters, and the mean (``validation``) and the standard deviation
         (``std``) of the validation accuracy over the seeds; NaN if there is only one seed.
         """
+        parameters, finished = list(self.sweep.parameters), self.table["status"] == "finished"
         ranking: pd.DataFrame = (
-            self.table[self.table["status"] == "finished"]
+            self.table[finished]
             .astype({"validation": float})
-            .drop_duplicates([*{*self.sweep.parameters, SEED}])  # a setting may be drawn twice
-            .groupby(list(self.sweep.parameters), sort=False)["validation"]
-            .agg(validation="mean", std="std", seeds="size")
-            .query("seeds == @self.sweep.seeds")
-            .drop(columns="seeds")
-            .reset_index()
+            .drop_duplicates([*{*parameters, SEED}])  # a setting may be drawn twice
+            .groupby(parameters, sort=False, as_index=False)
+            .agg(validation=("validation", "mean"), std=("validation", "std"), seeds=(SEED, "size"))
+            # Stable, so that among equals the one that was drawn first is the best.
+            .sort_values("validation", ascending=False, kind="stable", ignore_index=True)
         )
-        # Stable, so that among equals the one that was drawn first is the best.
-        return ranking.sort_values("validation", ascending=False, kind="stable", ignore_index=True)
+        is_whole = ranking.pop("seeds") == self.sweep.seeds
+        return ranking[is_whole].reset_index(drop=True)
 
     @property
     def best(self) -> dict[str, Any]:
@@ -78,13 +66,3 @@ class SweepResults:
             from extras.sweeps.plots import sweep_figure
 
             atomic_write(self.folder / "sweep.png", sweep_figure(self))
-
-    def summary(self) -> Iterator[str]:
-        """Return lines: the best settings, and how many trials have finished, stopped or failed."""
-        if self.best:
-            names = dict.fromkeys(self.sweep.parameters, str)
-            percent = dict.fromkeys(("validation", "std"), "{:.2%}".format)
-            table = self.ranking.head(PRINTED_SETTINGS).astype(names)
-            yield table.to_string(index=False, formatters=percent)
-        for status, count in self.table["status"].value_counts().items():
-            yield f"{count} of {self.sweep.trials * self.sweep.seeds} trials {status}"

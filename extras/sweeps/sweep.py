@@ -5,55 +5,46 @@
     python -m extras.sweeps.sweep extras/sweeps/learning_rate.yaml --resume
 
 A sweep file says which settings of params.yaml to search, and how; extras/sweeps/README.md explains
-it. The best setting has the best accuracy on the validation images; the test images are not read.
-Results are written into a folder beside the sweep file: results.csv has one row per trial, and
-sweep.png is their figure. The last line is the command that makes an ordinary run of the pipeline
-with the best setting.
-
-After an interrupt the results of finished trials are kept, and --resume continues.
+it. Writes results.csv and sweep.png into a folder beside it. The last line is the command that
+makes an ordinary run of the pipeline with the best setting: the one with the best accuracy on the
+validation images; the test images are not read. --resume continues after an interrupt.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from common.atomic import sha256
 from common.command_line import CommandError, InputError, argument_parser, echo, run
 from common.config import PARAMS, Config, load_config
+from common.datasets import DATASETS
 from common.splits import Split, load_description, load_split
 from extras.sweeps.cluster import connected
 from extras.sweeps.results import SweepResults
-from extras.sweeps.search_space import Sweep, load_sweep
+from extras.sweeps.search_space import load_sweep
 
 FLAT = Path("data/flat")
 # The splits that a trial reads.
 SPLITS = ("train", "validation")
 STATE = Path(".cache/sweeps")
+# How many of the best settings are printed; results.csv has all.
+PRINTED_SETTINGS = 10
 
 
-def fingerprint(sweep: Sweep, config: Config) -> str:
-    """Return the SHA-256 of everything that determines the results."""
-    document = {
-        "sweep": sweep.model_dump(),
-        "dataset": config.dataset_name,
-        "model": config.model.model_dump(),
-        "train": config.train.model_dump(),
-        "iterations": config.run(sweep.run).iterations,
-        "data": {name: sha256((FLAT / f"{name}.npz").read_bytes()) for name in SPLITS},
-    }
-    return sha256(json.dumps(document, sort_keys=True).encode())
+def fingerprint(path: Path) -> str:
+    """Return the SHA-256 of a sweep file and of everything else that determines its results."""
+    files = (path, PARAMS, DATASETS, *(FLAT / f"{name}.npz" for name in SPLITS))
+    return sha256("".join(sha256(file.read_bytes()) for file in files).encode())
 
 
-def load_data(config: Config) -> tuple[dict[str, Split], int]:
-    """Load the splits that a trial reads, and count the classes."""
-    description = load_description(FLAT / "description.json")
-    if description.examples["validation"] != config.flatten.validation_examples:
+def load_splits(config: Config) -> dict[str, Split]:
+    """Load the splits that a trial reads."""
+    examples = load_description(FLAT / "description.json").examples
+    if examples["validation"] != config.flatten.validation_examples:
         raise InputError(
             f"{FLAT}: made with other settings than those in {PARAMS}; run `dvc repro`"
         )
-    splits = {name: load_split(FLAT / f"{name}.npz") for name in SPLITS}
-    return splits, len(description.classes)
+    return {name: load_split(FLAT / f"{name}.npz") for name in SPLITS}
 
 
 def main() -> None:
@@ -66,9 +57,8 @@ def main() -> None:
     path: Path = arguments.sweep
     config = load_config()
     sweep = load_sweep(path, config)
-    splits, classes = load_data(config)
-    identity = fingerprint(sweep, config)
-    state = STATE / path.stem / identity[:16]
+    splits, identity = load_splits(config), fingerprint(path)
+    state = STATE.resolve() / path.stem / identity[:16]
     if arguments.resume and not state.exists():
         raise InputError(
             f"{path}: nothing to resume, or the sweep, {PARAMS} or the data have changed since; "
@@ -78,12 +68,11 @@ def main() -> None:
         # After everything is checked, because Ray takes seconds to import.
         from extras.sweeps import trials
 
-        task = trials.Task(sweep, config, classes)
-        table = trials.run(task, splits, state, resume=arguments.resume)
+        table = trials.run(sweep, config, splits, state, resume=arguments.resume)
     results = SweepResults(path, sweep, table)
     results.write()
-    for line in results.summary():
-        echo(line)
+    echo(results.ranking.head(PRINTED_SETTINGS).to_string(index=False))
+    echo(results.table["status"].value_counts().to_string())
     from extras.sweeps.mlflow_runs import track_sweep
 
     track_sweep(results, config.dataset_name, identity)

@@ -1,19 +1,18 @@
 """The trials of a sweep on Ray Tune.
 
 Ray draws the settings, places the workers, stops early, retries the trial of a killed worker, and
-keeps the state that a sweep resumes from. A worker imports TensorFlow once, receives the
-arrays once and compiles one program per shape; then a trial costs only its iterations.
+keeps the state that a sweep resumes from. A worker imports TensorFlow once, and compiles one
+program per shape; then a trial costs only its iterations.
 """
 
 from __future__ import annotations
 
 import math
 import shutil
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -30,12 +29,16 @@ from common.splits import Split
 from extras.sweeps.search_space import SEED, Sweep
 from stages.track.provenance import machine
 
+if TYPE_CHECKING:
+    from stages.train.trainer import Trainer
+
 # How often a trial is tried if its process is killed.
 ATTEMPTS = 3
-# How many compiled programs a worker keeps.
-PROGRAMS = 4
 # What a trial reports; its history is a list of iterations, mean cost and validation accuracy.
 MEASUREMENTS = ("iterations", "cost", "validation", "status", "history")
+# The compiled programs of this worker, at most so many.
+TRAINERS: dict[tuple[ModelParams, int], Trainer] = {}
+MAX_TRAINERS = 4
 
 
 def versions() -> dict[str, str]:
@@ -45,66 +48,46 @@ def versions() -> dict[str, str]:
     return {name: packages[name] for name in ("package_numpy", "package_tensorflow")}
 
 
-@dataclass(frozen=True)
-class Task:
-    """The input of a worker: the sweep, the settings that it varies, the number of classes."""
+def train_trial(
+    settings: Mapping[str, Any],
+    sweep: Sweep,
+    config: Config,
+    splits: Mapping[str, Split],
+    required: Mapping[str, str],
+) -> None:
+    """Train with some settings, and report after each validation."""
+    if versions() != required:
+        raise CommandError(f"this node has {versions()}, the sweep needs {required}")
+    config = sweep.apply(config, sweep.round_values(settings))
+    trainer, validation = _trainer(config, splits["train"]), splits["validation"]
+    iterations = config.run(sweep.run).iterations
+    history: list[tuple[int, float, float]] = []
+    for start in range(0, iterations, sweep.validate_every_iterations):
+        end = min(start + sweep.validate_every_iterations, iterations)
+        costs = np.concatenate(list(trainer.train(end - start)))
+        # If the last report of a trial is not its end, the scheduler has stopped it there.
+        status, correct = "finished" if end == iterations else "stopped", math.nan
+        if np.isfinite(costs).all():
+            correct = accuracy(trainer.weights(), validation.features, validation.labels)
+        else:
+            status = "failed"
+        history.append((end, float(costs.mean(dtype=np.float64)), correct))
+        report = (end, str(costs[-1]), correct, status, list(history))
+        tune.report(dict(zip(MEASUREMENTS, report, strict=True)))
+        if status == "failed":
+            break
 
-    sweep: Sweep
-    config: Config
-    classes: int
-    versions: Mapping[str, str] = field(default_factory=versions)
 
+def _trainer(config: Config, examples: Split) -> Trainer:
+    from stages.train.trainer import Trainer
 
-class Worker(tune.Trainable):  # type: ignore[misc]
-    """Trains one trial after the other; a step lasts until the next validation."""
-
-    def setup(self, config: dict[str, Any], task: Task, train: Split, validation: Split) -> None:
-        """Import TensorFlow, and start the first trial."""
-        if versions() != task.versions:
-            raise CommandError(f"this node has {versions()}, the sweep needs {task.versions}")
-        from stages.train.trainer import Trainer
-
-        @lru_cache(PROGRAMS)
-        def trainer(model: ModelParams, batch_size: int) -> Trainer:
-            params = task.config.train.model_copy(update={"batch_size": batch_size})
-            return Trainer(model, params, train, task.classes)
-
-        self._new_trainer = trainer
-        self._task, self._validation = task, validation
-        self.reset_config(config)
-
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Start another trial; True tells Ray that this is possible."""
-        sweep = self._task.sweep
-        config = sweep.apply(self._task.config, sweep.round_values(new_config))
-        self._trainer = self._new_trainer(config.model, config.train.batch_size)
-        self._trainer.reset(config.train)
-        self._iterations = config.run(sweep.run).iterations
-        self._done = 0
-        self._history: list[tuple[int, float, float]] = []
-        return True
-
-    def step(self) -> dict[str, Any]:
-        """Train until the next validation, and report."""
-        count = min(self._task.sweep.validate_every_iterations, self._iterations - self._done)
-        costs = np.concatenate(list(self._trainer.train(count)))
-        self._done += count
-        is_diverged = not np.isfinite(costs).all()
-        is_last = self._done == self._iterations
-        validation = math.nan
-        if not is_diverged:
-            examples = self._validation
-            validation = accuracy(self._trainer.weights(), examples.features, examples.labels)
-        self._history.append((self._done, float(costs.mean(dtype=np.float64)), validation))
-        return {
-            "iterations": self._done,
-            "cost": str(costs[-1]),
-            "validation": validation,
-            # If the last report of a trial is not its end, the scheduler has stopped it there.
-            "status": "failed" if is_diverged else "finished" if is_last else "stopped",
-            "history": list(self._history),
-            tune.result.DONE: is_diverged or is_last,
-        }
+    key = (config.model, config.train.batch_size)
+    if key not in TRAINERS:
+        if len(TRAINERS) == MAX_TRAINERS:
+            TRAINERS.clear()
+        TRAINERS[key] = Trainer(config.model, config.train, examples, len(config.dataset.classes))
+    TRAINERS[key].reset(config.train)
+    return TRAINERS[key]
 
 
 class Progress(tune.Callback):  # type: ignore[misc]
@@ -113,110 +96,74 @@ class Progress(tune.Callback):  # type: ignore[misc]
     def __init__(self, sweep: Sweep) -> None:
         self._sweep = sweep
 
-    def on_trial_complete(self, *, trials: list[Trial], trial: Trial, **_: object) -> None:
-        """Print the result of a trial."""
-        result = trial.last_result
-        outcome = f"validation {result['validation']:.2%}"
-        if result["status"] == "failed":
-            outcome = f"diverged, the batch cost is {result['cost']}"
-        self._print(trials, trial, f"{result['iterations']:,} iterations, {outcome}")
+    def on_trial_complete(self, *, trial: Trial, **_: object) -> None:
+        """Print the row of a trial."""
+        row = _row(trial, self._sweep)
+        echo(", ".join(f"{name} {row[name]}" for name in row if name != "history"))
 
-    def on_trial_error(self, *, trials: list[Trial], trial: Trial, **_: object) -> None:
+    def on_trial_error(self, *, trial: Trial, **_: object) -> None:
         """Print why the last attempt of a trial failed."""
+        self.on_trial_complete(trial=trial)
         lines = str(trial.get_pickled_error() or "its process was killed").strip().splitlines()
-        self._print(trials, trial, f"failed {ATTEMPTS} times: {lines[-1]:.200}")
-
-    def _print(self, trials: list[Trial], trial: Trial, outcome: str) -> None:
-        # Ray counts this trial as running until all callbacks have returned.
-        ended = 1 + sum(other.is_finished() for other in trials if other is not trial)
-        values = self._sweep.round_values(trial.config)
-        settings = ", ".join(f"{name.rpartition('.')[2]} {values[name]}" for name in values)
-        echo(f"{ended} of {self._sweep.trials * self._sweep.seeds}: {settings}: {outcome}")
+        echo(f"failed {ATTEMPTS} times: {lines[-1]:.200}")
 
 
-def _search_space(task: Task) -> dict[str, Any]:
+def _search_space(sweep: Sweep, first_seed: int) -> dict[str, Any]:
     space = {}
-    for name, parameter in task.sweep.parameters.items():
+    for name, parameter in sweep.parameters.items():
         arguments = parameter.arguments if parameter.is_range else [list(parameter.arguments)]
         space[name] = getattr(tune, parameter.function)(*arguments)
-    first = task.config.train.seed
-    space.setdefault(SEED, tune.grid_search(list(range(first, first + task.sweep.seeds))))
+    space.setdefault(SEED, tune.grid_search(list(range(first_seed, first_seed + sweep.seeds))))
     return space
 
 
-def _scheduler(task: Task) -> ASHAScheduler | None:
-    sweep = task.sweep
-    if sweep.scheduler == "none":
-        return None
-    searched = sweep.parameters.get(f"runs.{sweep.run}.iterations")
-    longest = max(searched.arguments) if searched else task.config.run(sweep.run).iterations
-    return ASHAScheduler(
-        time_attr="iterations",
-        metric="validation",
-        mode="max",
-        grace_period=min(sweep.validate_every_iterations, longest),
-        max_t=longest,
-    )
+def run(
+    sweep: Sweep, config: Config, splits: Mapping[str, Split], state: Path, *, resume: bool
+) -> pd.DataFrame:
+    """Run all trials, or those that are left and those that failed.
 
-
-def _tuner(task: Task, splits: Mapping[str, Split], state: Path, *, resume: bool) -> tune.Tuner:
-    sweep, resources = task.sweep, task.sweep.resources
-    trainable = tune.with_resources(
-        tune.with_parameters(Worker, task=task, **splits),
-        {"cpu": resources.cpus, "memory": resources.memory_megabytes * 2**20},
-    )
+    Returns one row per trial that has ended, in the order in which they were drawn: its number,
+    its settings, and `MEASUREMENTS`. Ray keeps the state of the sweep in the folder `state`.
+    """
+    inputs = {"sweep": sweep, "config": config, "splits": splits, "required": versions()}
+    resources = {"cpu": sweep.resources.cpus, "memory": sweep.resources.memory_megabytes << 20}
+    trainable = tune.with_resources(tune.with_parameters(train_trial, **inputs), resources)
     if resume:
-        return tune.Tuner.restore(str(state.resolve()), trainable, restart_errored=True)
+        tuner = tune.Tuner.restore(str(state), trainable, restart_errored=True)
+    else:
+        shutil.rmtree(state.parent, ignore_errors=True)
+        tuner = _tuner(trainable, sweep, config, state)
+    tuner.fit()
+    trials = tune.ExperimentAnalysis(str(state)).trials
+    rows = [_row(trial, sweep) for trial in trials if trial.is_finished()]
+    names = dict.fromkeys([*sweep.parameters, SEED])
+    table = pd.DataFrame(rows, columns=["trial", *names, *MEASUREMENTS])
+    # Iterations stay integers even if a value is missing.
+    return table.astype({"iterations": "Int64"}).sort_values("trial", ignore_index=True)
+
+
+def _tuner(trainable: Any, sweep: Sweep, config: Config, state: Path) -> tune.Tuner:
+    # The same draws for each seed, and for each point of the grid.
+    draws = BasicVariantGenerator(constant_grid_search=True, random_state=sweep.draw_seed)
+    first = sweep.validate_every_iterations
+    asha = ASHAScheduler("iterations", "validation", "max", grace_period=first, max_t=sys.maxsize)
     return tune.Tuner(
         trainable,
-        param_space=_search_space(task),
+        param_space=_search_space(sweep, config.train.seed),
         tune_config=tune.TuneConfig(
             num_samples=sweep.trials // sweep.grid_points,
-            # The same draws for each seed, and for each point of the grid.
-            search_alg=BasicVariantGenerator(
-                constant_grid_search=True, random_state=sweep.draw_seed
-            ),
-            scheduler=_scheduler(task),
+            search_alg=draws,
+            scheduler=asha if sweep.scheduler == "asha" else None,
             reuse_actors=True,
         ),
         run_config=tune.RunConfig(
             name=state.name,
-            storage_path=str(state.resolve().parent),
-            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            storage_path=str(state.parent),
             failure_config=tune.FailureConfig(max_failures=ATTEMPTS - 1),
             callbacks=[Progress(sweep)],
             verbose=0,
         ),
     )
-
-
-def run(task: Task, splits: Mapping[str, Split], state: Path, *, resume: bool) -> pd.DataFrame:
-    """Run all trials, or those that are left.
-
-    Parameters
-    ----------
-    task, splits
-        What to search; the examples, ``train`` and ``validation``.
-    state
-        The folder in which Ray keeps the state of the sweep.
-    resume
-        Whether to continue from that state; failed trials are tried again.
-
-    Returns
-    -------
-    DataFrame
-        One row per trial that has ended, in the order in which they were drawn: its number, its
-        settings, and `MEASUREMENTS`. An interrupt leaves out the others.
-    """
-    if not resume:
-        shutil.rmtree(state.parent, ignore_errors=True)
-    _tuner(task, splits, state, resume=resume).fit()
-    trials = tune.ExperimentAnalysis(str(state.resolve())).trials
-    rows = [_row(trial, task.sweep) for trial in trials if trial.is_finished()]
-    names = [*task.sweep.parameters, *({SEED} - set(task.sweep.parameters))]
-    table = pd.DataFrame(rows, columns=["trial", *names, *MEASUREMENTS])
-    # Iterations stay integers even if a value is missing.
-    return table.astype({"iterations": "Int64"}).sort_values("trial", ignore_index=True)
 
 
 def _row(trial: Trial, sweep: Sweep) -> dict[str, Any]:

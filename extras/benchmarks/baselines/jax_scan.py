@@ -12,9 +12,6 @@ import optax
 
 from extras.benchmarks.baselines.task import Task, Training
 
-# Or fewer, so that one number suits all stops: each other number would be compiled again.
-ITERATIONS_PER_CALL = 1000
-
 
 def logits(weights: Any, features: Any) -> Any:
     """Return the logits of each class."""
@@ -27,9 +24,8 @@ def logits(weights: Any, features: Any) -> Any:
 def train(task: Task) -> Training:
     """Scan over the batches' indices; weights and Adam's state are carried along."""
     features, labels = jnp.asarray(task.features), jnp.asarray(task.labels)
-    adam = optax.adam(
-        task.params.learning_rate, task.params.beta_1, task.params.beta_2, task.params.epsilon
-    )
+    params = task.adam
+    adam = optax.adam(params.learning_rate, params.beta_1, params.beta_2, params.epsilon)
 
     def cost(weights: Any, batch: Any) -> Any:
         scores = logits(weights, features[batch])
@@ -46,14 +42,14 @@ def train(task: Task) -> Training:
         return jax.lax.scan(step, state, batches)
 
     weights = jax.tree.map(jnp.asarray, task.layers())
-    state = (weights, adam.init(weights))
-    batches = task.batches()
-    size = math.gcd(ITERATIONS_PER_CALL, *task.stops)
-    costs = []
+    state, batches = (weights, adam.init(weights)), task.batches()
+    # One number for all calls, because each other number would be compiled again.
+    iterations_per_call = math.gcd(*task.sections)
     for iterations in task.sections:
-        for _ in range(iterations // size):
-            state, some_costs = steps(state, np.stack(list(islice(batches, size))))
-            costs.append(np.asarray(some_costs))
+        for _ in range(iterations // iterations_per_call):
+            indices = np.stack(list(islice(batches, iterations_per_call)))
+            state, costs = steps(state, indices)
+            np.asarray(costs)
         jax.block_until_ready(state)
         yield None
     yield np.asarray(logits(state[0], task.test_features).argmax(axis=1))

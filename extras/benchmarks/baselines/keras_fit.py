@@ -10,9 +10,9 @@ import numpy as np
 from extras.benchmarks.baselines.task import Task, Training
 
 
-def compiled_model(task: Task, steps_per_execution: int = 1) -> keras.Model:
+def compiled_model(task: Task) -> keras.Model:
     """Return the model, ready to be trained."""
-    adam = task.params
+    adam = task.adam
     hidden = [keras.layers.Dense(units, activation="relu") for units in task.model.hidden_units]
     model = keras.Sequential(
         [keras.Input(task.features.shape[1:]), *hidden, keras.layers.Dense(task.classes)]
@@ -20,15 +20,13 @@ def compiled_model(task: Task, steps_per_execution: int = 1) -> keras.Model:
     model.compile(
         optimizer=keras.optimizers.Adam(adam.learning_rate, adam.beta_1, adam.beta_2, adam.epsilon),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        steps_per_execution=steps_per_execution,
     )
     return model
 
 
-def train(task: Task, steps_per_execution: int = 1) -> Training:
+def train(task: Task) -> Training:
     """Fit whole epochs of arrays, and then the remaining iterations."""
-    model = compiled_model(task, steps_per_execution)
-    batch_size = task.params.batch_size
+    model, batch_size = compiled_model(task), task.adam.batch_size
     iterations_per_epoch = -(-len(task.labels) // batch_size)
     fit = partial(model.fit, task.features, task.labels, batch_size=batch_size, verbose=0)
     for iterations in task.sections:
@@ -39,9 +37,6 @@ def train(task: Task, steps_per_execution: int = 1) -> Training:
             fit(steps_per_epoch=rest)
         yield None
     yield np.argmax(model.predict(task.test_features, verbose=0), axis=1)
-
-
-hundred_steps_per_call = partial(train, steps_per_execution=100)
 
 
 def with_autologging(task: Task) -> Training:
@@ -55,14 +50,14 @@ def with_autologging(task: Task) -> Training:
     import mlflow
     import tensorflow as tf
 
-    (iterations,) = task.stops
+    (iterations,) = task.sections
     with tempfile.TemporaryDirectory() as folder:
         mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
         mlflow.create_experiment("mnist", f"file://{folder}/mlartifacts")
         mlflow.set_experiment("mnist")
         mlflow.tensorflow.autolog(log_datasets=False, log_every_epoch=False, log_every_n_steps=1)
         examples = tf.data.Dataset.from_tensor_slices((task.features, task.labels))
-        shuffled = examples.shuffle(len(task.labels)).repeat().batch(task.params.batch_size)
+        shuffled = examples.shuffle(len(task.labels)).repeat().batch(task.adam.batch_size)
         model = compiled_model(task)
         with mlflow.start_run():
             model.fit(shuffled.prefetch(2), steps_per_epoch=iterations, verbose=0)

@@ -11,17 +11,10 @@ SIZE = 2048
 
 
 def operations_per_iteration(sizes: list[int], batch_size: int) -> int:
-    """Return the number of multiplications and additions in the products of one iteration.
+    """Return the multiplications and additions of one iteration's products.
 
-    A layer has three: the forward pass, and the gradients of its weights and of its input. The
-    first layer's input needs none.
-
-    Parameters
-    ----------
-    sizes
-        The number of elements of each layer's matrix, from the input on.
-    batch_size
-        The number of examples.
+    `sizes` are those of the matrices, from the input on. A layer has three products: the forward
+    pass, and the gradients of its weights and of its input. The first layer's input needs none.
     """
     return 2 * batch_size * (3 * sum(sizes) - sizes[0])
 
@@ -29,7 +22,7 @@ def operations_per_iteration(sizes: list[int], batch_size: int) -> int:
 def train(task: Task) -> Training:
     """Multiply matrices, without training anything."""
     sizes = [matrix.size for matrix, _ in task.layers()]
-    operations = operations_per_iteration(sizes, task.params.batch_size)
+    operations = operations_per_iteration(sizes, task.adam.batch_size)
     matrix = tf.random.stateless_uniform((SIZE, SIZE), (0, 1))
     for iterations in task.sections:
         products, rows = divmod(round(operations * iterations / (2 * SIZE**2)), SIZE)

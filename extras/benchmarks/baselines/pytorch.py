@@ -20,21 +20,19 @@ def module(task: Task) -> nn.Module:
     return nn.Sequential(*layers[:-1])
 
 
-def train(task: Task, *, is_compiled: bool = False) -> Training:
+def train(task: Task) -> Training:
     """Make a step of Adam for each batch."""
     features, labels = torch.from_numpy(task.features), torch.from_numpy(task.labels)
-    adam = task.params
-    model = module(task)
+    adam, model = task.adam, module(task)
     optimizer = torch.optim.Adam(
         model.parameters(), adam.learning_rate, (adam.beta_1, adam.beta_2), adam.epsilon, fused=True
     )
-    logits = torch.compile(model) if is_compiled else model
     batches = task.batches()
     costs = []
     for iterations in task.sections:
         for _ in range(iterations):
             batch = torch.from_numpy(next(batches))
-            cost = nn.functional.cross_entropy(logits(features[batch]), labels[batch])
+            cost = nn.functional.cross_entropy(model(features[batch]), labels[batch])
             optimizer.zero_grad()
             cost.backward()
             optimizer.step()
@@ -43,9 +41,3 @@ def train(task: Task, *, is_compiled: bool = False) -> Training:
         yield None
     with torch.no_grad():
         yield model(torch.from_numpy(task.test_features)).argmax(dim=1).numpy()
-
-
-def compiled(task: Task) -> Training:
-    """Train with `torch.compile`, without what an earlier process compiled."""
-    torch.compiler.config.force_disable_caches = True
-    return train(task, is_compiled=True)

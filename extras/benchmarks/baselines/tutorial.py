@@ -23,7 +23,7 @@ def train(task: Task) -> Training:
         logits = tf.matmul(values, tf.Variable(matrix)) + tf.Variable(bias)
         values = tf.nn.relu(logits)
     cost = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits_v2(logits=logits, labels=labels))
-    adam = task.params
+    adam = task.adam
     optimizer = tf.train.AdamOptimizer(
         adam.learning_rate, adam.beta_1, adam.beta_2, adam.epsilon
     ).minimize(cost)

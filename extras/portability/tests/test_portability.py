@@ -30,14 +30,9 @@ def test_bytes_are_the_same_on_all_processors() -> None:
     assert len(set(digests.values())) == 1, digests
 
 
-@pytest.mark.parametrize(
-    ("processor", "is_warned"), [("Haswell", False), ("Haswell,-avx2", True)], ids=["AVX2", "none"]
-)
-def test_a_processor_without_avx2_is_warned(
-    tmp_path: Path, processor: str, is_warned: bool
-) -> None:
+def test_a_processor_without_avx2_is_warned(tmp_path: Path) -> None:
     """It trains there as well, but its last digits may differ."""
-    process = run_stage((EMULATOR, "-cpu", processor), ROOT, tmp_path, iterations=1)
+    process = run_stage((EMULATOR, "-cpu", "Haswell,-avx2"), ROOT, tmp_path, iterations=1)
     assert process.returncode == 0, process.stderr
-    assert ("this processor has no AVX2: " in process.stdout) == is_warned
+    assert "this processor has no AVX2: " in process.stdout
     assert "iteration 0, batch cost: 2.2635" in process.stdout

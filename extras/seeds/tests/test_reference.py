@@ -40,73 +40,53 @@ def _costs(first: float, last: float) -> NDArray[np.float32]:
 
 
 @pytest.fixture
-def reference(workspace: Workspace) -> Reference:
+def reference(workspace: Workspace) -> None:
     """Write a reference for the settings of the workspace."""
-    del workspace
     runs = dict.fromkeys(ITERATIONS, RUN)
     reference = Reference(fingerprint=fingerprint(load_config()), seeds=30, runs=runs)
-    REFERENCE.parent.mkdir(parents=True)
-    REFERENCE.write_text(reference.model_dump_json())
-    return reference
+    content = reference.model_dump_json().encode()
+    workspace.put(str(REFERENCE.parent), {REFERENCE.name: content})
 
 
 @pytest.mark.parametrize(
     ("test", "costs", "expected"),
     [
-        (0.96, _costs(0.8, -1.0), []),
-        (0.9679, _costs(0.99, -2.19), []),
-        (0.9681, _costs(0.8, -1.0), [("test accuracy 96.81%", 4.05)]),
-        (0.95, _costs(0.8, -1.0), [("test accuracy 95.00%", -5.0)]),
-        (0.96, _costs(0.8, -3.0), [("cost 0.04979 of iteration 100", -20 / 3)]),
-        (0.96, _costs(1.1, -1.0), [("cost 3.004 of iteration 0", 6.0)]),
-        (0.96, _costs(1.1, -3.0)[:100], [("cost 3.004 of iteration 0", 6.0)]),
-        (0.96, _costs(1.1, -3.0)[:0], []),
+        (0.9679, _costs(0.99, -2.19), {}),
+        (0.9681, _costs(0.8, -1.0), {"test accuracy 96.81%": 4.05}),
+        (0.95, _costs(0.8, -3.0)[:0], {"test accuracy 95.00%": -5.0}),
+        (0.96, _costs(0.8, -3.0), {"cost 0.04979 of iteration 100": -20 / 3}),
+        (0.96, _costs(1.1, -3.0)[:100], {"cost 3.004 of iteration 0": 6.0}),
     ],
 )
 def test_values_beyond_four_standard_deviations_are_outliers(
-    test: float, costs: NDArray[np.float32], expected: list[tuple[str, float]]
+    test: float, costs: NDArray[np.float32], expected: dict[str, float]
 ) -> None:
     """In either direction; costs that are not there are not compared."""
-    actual = list(outliers(RUN, _result(test), costs))
-    assert [value for value, _ in actual] == [value for value, _ in expected]
-    assert [z for _, z in actual] == pytest.approx([z for _, z in expected], abs=1e-4)
+    actual = dict(outliers(RUN, _result(test), costs))
+    assert actual == pytest.approx(expected, abs=1e-4)
 
 
-def test_z_score_without_variation_is_zero_or_infinite() -> None:
-    """All seeds may reach the same accuracy, and the mean of it is rounded."""
+def test_std_is_that_of_a_sample() -> None:
+    """It is divided by n - 1; where it is zero, a z-score is zero or infinite."""
+    assert mean_std(np.array([1.0, 2.0])) == MeanStd(mean=1.5, std=0.7071068)
     constant = mean_std(np.full(3, 2 / 3))
     assert [constant.z_score(value) for value in (2 / 3, 0.7, 0.6)] == [0.0, math.inf, -math.inf]
 
 
-def test_std_is_that_of_a_sample() -> None:
-    """It is divided by n - 1: that of 1 and 2 is the root of one half."""
-    assert mean_std(np.array([1.0, 2.0])) == MeanStd(mean=1.5, std=0.7071068)
-
-
-@pytest.mark.parametrize(
-    ("section", "name", "value", "is_same"),
-    [
-        ("train", "seed", 7, True),
-        ("train", "log_every_iterations", 7, True),
-        ("report", "grid_seed", 7, True),
-        ("train", "learning_rate", 0.1, False),
-        ("model", "hidden_units", [3], False),
-        ("flatten", "validation_examples", 7, False),
-    ],
-)
-def test_fingerprint_covers_what_decides_a_result(
-    workspace: Workspace, section: str, name: str, value: object, is_same: bool
-) -> None:
+def test_fingerprint_covers_what_decides_a_result(workspace: Workspace) -> None:
     """A reference belongs to all settings except the seed and what is only displayed."""
     before = fingerprint(load_config())
-    workspace.params[section][name] = value
+    workspace.params["train"]["seed"] = workspace.params["report"]["grid_seed"] = 7
     workspace.write()
-    assert (fingerprint(load_config()) == before) == is_same
+    assert fingerprint(load_config()) == before
+    workspace.params["flatten"]["validation_examples"] = 7
+    workspace.write()
+    assert fingerprint(load_config()) != before
 
 
 @pytest.mark.usefixtures("reference")
-def test_gate_reports_every_run_and_fails_outliers(capsys: pytest.CaptureFixture[str]) -> None:
-    """The costs are compared if there are any; a run without a result is the gate's own affair."""
+def test_gate_and_summary_use_the_reference(capsys: pytest.CaptureFixture[str]) -> None:
+    """The gate prints how far each run is, and fails outliers; the summary has a column."""
     Path("costs").mkdir()
     Path("costs/short.csv").write_text("iteration,cost\n0,3.004166\n")
     failures = list(hooks.gate_failures(load_config(), {"short": _result(0.9694)}))
@@ -116,38 +96,26 @@ def test_gate_reports_every_run_and_fails_outliers(capsys: pytest.CaptureFixture
         f"short: cost 3.004 of iteration 0 is +6.0 {suffix}",
     ]
     assert capsys.readouterr().out == f"short: test accuracy 96.94% is +4.7 {suffix}\n"
+    column = dict.fromkeys(ITERATIONS, "96.00 ± 0.20 %")
+    assert hooks.summary_columns(load_config()) == {"30 seeds, test": column}
 
 
-def test_summary_has_a_column_of_all_seeds(reference: Reference) -> None:
-    """Its title has the number of seeds."""
-    expected = {f"{reference.seeds} seeds, test": dict.fromkeys(ITERATIONS, "96.00 ± 0.20 %")}
-    assert hooks.summary_columns(load_config()) == expected
-
-
-@pytest.mark.parametrize("content", [None, b"", b"[]", b"\xff\xfe", b'{"fingerprint": 1}'])
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"[]", "damaged (Input should be an object); `git checkout extras/seeds/reference.json`"),
+        (None, "is of other settings; `make seeds` makes one for these"),
+    ],
+)
 @pytest.mark.usefixtures("reference")
-def test_missing_or_damaged_reference_is_reported_and_fails_nothing(
-    content: bytes | None, capsys: pytest.CaptureFixture[str]
+def test_reference_that_cannot_be_used_is_reported_and_fails_nothing(
+    workspace: Workspace, content: bytes | None, reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One line says what to do; the summary has no column then."""
-    if content is None:
-        REFERENCE.unlink()
-    else:
-        REFERENCE.write_bytes(content)
-    assert list(hooks.gate_failures(load_config(), {"short": _result(0.0)})) == []
-    line = "not compared with other seeds: extras/seeds/reference.json: "
-    hint = "not found; `make seeds`" if content is None else "damaged ("
-    output = capsys.readouterr().out
-    assert (output.startswith(line + hint), output.count("\n")) == (True, 1)
-    assert hooks.summary_columns(load_config()) == {}
-
-
-@pytest.mark.usefixtures("reference")
-def test_reference_of_other_settings_is_not_compared(
-    workspace: Workspace, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A run with other settings need not reach the same."""
     workspace.params["train"]["learning_rate"] = 0.1
     workspace.write()
+    REFERENCE.write_bytes(content or REFERENCE.read_bytes())
     assert list(hooks.gate_failures(load_config(), {"short": _result(0.0)})) == []
-    assert "is of other settings; `make seeds` makes one for these" in capsys.readouterr().out
+    expected = f"not compared with other seeds: extras/seeds/reference.json: {reason}\n"
+    assert capsys.readouterr().out == expected
+    assert hooks.summary_columns(load_config()) == {}

@@ -47,9 +47,6 @@ def test_only_numbers_from_a_range_are_rounded(document: dict[str, Any]) -> None
     assert _load(document).round_values(values) == values | {"train.learning_rate": 0.001235}
 
 
-FUNCTIONS = "should have one of grid_search, choice, uniform, loguniform, randint, lograndint"
-
-
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
@@ -57,19 +54,16 @@ FUNCTIONS = "should have one of grid_search, choice, uniform, loguniform, randin
         ("trials", 0, "trials: is 0, should be greater than 0"),
         ("trials", 3, "trials: is 3, should be a multiple of 2, the number of points in the grid"),
         ("scheduler", "ahsa", "scheduler: is 'ahsa', should be 'none' or 'asha'"),
-        ("resources", {"cpu": 1, "memory_megabytes": 1}, "unknown name, did you mean cpus?"),
-        ("parameters", {}, "parameters: is {}, should have at least 1 item"),
-        ("flatten.validation_examples", {"choice": [1]}, "should be one of model.hidden_units"),
-        ("runs.long.iterations", {"choice": [1]}, "did you mean runs.short.iterations?"),
-        ("model.hidden_unit", {"choice": [1]}, "unknown name, did you mean model.hidden_units?"),
-        ("train.beta_1", {}, FUNCTIONS),
-        ("train.beta_1", {"choice": [0.5], "uniform": [0.1, 0.2]}, FUNCTIONS),
-        ("train.beta_1", {"log_uniform": [0.1, 0.2]}, FUNCTIONS),
-        ("train.beta_1", {"choice": []}, FUNCTIONS),
+        ("flatten.validation_examples", {"choice": [1]}, "should be a setting of model, train"),
+        ("runs.long.iterations", {"choice": [1]}, "a setting of model, train, runs.short"),
+        ("model.hidden_unit", {"choice": [1]}, "parameters.model.hidden_unit: unknown name"),
+        ("train.beta_1", {}, "beta_1: is {}, should have at least 1 item"),
+        ("train.beta_1", {"choice": [0.5], "uniform": [0.1, 0.2]}, "should have at most 1 item"),
+        ("train.beta_1", {"log_uniform": [0.1, 0.2]}, "should be 'grid_search', 'choice', 'unif"),
         ("train.beta_1", {"uniform": [0.5, 1.5]}, "beta_1: is 1.5, should be less than 1"),
-        ("train.beta_1", {"uniform": [0.9, 0.5]}, "should go from a smaller number to a larger"),
-        ("train.beta_1", {"uniform": [0.9]}, "uniform.1: missing"),
-        ("train.beta_1", {"loguniform": [0.0, 0.5]}, "should begin above 0"),
+        ("train.beta_1", {"uniform": [0.9, 0.5]}, "should be two numbers, the smaller one first"),
+        ("train.beta_1", {"loguniform": [0.0, 0.5]}, "should be two numbers above 0, the smaller"),
+        ("train.batch_size", {"randint": [1, 2.5]}, "should be two integers, the smaller one"),
         ("train.batch_size", {"choice": ["64"]}, "batch_size: is '64', should be a valid integer"),
         ("train.seed", {"choice": [1, 2]}, "seeds: is 2, should be 1 because train.seed is among"),
     ],
@@ -85,8 +79,7 @@ def test_a_wrong_value_is_one_line(
     assert message in str(raised.value)
 
 
-@pytest.mark.parametrize("name", ["some.yml", "a b.yaml", "-a.yaml"])
-def test_the_name_of_a_sweep_is_that_of_a_folder(document: dict[str, Any], name: str) -> None:
+def test_the_name_of_a_sweep_is_that_of_a_folder(document: dict[str, Any]) -> None:
     """Another name is refused."""
     with pytest.raises(InputError, match=r"should be NAME\.yaml"):
-        _load(document, name)
+        _load(document, "a b.yaml")
