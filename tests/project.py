@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.synthetic import RAW_FILES, ROOT, entry, synthetic_params, write_yaml
+from tests.settings import ROOT, entry, synthetic_params, write_yaml
+from tests.synthetic import RAW_FILES
 
 # Variables of the shell that runs the tests do not reach a project.
 VARIABLES_OF_TOOLS = ("DVC_", "GIT_", "MLFLOW_", "PIP_", "PYTHON", "XDG_")
@@ -69,22 +70,20 @@ class Project:
         """Start git, make or a program of .venv, as the first of a process group."""
         is_ours = command[0] not in ("git", "make")
         program = f"{self.path}/.venv/bin/{command[0]}" if is_ours else command[0]
-        around = self.surroundings
-        inherited = {
+        environment = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(VARIABLES_OF_TOOLS)
         }
-        own = {"HOME": str(self.home), "TMPDIR": str(self.temporary), "NO_PROXY": "127.0.0.1"}
-        users = {
-            name: value.replace("{home}", str(self.home))
-            for name, value in around.variables.items()
-        }
+        environment |= {"HOME": str(self.home), "TMPDIR": str(self.temporary)}
+        environment["NO_PROXY"] = "127.0.0.1"
+        for name, value in self.surroundings.variables.items():
+            environment[name] = value.replace("{home}", str(self.home))
         return subprocess.Popen(
-            [*around.wrapper, program, *command[1:]],
+            [*self.surroundings.wrapper, program, *command[1:]],
             cwd=self.path,
-            env=inherited | own | users | variables,
-            umask=around.umask,
+            env=environment | variables,
+            umask=self.surroundings.umask,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -13,13 +13,8 @@ from common.arrays import load_arrays, load_weights, save_arrays
 from common.atomic import sha256
 from common.command_line import InputError
 
-WEIGHTS = {
-    "W1": np.ones((3, 2), np.float32),
-    "b1": np.zeros(2, np.float32),
-    "W2": np.ones((2, 4), np.float32),
-    "b2": np.zeros(4, np.float32),
-}
-DIGEST = "ba0c81c0a589dee193b6a4d1c07d7d24f1dcadbc1b7345ae5e367551e5fae6bc"
+WEIGHTS = {"b": np.ones((3, 2), np.float32), "a": np.zeros(4, np.float32)}
+DIGEST = "17bfa99faf2a8513bc4d24febeef0b5b4c336b9ddfdb10597704d80dcd533342"
 
 
 def test_bytes_follow_from_the_arrays_only(tmp_path: Path) -> None:
@@ -35,7 +30,6 @@ def test_bytes_follow_from_the_arrays_only(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04", b"\x93NUMPY\x01\0v\0{", b"<html>"])
 def test_a_file_that_is_no_archive_is_refused(content: bytes | None, tmp_path: Path) -> None:
-    """The error names the file and the remedy."""
     path = tmp_path / "a.npz"
     if content is not None:
         path.write_bytes(content)
@@ -47,10 +41,9 @@ def test_a_file_that_is_no_archive_is_refused(content: bytes | None, tmp_path: P
 @pytest.mark.fault
 @settings(max_examples=50, deadline=None)
 @given(data=st.data())
-def test_a_wrong_byte_is_an_input_error(
+def test_changed_or_missing_bytes_are_loaded_or_refused(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """A file with some bytes changed, or cut off, is loaded or refused, without a traceback."""
     path = tmp_path_factory.getbasetemp() / "changed.npz"
     save_arrays(path, WEIGHTS)
     content = bytearray(path.read_bytes())
@@ -64,9 +57,7 @@ def test_a_wrong_byte_is_an_input_error(
         assert str(error).startswith(f"{path}: ")
 
 
-def test_weights_are_float32(tmp_path: Path) -> None:
-    """Other arrays are no weights, and the error lists them."""
-    save_arrays(tmp_path / "a.npz", {"W1": np.ones((3, 2))})
-    expected = r"a\.npz: should hold float32 arrays, holds W1 float64\[3, 2\]"
-    with pytest.raises(InputError, match=expected):
+def test_arrays_that_are_not_float32_are_no_weights(tmp_path: Path) -> None:
+    save_arrays(tmp_path / "a.npz", {"a": np.ones((3, 2))})
+    with pytest.raises(InputError, match=r"should hold float32 arrays, holds a float64\[3, 2\]"):
         load_weights(tmp_path / "a.npz")

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from common.command_line import InputError
-from common.config import load_config
-from tests.fixtures import ITERATIONS, ROOT, Workspace
+from common.config import Params, load_config
+from common.schema import validate
+from tests.fixtures import ITERATIONS, ROOT, Workspace, synthetic_params
+
+SHORT = "runs.short.iterations"
 
 
 def test_the_repositorys_settings_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
-    """params.yaml and datasets.yaml as they are in git."""
     monkeypatch.chdir(ROOT)
-    assert len(load_config().dataset.classes) == 10
+    assert load_config().runs
 
 
 def test_settings_are_read_as_they_are_written(workspace: Workspace) -> None:
@@ -24,9 +27,7 @@ def test_settings_are_read_as_they_are_written(workspace: Workspace) -> None:
     assert (config.longest_run, config.train.epsilon) == ("long", 1e-8)
     with pytest.raises(ValueError, match="frozen"):
         config.train.seed = 2
-    with pytest.raises(
-        InputError, match=r"params\.yaml: runs: no run 'lang', there are: short, lo"
-    ):
+    with pytest.raises(InputError, match=r"^params\.yaml: runs: no run 'lang', there are: short, "):
         config.run("lang")
     workspace.params["dataset"] = "mnits"
     workspace.write()
@@ -34,9 +35,40 @@ def test_settings_are_read_as_they_are_written(workspace: Workspace) -> None:
         load_config()
 
 
+@pytest.mark.parametrize(
+    ("place", "value", "problem"),
+    [
+        ("dataset", "a.b", "dataset: is 'a.b', should be made of letters, digits, - and _ only"),
+        ("dataset", 3, "dataset: is 3, should be a valid string"),
+        ("runs", {}, "runs: is {}, should have at least 1 item after validation, not 0"),
+        (SHORT, 0, "runs.short.iterations: is 0, should be greater than 0"),
+        (SHORT, True, "runs.short.iterations: is True, should be a valid integer"),
+        (SHORT, "http://me:secret@a/", f"{SHORT}: is 'http://a/', should be a valid integer"),
+        ("train.learning_rate", float("nan"), "train.learning_rate: is nan, should be"),
+        ("train.beta_1", 1, "train.beta_1: is 1, should be less than 1"),
+        ("train.seed", -1, "train.seed: is -1, should be greater than or equal to 0"),
+        ("report", {"grid_sed": 1}, "report.grid_sed: unknown name, did you mean grid_seed?"),
+        ("report", {"grid_seed": 1}, "report.smoothing_iterations: missing; report.calibration"),
+        ("replicates", 1, "replicates: unknown name"),
+    ],
+)
+def test_a_wrong_value_is_named_in_one_line(place: str, value: Any, problem: str) -> None:
+    """With its place, and what it should be; passwords are left out."""
+    params = section = synthetic_params()
+    *parents, name = place.split(".")
+    for parent in parents:
+        section = section[parent]
+    section[name] = value
+    with pytest.raises(InputError) as error:
+        validate(Params, params, Path("a.yaml"))
+    assert str(error.value).startswith(f"a.yaml: {problem}")
+    with pytest.raises(InputError, match=r"^a\.yaml: above\.the\.section\."):
+        validate(Params, params, Path("a.yaml"), ("above", "the", "section"))
+
+
 @pytest.mark.fault
 def test_leftovers_of_a_removed_run_are_named(workspace: Workspace) -> None:
-    """Files of runs that are gone are listed with the command that deletes them."""
+    """Together with the command that deletes them."""
     workspace.put("costs", {"long.csv": b"", "old.csv": b"", ".DS_Store": b"", ".a.partial": b""})
     workspace.put("models/a run", {"weights.npz": b""})
     files = "costs/old.csv 'models/a run/weights.npz'"

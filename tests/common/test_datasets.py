@@ -23,13 +23,14 @@ ARCHIVE = {"archive": "a.zip", "sha256": "0" * 64}
         ({"files": {"a": "0" * 63}}, "files.a: is '000"),
         ({"files": {"../a": "0" * 64}}, "files.../a: is '../a', should match"),
         ({"classes": ["0"]}, "classes: is ['0'], should have at least 2 items"),
+        ({"classes": 2}, "classes: is 2, should be a valid list"),
         ({"licenc": "CC0"}, "licenc: unknown name"),
     ],
 )
 def test_a_wrong_dataset_is_named(
     workspace: Workspace, change: dict[str, Any], problem: str
 ) -> None:
-    """The error names it, the place in it, and what would be correct, also if it is not used."""
+    """With the place in it, and what would be correct, also if it is not used."""
     workspace.datasets["other"] = entry("data/{file}") | change
     workspace.write()
     with pytest.raises(InputError) as error:
@@ -59,5 +60,4 @@ def test_a_source_that_is_not_safe_is_refused(workspace: Workspace, url: str) ->
     ],
 )
 def test_a_source_is_shown_without_passwords(source: Any, expected: str) -> None:
-    """In messages, * stands for the files."""
     assert str(dataset(source).sources[0]) == expected

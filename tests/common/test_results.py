@@ -12,8 +12,7 @@ from common.results import Result, load_results, save_results
 RESULT = Result(iterations=10, train=0.9, validation=1 / 3, test=1.0, min_test_accuracy=0.5)
 
 
-def test_results_come_back_to_the_last_digit(tmp_path: Path) -> None:
-    """In their order, and without rounding."""
+def test_results_come_back_in_their_order_to_the_last_digit(tmp_path: Path) -> None:
     results = {"short": RESULT, "long": RESULT}
     save_results(tmp_path / "accuracy.json", results)
     assert list(load_results(tmp_path / "accuracy.json").items()) == list(results.items())
@@ -30,7 +29,6 @@ def test_results_come_back_to_the_last_digit(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_file_is_named(content: str | None, problem: str, tmp_path: Path) -> None:
-    """The error names the file, the place in it, and the remedy."""
     path = tmp_path / "accuracy.json"
     if content is not None:
         path.write_text(content)

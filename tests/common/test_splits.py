@@ -12,19 +12,21 @@ from numpy.typing import NDArray
 from common.arrays import save_arrays
 from common.command_line import InputError
 from common.splits import Split, load_description, load_split, save_description, save_split
-from tests.fake_results import DESCRIPTION
+from tests.synthetic import DESCRIPTION
 
 LABELS = np.array([0, 1, 2, 1], np.uint8)
 
 
 @pytest.mark.parametrize("shape", [(4, 3), (4, 2, 2, 3), (4,)])
 def test_a_split_of_any_shape_comes_back(tmp_path: Path, shape: tuple[int, ...]) -> None:
-    """Only the first axis must be that of the labels; so does the description."""
     features = np.ones(shape, np.float32)
     save_split(tmp_path / "train.npz", Split(features, LABELS), "values")
     loaded = load_split(tmp_path / "train.npz")
     np.testing.assert_array_equal(loaded.features, features, strict=True)
     np.testing.assert_array_equal(loaded.labels, LABELS, strict=True)
+
+
+def test_a_description_comes_back(tmp_path: Path) -> None:
     save_description(tmp_path / "a.json", DESCRIPTION)
     assert load_description(tmp_path / "a.json") == DESCRIPTION
 
@@ -49,7 +51,6 @@ def test_other_arrays_are_not_a_split(wrong: dict[str, NDArray[Any]], tmp_path: 
 
 @pytest.mark.parametrize("content", [None, b"", b'{"classes": ["a"]}'])
 def test_a_wrong_description_is_named(tmp_path: Path, content: bytes | None) -> None:
-    """The error says what makes it again."""
     if content is not None:
         (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(InputError, match=r"a\.json: .*; `dvc repro` makes it"):

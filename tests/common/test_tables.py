@@ -33,7 +33,6 @@ def test_a_table_has_the_columns_that_are_asked_for(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_file_is_named(tmp_path: Path, content: bytes | None, problem: str) -> None:
-    """Whatever is wrong, one line names the file and the remedy."""
     path = tmp_path / "a.csv"
     if content is not None:
         path.write_bytes(content)

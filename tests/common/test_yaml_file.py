@@ -22,7 +22,6 @@ SCALARS = st.sampled_from(KNOWN.split()) | st.text("0123456789_.+-eExob:", min_s
 
 
 def _value(parse: Any, text: str) -> Any:
-    """Return a value that can be compared, or the fact that it is refused."""
     try:
         value = parse(text)["name"]
     except (InputError, YAMLFileCorruptedError, ValueError, AttributeError):
@@ -32,7 +31,6 @@ def _value(parse: Any, text: str) -> Any:
 
 @given(scalar=SCALARS)
 def test_a_scalar_is_what_dvc_takes_it_for(scalar: str) -> None:
-    """Both read the same value of the same type, or both refuse it."""
     text = f"name: {scalar}\n"
     ours = _value(lambda text: parse_yaml(text.encode(), Path("a.yaml")), text)
     dvcs = _value(lambda text: parse_as_dvc(text, "a.yaml"), text)
@@ -64,7 +62,6 @@ def test_a_document_is_what_dvc_takes_it_for() -> None:
 def test_a_file_that_is_not_a_mapping_is_refused(
     content: bytes | None, problem: str, tmp_path: Path
 ) -> None:
-    """The error names the file, and the line if there is one."""
     path = tmp_path / "a.yaml"
     if content is not None:
         path.write_bytes(content)
@@ -76,7 +73,6 @@ def test_a_file_that_is_not_a_mapping_is_refused(
 @pytest.mark.fault
 @given(content=st.binary() | st.text("ab:-?[]{}!&*|>'\"%@#,\n 01.~<").map(str.encode))
 def test_any_bytes_are_a_mapping_or_an_input_error(content: bytes) -> None:
-    """No file is so wrong that anything but InputError is raised."""
     try:
         assert isinstance(parse_yaml(content, Path("a")), dict)
     except InputError as error:

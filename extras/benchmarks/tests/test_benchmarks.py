@@ -15,7 +15,8 @@ from extras.benchmarks import __main__ as benchmarks
 from extras.benchmarks import hooks, measurement, places, profile, report
 from extras.benchmarks.baselines import matrix_products
 from extras.benchmarks.cases import BASELINE, BASELINES, PYTHON, STOPS, WITH_PACKAGES, groups
-from tests.fixtures import ROOT, idx
+from tests.fixtures import ROOT
+from tests.synthetic import idx
 
 EXAMPLES = 256
 

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from common.atomic import sha256
+from common.results import load_results
 from common.splits import SPLITS, load_description, load_split
 from stages.flatten.__main__ import TEST_FILES, TRAINING_FILES
 from stages.flatten.idx import parse
-from tests.fixtures import CLASSES, PIXELS, RAW_FILES, SHAPE, CompletedRun, Workspace, idx
+from tests.fixtures import CompletedRun, Project, Workspace, entry, synthetic_params, write_yaml
+from tests.synthetic import idx, make_raw_files
 
-IMAGES = parse(RAW_FILES["train-images-idx3-ubyte"], 3)
-LABELS = parse(RAW_FILES["train-labels-idx1-ubyte"], 1)
+CLASSES, SHAPE = 4, (6, 5)
+FILES = make_raw_files(CLASSES, SHAPE)
+IMAGES = parse(FILES["train-images-idx3-ubyte"], 3)
+LABELS = parse(FILES["train-labels-idx1-ubyte"], 1)
 
 
 def flatten(workspace: Workspace, changed: dict[str, bytes]) -> CompletedRun:
-    """Run the stage on the synthetic dataset with some files changed, and datasets.yaml as well."""
-    files = RAW_FILES | changed
+    """Run the stage on images of 6 x 5 with some files changed, and datasets.yaml as well."""
+    files = FILES | changed
     workspace.datasets["synthetic"]["files"] = {name: sha256(files[name]) for name in files}
     workspace.write()
     workspace.put("raw", files)
@@ -38,7 +43,7 @@ def test_every_image_becomes_a_row_of_a_split(workspace: Workspace) -> None:
     assert (len(validation), len(test)) == (100, 200)
     description = load_description(Path("flat/description.json"))
     assert description.example_shape == SHAPE
-    assert description.feature_shape == (PIXELS,)
+    assert description.feature_shape == (30,)
     assert description.examples == {"train": 500, "validation": 100, "test": 200}
     assert len(description.classes) == CLASSES
 
@@ -49,7 +54,7 @@ def test_every_image_becomes_a_row_of_a_split(workspace: Workspace) -> None:
         (TRAINING_FILES[0], idx(IMAGES[1:]), "should have one label per image, has 600 for 599"),
         (
             TRAINING_FILES[0],
-            RAW_FILES[TRAINING_FILES[1]],
+            FILES[TRAINING_FILES[1]],
             "should have 3 axes, has 1; see datasets",
         ),
         (TRAINING_FILES[1], idx(LABELS + 1), "should be below 4, the number of classes in"),
@@ -57,10 +62,9 @@ def test_every_image_becomes_a_row_of_a_split(workspace: Workspace) -> None:
         (TEST_FILES[0], idx(IMAGES[:0]), "should hold at least one image, holds none"),
     ],
 )
-def test_a_dataset_that_contradicts_itself_is_refused(
+def test_files_that_do_not_fit_each_other_are_refused(
     workspace: Workspace, name: str, content: bytes, problem: str
 ) -> None:
-    """Files that are as described, but do not fit each other, point to datasets.yaml."""
     completed = flatten(workspace, {name: content})
     assert completed.status == 2
     assert problem in completed.error()
@@ -75,9 +79,12 @@ def test_a_dataset_that_contradicts_itself_is_refused(
         (idx(255 - IMAGES), "SHA-256 should be "),
     ],
 )
-def test_a_damaged_file_is_named(workspace: Workspace, content: bytes | None, problem: str) -> None:
-    """The error says how to get it again; nothing is written."""
-    path = workspace.put("raw", RAW_FILES) / TRAINING_FILES[0]
+def test_a_damaged_file_is_named_and_nothing_written(
+    workspace: Workspace, content: bytes | None, problem: str
+) -> None:
+    assert flatten(workspace, {}).status == 0
+    shutil.rmtree("flat")
+    path = Path("raw", TRAINING_FILES[0])
     path.unlink()
     if content is not None:
         path.write_bytes(content)
@@ -87,10 +94,25 @@ def test_a_damaged_file_is_named(workspace: Workspace, content: bytes | None, pr
     assert not Path("flat").exists()
 
 
-def test_something_is_left_to_train_with(workspace: Workspace) -> None:
-    """One image is enough; none is an error that names the parameter."""
+def test_at_least_one_image_is_left_to_train_with(workspace: Workspace) -> None:
     workspace.params["flatten"]["validation_examples"] = len(IMAGES) - 1
     assert flatten(workspace, {}).status == 0
     workspace.params["flatten"]["validation_examples"] = len(IMAGES)
     error = flatten(workspace, {}).error()
     assert error.startswith("params.yaml: flatten.validation_examples: is 600, should be less than")
+
+
+@pytest.mark.slow
+def test_the_pipeline_works_with_another_dataset(project: Project) -> None:
+    """Larger images of 3 classes, and a fourth class without examples."""
+    files = make_raw_files(3, (20, 20))
+    for name, content in files.items():
+        (project.path.parent / "source" / name).write_bytes(content)
+    dataset = entry(f"{project.path.parent}/source/{{file}}")
+    dataset["classes"] = ["a", "b", "c", "without examples"]
+    dataset["files"] = {name: sha256(content) for name, content in files.items()}
+    write_yaml(project.path / "datasets.yaml", {"other": dataset})
+    write_yaml(project.path / "params.yaml", synthetic_params() | {"dataset": "other"})
+    project.do("dvc", "repro")
+    assert load_results(project.path / "metrics/accuracy.json")["long"].test > 0.9
+    assert "points to spare" in project.do("python", "-m", "commands.gate")

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as st_numpy
 from numpy.typing import NDArray
 
 from stages.flatten.idx import parse
-from tests.fixtures import idx
+from tests.synthetic import idx
 
 ARRAYS = st_numpy.arrays(np.uint8, st_numpy.array_shapes(min_dims=1, max_dims=4, min_side=0))
 MAGIC = st.sampled_from([b"\0\0\x08\x01", b"\0\0\x08\x03"])
@@ -18,8 +18,7 @@ LABELS = idx(np.array([7, 2, 1], np.uint8))
 
 
 @given(values=ARRAYS)
-def test_an_array_comes_back_in_its_shape(values: NDArray[np.uint8]) -> None:
-    """Any array of uint8 does."""
+def test_any_array_comes_back_in_its_shape(values: NDArray[np.uint8]) -> None:
     np.testing.assert_array_equal(parse(idx(values), values.ndim), values, strict=True)
 
 
@@ -27,7 +26,6 @@ def test_an_array_comes_back_in_its_shape(values: NDArray[np.uint8]) -> None:
 @given(content=st.binary(max_size=40) | st.builds(bytes.__add__, MAGIC, st.binary(max_size=40)))
 @pytest.mark.parametrize("axes", [1, 3])
 def test_any_bytes_are_an_array_or_a_value_error(content: bytes, axes: int) -> None:
-    """An array has all the values of the file, and nothing but ValueError is raised."""
     try:
         values = parse(content, axes)
     except ValueError:
@@ -47,6 +45,5 @@ def test_any_bytes_are_an_array_or_a_value_error(content: bytes, axes: int) -> N
     ],
 )
 def test_a_wrong_file_is_described(content: bytes, problem: str) -> None:
-    """The error says what was expected and what is there."""
     with pytest.raises(ValueError, match=problem):
         parse(content, 1)
