@@ -21,6 +21,7 @@ from tests.fixtures import RAW_FILES, CompletedRun, Response, Server, Workspace,
 
 NAME, *_, LAST = RAW_FILES
 CONTENT = RAW_FILES[NAME]
+TEXT = b"neither zip nor tar"
 
 
 @pytest.fixture(autouse=True)
@@ -165,14 +166,13 @@ def test_a_temporary_failure_does_no_harm(
         ({"sha256": "0" * 64}, f"SHA-256 should be {'0' * 64}, is"),
         ({"member": "elsewhere/{file}"}, "has no member elsewhere/"),
         ({"archive": "nowhere.zip"}, "nowhere.zip: No such file or directory"),
-        ({"archive": "params.yaml", "sha256": ""}, "params.yaml: not a readable archive"),
+        ({"archive": "text.zip", "sha256": sha256(TEXT)}, "text.zip: not a readable archive"),
     ],
 )
 def test_what_is_wrong_with_an_archive_is_named(
     workspace: Workspace, server: Server, wrong: dict[str, str], reason: str
 ) -> None:
-    if not wrong.get("sha256", "0"):
-        wrong = wrong | {"sha256": sha256(Path("params.yaml").read_bytes())}
+    workspace.put(".", {"text.zip": TEXT})
     completed = fetch(workspace, _archive(server, _tar(RAW_FILES)) | wrong)
     assert completed.status == 1
     assert reason in completed.error()
