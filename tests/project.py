@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -126,6 +128,12 @@ class Project:
         self.do("git", "add", "--all")
         author = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
         self.do("git", *author, "commit", "--quiet", "--message", "As it is")
+
+    def tracked_runs(self) -> list[tuple[str, str]]:
+        """Return name and status of the runs in the MLflow store, by their names."""
+        with closing(sqlite3.connect(self.path / "mlflow.db")) as store:
+            query = "SELECT name, status FROM runs WHERE lifecycle_stage = 'active' ORDER BY name"
+            return list(store.execute(query))
 
     def clone(self, path: Path) -> Project:
         """Clone the last commit into an empty folder, with what DVC keeps of it."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-
 import pytest
 
 from tests.faults.conftest import Download
@@ -36,6 +33,4 @@ def test_several_trackers(project_copy: Project) -> None:
         with tracker:
             out, err = tracker.communicate()
         assert tracker.returncode == 0, out + err
-    with closing(sqlite3.connect(project_copy.path / "mlflow.db")) as store:
-        runs = store.execute("SELECT name, status FROM runs WHERE lifecycle_stage = 'active'")
-        assert sorted(runs) == [(name, "FINISHED") for name in sorted(ITERATIONS)]
+    assert project_copy.tracked_runs() == [(name, "FINISHED") for name in sorted(ITERATIONS)]

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures import Project
+from tests.fixtures import RAW_FILES, Project
 
 pytestmark = pytest.mark.fault
 CACHED = (
-    "data/raw/t10k-labels-idx1-ubyte",
+    f"data/raw/{list(RAW_FILES)[-1]}",
     "data/flat/test.npz",
     "models/long/weights.npz",
     "costs/short.csv",
