@@ -1,4 +1,4 @@
-"""The command that brings MLflow up to date: killed, with other machines, and under DVC."""
+"""The command that brings MLflow up to date: killed, and under DVC."""
 
 from __future__ import annotations
 
@@ -11,12 +11,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from mlflow import MlflowClient
 
-from tests.fake_results import write_fake_results
-from tests.fixtures import Workspace
-from tests.project import Project
-from tests.synthetic import ITERATIONS, ROOT
+from tests.fixtures import ITERATIONS, ROOT, Project, Workspace, write_fake_results
+from tests.stages.track.test_mlflow_store import Pages
 
 # MLflow's libraries warn about each other.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -42,23 +39,6 @@ def finish(process: subprocess.Popen[str]) -> str:
     return out
 
 
-def assert_complete(uri: str, results: int) -> None:
-    """Check that each result has one run, one model and one version, and that all are complete."""
-    client = MlflowClient(uri)
-    experiment = client.get_experiment_by_name("synthetic")
-    assert experiment
-    runs = client.search_runs([experiment.experiment_id])
-    assert [run.info.status for run in runs] == ["FINISHED"] * results
-    assert len({run.data.tags["fingerprint"] for run in runs}) == results
-    versions = client.search_model_versions("name = 'synthetic'")
-    assert sorted(one.run_id for one in versions) == sorted(run.info.run_id for run in runs)
-    models = client.search_logged_models([experiment.experiment_id])
-    assert [model.status for model in models] == ["READY"] * results
-    for run in runs:
-        costs = client.get_metric_history(run.info.run_id, "cost")
-        assert str(len(costs)) == run.data.params["iterations"]
-
-
 MOMENTS = {
     "with the run created": "SELECT 1 FROM runs WHERE name = 'long'",
     "with the model created": "SELECT 1 FROM logged_models",
@@ -68,11 +48,11 @@ MOMENTS = {
 }
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
 def test_after_sigkill_the_next_call_leaves_one_run(
     completed_workspace: Workspace, moment: str
 ) -> None:
-    """No run looks finished that is not."""
     path = completed_workspace.path
     write_fake_results(path, iterations={"long": 10_000})
     process = start(path)
@@ -82,17 +62,16 @@ def test_after_sigkill_the_next_call_leaves_one_run(
     process.kill()
     process.communicate()
     finish(start(path))
-    assert_complete(f"sqlite:///{path}/mlflow.db", 1)
+    Pages(f"sqlite:///{path}/mlflow.db").assert_complete(1)
 
 
 def test_warnings_as_errors_and_a_foreign_dvc_root_change_nothing(
     completed_workspace: Workspace,
 ) -> None:
-    """The user's shell may have either."""
     path = completed_workspace.path
     out = finish(start(path, PYTHONWARNINGS="error", DVC_ROOT="/other/clone"))
     assert out.count("tracked as run") == len(ITERATIONS)
-    assert_complete(f"sqlite:///{path}/mlflow.db", len(ITERATIONS))
+    Pages(f"sqlite:///{path}/mlflow.db").assert_complete(len(ITERATIONS))
 
 
 def test_experiments_reach_the_repositorys_store(project: Project) -> None:
@@ -101,18 +80,17 @@ def test_experiments_reach_the_repositorys_store(project: Project) -> None:
     project.do("dvc", "repro")
     project.commit()
     project.do("dvc", "exp", "run", "--temp", "--name", "temporary", "-S", "train.seed=3")
-    uri = f"sqlite:///{project.path}/mlflow.db"
-    assert_complete(uri, 4)
+    pages = Pages(f"sqlite:///{project.path}/mlflow.db")
+    pages.assert_complete(4)
     (project.path / "mlflow.db").unlink()
     out = project.do("python", "-m", "stages.track", "--all")
     assert out.count("tracked as run") == 4
     assert "temporary: long: " in out
-    assert_complete(uri, 4)
+    pages.assert_complete(4)
     # A relative database is the repository's, and so are the artifacts of any database.
-    relative = "sqlite+pysqlite:///other.db"
-    variables = {"MLFLOW_TRACKING_URI": relative}
+    variables = {"MLFLOW_TRACKING_URI": "sqlite+pysqlite:///other.db"}
     project.do("dvc", "exp", "run", "--temp", "-S", "train.seed=4", **variables)
-    client = MlflowClient(f"sqlite:///{project.path}/other.db")
+    client = Pages(f"sqlite:///{project.path}/other.db").client
     experiment = client.get_experiment_by_name("synthetic")
     assert experiment
     assert experiment.artifact_location == (project.path / "mlartifacts").as_uri()
