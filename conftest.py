@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 pytest_plugins = ["tests.fixtures", "tests.browser"]
+collect_ignore_glob = ["examples/*/tests"]  # of the projects that `make example` makes
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

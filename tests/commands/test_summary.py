@@ -11,6 +11,7 @@ from commands import summary
 from common.results import ACCURACY, Result, save_results
 from tests.fixtures import ITERATIONS, Workspace
 
+COMMIT = "git init -q; git add -A; git -c user.name=T -c user.email=t@e.org commit -qm Results"
 PUBLISHED = {30: {"min_test_accuracy": 0.4, "test": 0.45}, 120: {"min_test_accuracy": 0.5}}
 TABLE = """\
 | Run | Iterations | Test accuracy | Published | Seeds |
@@ -42,12 +43,10 @@ def test_what_changed_since_a_revision(
     """DVC's own table comes after that of the results, or a sentence if nothing changed."""
     monkeypatch.setenv("HOME", str(workspace.path))
     _save(0.5)
-    stage = "stages: {a: {cmd: 'true', metrics: [metrics/accuracy.json: {cache: false}]}}\n"
-    (workspace.path / "dvc.yaml").write_text(stage)
+    stage = b"stages: {a: {cmd: 'true', metrics: [metrics/accuracy.json: {cache: false}]}}\n"
+    workspace.put(".", {"dvc.yaml": stage})
     workspace.put(".dvc", {"config": b""})
-    author = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
-    for command in (["init"], ["add", "--all"], [*author, "commit", "--message", "Results"]):
-        subprocess.run(["git", *command], cwd=workspace.path, check=True, capture_output=True)
+    subprocess.run(["bash", "-ec", COMMIT], check=True)
     completed = workspace.run("commands.summary")
     assert completed.out == f"{TABLE}\nThe results are the same as those of `HEAD`.\n"
     _save(0.75)

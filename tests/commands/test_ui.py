@@ -14,24 +14,23 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from tests.fixtures import Workspace
-from tests.synthetic import ITERATIONS, ROOT
+from tests.fixtures import ITERATIONS, ROOT, Workspace, write_fake_results
 
 # MLflow's libraries warn about each other.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-def test_a_port_in_use_is_one_line(completed_workspace: Workspace) -> None:
+def test_a_port_in_use_is_one_line(workspace: Workspace) -> None:
     """It is noticed before anything takes time."""
+    write_fake_results(workspace.path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        outcome = completed_workspace.run("commands.ui", "--port", port)
+        outcome = workspace.run("commands.ui", "--port", port)
     expected = f"port {port}: Address already in use; try `make ui PORT={port + 1}`"
     assert (outcome.status, outcome.error()) == (1, expected)
 
 
 def test_without_results_it_says_what_to_do(workspace: Workspace) -> None:
-    """Nothing is served."""
     outcome = workspace.run("commands.ui")
     assert (outcome.status, outcome.error()) == (2, "dvc.lock: not found; `dvc repro` makes it")
 

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.test_ui import serving
-from tests.fake_results import write_fake_results
-from tests.synthetic import ROOT, entry, synthetic_params, write_yaml
+from tests.fixtures import ROOT, entry, synthetic_params, write_fake_results, write_yaml
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
