@@ -1,7 +1,5 @@
 """The fixtures of all tests, and the counts of `pytest --faults`."""
 
-from __future__ import annotations
-
 import pytest
 
 pytest_plugins = ["tests.fixtures", "tests.browser"]

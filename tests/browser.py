@@ -1,7 +1,5 @@
 """One browser for all of these tests."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 

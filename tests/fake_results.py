@@ -1,7 +1,5 @@
 """The files of a finished pipeline, made at once: nothing is trained."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path

@@ -2,8 +2,6 @@
 
 # ruff: noqa: F401
 
-from __future__ import annotations
-
 import importlib
 import os
 import shutil
@@ -19,7 +17,7 @@ from filelock import FileLock
 
 from common import command_line
 from tests.fake_results import make_model, make_weights, write_fake_results
-from tests.project import CompletedRun, Project, Surroundings, make_project, project_in
+from tests.project import CompletedRun, Project, make_project, project_in
 from tests.server import Response, Server, running_server
 from tests.settings import ITERATIONS, ROOT, dataset, entry, synthetic_params, write_yaml
 from tests.synthetic import DESCRIPTION, RAW_FILES, make_features

@@ -1,7 +1,5 @@
 """A clone of the project in a folder of its own, and the machine of the user who runs it."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import shutil
@@ -12,12 +10,14 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from tests.settings import ROOT, entry, synthetic_params, write_yaml
 from tests.synthetic import RAW_FILES
 
 # Variables of the shell that runs the tests do not reach a project.
 VARIABLES_OF_TOOLS = ("DVC_", "GIT_", "MLFLOW_", "PIP_", "PYTHON", "XDG_")
+COMMIT = "git add --all; git -c user.name=T -c user.email=t@example.org commit --quiet -m First"
 
 
 @dataclass(frozen=True)
@@ -36,56 +36,31 @@ class CompletedRun:
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """The environment on a user's machine.
-
-    The shell's `variables` (``{home}`` is the user's home) and `umask`, the user's settings of
-    `git` and `files` in the home, and a `wrapper`: a command that starts each command.
-    """
-
-    variables: Mapping[str, str] = field(default_factory=dict)
-    git: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[str, str] = field(default_factory=dict)
-    umask: int = 0o022
-    wrapper: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Project:
-    """A clone of the repository, with a user's home and a /tmp of its own, empty at first."""
+    """A clone of the repository, with a user's home and a /tmp of its own, empty at first.
+
+    The user's shell has `variables` and a `umask`; a `wrapper` starts each command.
+    """
 
     path: Path
     home: Path
     temporary: Path
-    surroundings: Surroundings = Surroundings()
-
-    def within(self, surroundings: Surroundings) -> Project:
-        """Return the same project on another machine."""
-        for name, value in surroundings.git.items():
-            self.do("git", "config", "--global", name, value)
-        for name, content in surroundings.files.items():
-            (self.home / name).parent.mkdir(parents=True, exist_ok=True)
-            (self.home / name).write_text(content, "utf-8")
-        return dataclasses.replace(self, surroundings=surroundings)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    umask: int = 0o022
+    wrapper: tuple[str, ...] = ()
 
     def start(self, *command: str, **variables: str) -> subprocess.Popen[str]:
-        """Start git, make or a program of .venv, as the first of a process group."""
-        is_ours = command[0] not in ("git", "make")
-        program = f"{self.path}/.venv/bin/{command[0]}" if is_ours else command[0]
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(VARIABLES_OF_TOOLS)
-        }
+        """Start a program of the system or of .venv, as the first of a process group."""
+        own = self.path / ".venv/bin" / command[0]
+        program = str(own) if own.exists() else command[0]
+        tools = [name for name in os.environ if name.startswith(VARIABLES_OF_TOOLS)]
+        environment = {name: value for name, value in os.environ.items() if name not in tools}
         environment |= {"HOME": str(self.home), "TMPDIR": str(self.temporary)}
-        environment["NO_PROXY"] = "127.0.0.1"
-        for name, value in self.surroundings.variables.items():
-            environment[name] = value.replace("{home}", str(self.home))
         return subprocess.Popen(
-            [*self.surroundings.wrapper, program, *command[1:]],
+            [*self.wrapper, program, *command[1:]],
             cwd=self.path,
-            env=environment | variables,
-            umask=self.surroundings.umask,
+            env=environment | {"NO_PROXY": "127.0.0.1"} | self.variables | variables,
+            umask=self.umask,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -125,9 +100,7 @@ class Project:
 
     def commit(self) -> None:
         """Commit everything that git does not ignore."""
-        self.do("git", "add", "--all")
-        author = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
-        self.do("git", *author, "commit", "--quiet", "--message", "As it is")
+        self.do("bash", "-ec", COMMIT)
 
     def tracked_runs(self) -> list[tuple[str, str]]:
         """Return name and status of the runs in the MLflow store, by their names."""
@@ -135,7 +108,7 @@ class Project:
             query = "SELECT name, status FROM runs WHERE lifecycle_stage = 'active' ORDER BY name"
             return list(store.execute(query))
 
-    def clone(self, path: Path) -> Project:
+    def clone(self, path: Path) -> Self:
         """Clone the last commit into an empty folder, with what DVC keeps of it."""
         clone = dataclasses.replace(self, path=path)
         self.do("git", "clone", "--quiet", str(self.path), str(clone.path))
@@ -159,14 +132,9 @@ def make_project(path: Path, source: str | None = None) -> Project:
     `source` is the URL of the dataset; without one, it is put into a folder beside the project.
     """
     project = project_in(path)
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in listed.stdout.splitlines():
         if name != "dvc.lock" and (ROOT / name).is_file():
             (project.path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, project.path / name)

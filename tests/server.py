@@ -1,7 +1,5 @@
 """A server on loopback that can fail in every way."""
 
-from __future__ import annotations
-
 import gzip
 import socket
 import struct

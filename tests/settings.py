@@ -1,7 +1,5 @@
 """Settings for the synthetic dataset, with short runs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

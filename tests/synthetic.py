@@ -3,8 +3,6 @@
 ADAPT: another raw format is another content of this file. No other test knows the format.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """The whole pipeline: dvc.yaml, and the data from stage to stage."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -1,7 +1,5 @@
 """The README says what is true."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """The gate passes, or names what is wrong."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

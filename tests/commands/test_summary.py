@@ -1,7 +1,5 @@
 """The table of results, and what changed."""
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The MLflow UI: on this machine only, with links that compare the runs."""
 
-from __future__ import annotations
-
 import http.client
 import os
 import signal

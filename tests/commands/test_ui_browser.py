@@ -3,8 +3,6 @@
 UPDATE_SCREENSHOTS=1 pytest tests/commands/test_ui_browser.py     also writes docs/images
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """How commands end, and what they print."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

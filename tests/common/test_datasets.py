@@ -1,7 +1,5 @@
 """Valid datasets, and the errors of invalid ones."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

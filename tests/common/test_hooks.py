@@ -1,7 +1,5 @@
 """Extras add to commands without being known to them."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from types import ModuleType

@@ -1,7 +1,5 @@
 """The model applied to many examples."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

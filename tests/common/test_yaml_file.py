@@ -1,7 +1,5 @@
 """YAML is read as DVC reads it."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A pipeline that is caught in the middle of a download."""
 
-from __future__ import annotations
-
 import subprocess
 import time
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Several commands at once in one clone: each succeeds, or says what it waits for."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.faults.conftest import Download

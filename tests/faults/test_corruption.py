@@ -1,7 +1,5 @@
 """A bit that a disk has changed: noticed, named, and repaired."""
 
-from __future__ import annotations
-
 import os
 import random
 import re

@@ -1,7 +1,5 @@
 """SIGKILL at any moment: the next `dvc repro` ends as if nothing had happened."""
 
-from __future__ import annotations
-
 import os
 import random
 import shutil

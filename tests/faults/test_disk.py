@@ -1,7 +1,5 @@
 """A disk that is full, or cannot be written to: an error, and the earlier result stays."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

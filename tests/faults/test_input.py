@@ -1,7 +1,5 @@
 """Randomly changed settings: one line, no traceback, and nothing is written."""
 
-from __future__ import annotations
-
 import copy
 import shutil
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Nothing is run, written or shared that should not be."""
 
-from __future__ import annotations
-
 import secrets
 
 import pytest

@@ -1,7 +1,5 @@
 """The real pipeline on the real data, in a clone of its own."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Measuring the runs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The fetch stage: its kinds of sources, and the ways in which one can fail."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import json

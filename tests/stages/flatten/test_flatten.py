@@ -1,7 +1,5 @@
 """Flat arrays, and what is held out of them."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

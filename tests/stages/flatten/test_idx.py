@@ -1,7 +1,5 @@
 """The IDX format."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

@@ -1,7 +1,5 @@
 """The figures, drawn from small random results."""
 
-from __future__ import annotations
-
 import io
 from dataclasses import replace
 from types import SimpleNamespace

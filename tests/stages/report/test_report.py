@@ -1,7 +1,5 @@
 """The command: the page, the model card and the files of the figures."""
 
-from __future__ import annotations
-
 import base64
 import math
 import os

@@ -1,7 +1,5 @@
 """MLflow as a view of the files: what a run holds, and that there is one of each."""
 
-from __future__ import annotations
-
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Where a result comes from, in real git repositories."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Finished runs, loaded from files."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable
 from pathlib import Path

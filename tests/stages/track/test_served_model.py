@@ -1,7 +1,5 @@
 """The registered model, in Python and behind HTTP."""
 
-from __future__ import annotations
-
 import os
 import socket
 import subprocess

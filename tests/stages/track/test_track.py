@@ -1,7 +1,5 @@
 """The command that brings MLflow up to date: killed, and under DVC."""
 
-from __future__ import annotations
-
 import os
 import sqlite3
 import subprocess

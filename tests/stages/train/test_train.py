@@ -1,7 +1,5 @@
 """The command that trains, and what it refuses."""
 
-from __future__ import annotations
-
 import sys
 from itertools import islice
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The training, compared with NumPy and with itself."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from itertools import islice
 
