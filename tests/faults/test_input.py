@@ -1,6 +1,7 @@
-"""Randomly changed settings: one line, no traceback, and nothing is written."""
+"""Wrong settings and secrets: nothing is run or written that should not be."""
 
 import copy
+import secrets
 import shutil
 from collections.abc import Callable
 from typing import Any
@@ -9,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fixtures import RAW_FILES, Workspace, entry, synthetic_params
+from tests.fixtures import RAW_FILES, Project, Workspace, entry, synthetic_params
 
+pytestmark = pytest.mark.fault
 DOCUMENTS = 300
 SCALARS = st.none() | st.booleans() | st.integers() | st.integers(-2, 600) | st.floats() | st.text()
 VALUES = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(SCALARS, SCALARS, max_size=3)
@@ -41,7 +43,6 @@ def _mutate(data: st.DataObject) -> Any:
     return document
 
 
-@pytest.mark.fault
 @pytest.mark.slow
 @settings(
     max_examples=DOCUMENTS,
@@ -64,3 +65,24 @@ def test_any_settings_are_followed_or_refused(
         assert not (workspace.path / "flat").exists()
     else:
         shutil.rmtree(workspace.path / "flat")
+
+
+def test_no_shell_runs_the_name_of_a_run(project_copy: Project) -> None:
+    """A name with shell metacharacters is refused before `train` would pass it to a shell."""
+    project_copy.edit("params.yaml", "  short:", '  "a; touch entered; b":')
+    refused = project_copy.run("dvc", "repro")
+    assert refused.status != 0
+    assert "should be made of letters, digits, - and _ only" in refused.err
+    assert not (project_copy.path / "entered").exists()
+
+
+@pytest.mark.slow
+def test_no_secret_of_the_environment_is_written(project_copy: Project) -> None:
+    """Neither in a run of MLflow nor in any other file."""
+    secret = secrets.token_hex()
+    variables = dict.fromkeys(("AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "SOMETHING"), secret)
+    assert secret not in project_copy.do("dvc", "repro", "--force", "track", **variables)
+    for folder in (project_copy.path, project_copy.home, project_copy.temporary):
+        for path in folder.rglob("*"):
+            if path.is_file() and ".venv" not in path.parts:
+                assert secret.encode() not in path.read_bytes(), path
