@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest_plugins = ["tests.fixtures", "tests.browser"]
+pytest_plugins = ["tests.fixtures"]
 collect_ignore_glob = ["examples/*/tests"]  # of the projects that `make example` makes
 
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -19,7 +20,7 @@ from common import command_line
 from tests.fake_results import make_model, make_weights, write_fake_results
 from tests.project import CompletedRun, Project, make_project, project_in
 from tests.server import Response, Server, running_server
-from tests.settings import ITERATIONS, ROOT, dataset, entry, synthetic_params, write_yaml
+from tests.settings import ITERATIONS, ROOT, entry, synthetic_params, write_yaml
 from tests.synthetic import DESCRIPTION, RAW_FILES, make_features
 
 # A shell has its background jobs ignore Ctrl+C, and what they start as well; tests send it.
@@ -157,3 +158,16 @@ def _make_store(path: Path) -> None:
         check=True,
         capture_output=True,
     )
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Start Chromium; each context of it has a profile of its own, and an empty one."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("there is no Chromium: apt-get install chromium")
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()

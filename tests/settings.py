@@ -6,7 +6,6 @@ from typing import Any
 import yaml
 
 from common.atomic import sha256
-from common.datasets import DatasetSpec
 from common.yaml_file import read_yaml
 from tests.synthetic import DESCRIPTION, RAW_FILES
 
@@ -25,11 +24,6 @@ def entry(*sources: dict[str, Any] | str) -> dict[str, Any]:
         "files": {name: sha256(content) for name, content in RAW_FILES.items()},
         "sources": [{"url": source} if isinstance(source, str) else source for source in sources],
     }
-
-
-def dataset(*sources: dict[str, Any] | str) -> DatasetSpec:
-    """Return the synthetic dataset with these sources."""
-    return DatasetSpec.model_validate(entry(*sources))
 
 
 def synthetic_params() -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from common.command_line import InputError
 from common.datasets import load_datasets
-from tests.fixtures import Workspace, dataset, entry
+from tests.fixtures import Workspace, entry
 
 ARCHIVE = {"archive": "a.zip", "sha256": "0" * 64}
 
@@ -45,17 +45,3 @@ def test_a_source_that_is_not_safe_is_refused(workspace: Workspace, url: str) ->
     problem = r"sources\.0\.url: is .*, should start with https:.*sources\.1\.archive: is .*"
     with pytest.raises(InputError, match=problem):
         load_datasets()
-
-
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        ("https://name:secret@example.org/{file}.gz", "https://example.org/*.gz"),
-        ("http://127.0.0.1:8000/{file}", "http://127.0.0.1:8000/*"),
-        ("data/{file}", "data/*"),
-        (ARCHIVE, "a.zip"),
-        (ARCHIVE | {"package": "mnist"}, "a.zip from the package index"),
-    ],
-)
-def test_a_source_is_shown_without_passwords(source: Any, expected: str) -> None:
-    assert str(dataset(source).sources[0]) == expected

@@ -90,11 +90,3 @@ def test_wrong_weights_are_named_and_no_results_written(
     assert completed.status == 2
     assert completed.error().startswith(f"{LONG}: {problem}")
     assert Path("metrics/accuracy.json").read_bytes() == before
-
-
-def test_files_of_other_runs_are_refused(trained: Workspace) -> None:
-    """Otherwise dvc.lock would list them."""
-    trained.put("costs", {"old.csv": b""})
-    completed = trained.run("evaluate", *ARGUMENTS)
-    assert completed.status == 2
-    assert completed.error().startswith("costs/old.csv: left over from a run")

@@ -149,15 +149,6 @@ def test_the_next_source_replaces_one_that_fails(
     assert content() == RAW_FILES
 
 
-@pytest.mark.parametrize("response", [Response(503), Response(body=CONTENT, cut=100)])
-def test_a_temporary_failure_does_no_harm(
-    workspace: Workspace, server: Server, response: Response
-) -> None:
-    server.answers[f"/data/{NAME}"] = [response, None]
-    assert "failed" not in fetch(workspace, f"{server.url}/data/{{file}}").out
-    assert content() == RAW_FILES
-
-
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [

@@ -10,7 +10,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from jinja2 import UndefinedError
 
 from common.atomic import sha256
 from common.command_line import InputError
@@ -18,7 +17,6 @@ from common.config import load_config
 from common.results import Result, load_results
 from common.splits import load_description, save_description
 from stages.report import pages
-from stages.report.__main__ import parameters
 from tests.fixtures import ITERATIONS, ROOT, Project, Workspace, write_fake_results
 
 INPUTS = ("data/flat", "models", "costs", "metrics", "plots/predictions")
@@ -64,7 +62,8 @@ def test_page_and_card_have_every_result(
     for result in load_results(Path("metrics/accuracy.json")).values():
         values = (result.train, result.validation, result.test, result.min_test_accuracy)
         expected |= {f"{result.iterations:,}", *(f"{value:.2%}" for value in values)}
-    expected |= {"CC0", "Nobody.", *load_config().dataset.files.values()}
+    expected |= {"CC0", "Nobody.", "train.epsilon", "runs.long.iterations"}
+    expected |= {*load_config().dataset.files.values()}
     expected |= {sha256(Path(f"models/{run}/weights.npz").read_bytes()) for run in ITERATIONS}
     for text in (Page().text, CARD.read_text("utf-8")):
         assert {words for words in expected if words not in text} == set()
@@ -87,13 +86,6 @@ def test_the_page_needs_no_other_file(
     assert set(files.values()) == embedded
     names = {f"{run}/{name}.png" for run in ITERATIONS for name in GENERIC} | {"costs.png"}
     assert {str(path.relative_to("plots/figures")) for path in files} >= names
-
-
-@pytest.mark.usefixtures("workspace")
-def test_parameters_of_all_sections_have_the_names_that_dvc_gives_them() -> None:
-    values, config = parameters(), load_config()
-    assert values["train.epsilon"] == config.train.epsilon
-    assert values["runs.long.iterations"] == config.runs["long"].iterations
 
 
 @pytest.mark.slow
@@ -171,11 +163,6 @@ def test_there_is_one_row_per_run_in_the_order_of_params(workspace: Workspace) -
     assert long.published is None
     with pytest.raises(InputError, match=r"accuracy\.json: has no run 'long'; `dvc repro`"):
         pages.rows(load_config(), {"short": SHORT}, 200)
-
-
-def test_a_missing_name_in_a_template_is_an_error() -> None:
-    with pytest.raises(UndefinedError, match="data"):
-        pages.render("model_card.md", {})
 
 
 @pytest.mark.parametrize(

@@ -154,12 +154,6 @@ def test_a_changed_threshold_makes_no_run_but_changes_the_champion(
         assert (pages.versions(), pages.champion(), len(pages.runs())) == (before, champion, 2)
 
 
-def test_another_result_is_another_run(pages: Pages, completed_workspace: Workspace) -> None:
-    write_fake_results(completed_workspace.path, iterations={"long": 240})
-    track(completed_workspace)
-    pages.assert_complete(3)
-
-
 def test_nothing_is_written_where_nothing_is_missing(
     pages: Pages, completed_workspace: Workspace
 ) -> None:
@@ -247,18 +241,6 @@ def test_an_old_server_is_refused_before_anything_is_written(
     outcome = completed_workspace.run("stages.track.__main__")
     assert outcome.error() == f"{server.url} is MLflow 2.22.5, 3 is needed"
     assert server.requests == ["/version"]
-
-
-def test_a_lock_that_another_process_holds_is_waited_for(
-    completed_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Then the command gives up."""
-    monkeypatch.setattr(mlflow_store, "LOCK_SECONDS", 0.1)
-    lock = completed_workspace.path / ".dvc/tmp/mlflow.lock"
-    with mlflow_store._acquire(mlflow_store.FileLock(lock)):
-        outcome = completed_workspace.run("stages.track.__main__")
-    assert f"waiting for the process that holds {lock}; " in outcome.out
-    assert "could not be acquired" in outcome.error()
 
 
 @pytest.mark.usefixtures("pages")
