@@ -58,7 +58,8 @@ def test_repro_leaves_what_the_interface_promises(completed_project: Project) ->
         assert list(costs["iteration"]) == list(range(iterations))
     results = load_results(path / "metrics/accuracy.json")
     assert {run: result.iterations for run, result in results.items()} == ITERATIONS
-    assert results["long"].test > 0.9
+    # More than twice as often as by chance, whatever the model.
+    assert results["long"].test > 0.5
 
 
 def test_mlflow_has_one_run_per_result_however_often_it_is_tracked(

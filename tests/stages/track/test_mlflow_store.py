@@ -1,7 +1,10 @@
 """MLflow as a view of the files: what a run holds, and that there is one of each."""
 
+import os
 import sqlite3
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +16,7 @@ from mlflow.entities import Run
 
 from stages.track import mlflow_store, provenance
 from stages.track.runs import load_runs
-from tests.fixtures import Server, Workspace, write_fake_results
+from tests.fixtures import ITERATIONS, ROOT, Project, Server, Workspace, write_fake_results
 from tests.stages.track.test_runs import change_threshold
 
 # MLflow's libraries warn about each other.
@@ -26,8 +29,8 @@ COMMIT = "git init -q; git add dvc.yaml; git -c user.name=T -c user.email=t@e.or
 class Pages:
     """What a user sees, and can do, in MLflow's pages."""
 
-    def __init__(self, uri: str) -> None:
-        self.client = MlflowClient(uri)
+    def __init__(self, folder: Path, database: str = "mlflow.db") -> None:
+        self.client = MlflowClient(f"sqlite:///{folder}/{database}")
 
     def runs(self) -> list[Run]:
         """Return all runs that are not deleted."""
@@ -56,7 +59,8 @@ class Pages:
         assert len({run.data.tags["fingerprint"] for run in runs}) == results
         assert self.versions() == sorted(run.info.run_id for run in runs)
         models = self.client.search_logged_models([runs[0].info.experiment_id])
-        assert [model.status for model in models] == ["READY"] * results
+        ready = [model.source_run_id for model in models if model.status == "READY"]
+        assert set(self.versions()) <= set(ready)
         for run in runs:
             costs = self.client.get_metric_history(run.info.run_id, "cost")
             assert str(len(costs)) == run.data.params["iterations"]
@@ -75,7 +79,7 @@ def pages(completed_workspace: Workspace) -> Iterator[Pages]:
     """Return the pages of a store in which both runs are tracked."""
     track(completed_workspace)
     uri = mlflow.get_tracking_uri()
-    yield Pages(f"sqlite:///{completed_workspace.path}/mlflow.db")
+    yield Pages(completed_workspace.path)
     mlflow.set_tracking_uri(uri)
 
 
@@ -114,7 +118,7 @@ def test_commit_experiment_changes_and_figures_are_kept(
     completed_workspace.put(".", {"dvc.yaml": b"stages: {} # changed\n"})
     completed_workspace.put("plots/figures/long", {"cost.png": b"a figure"})
     track(completed_workspace)
-    pages = Pages("sqlite:///mlflow.db")
+    pages = Pages(completed_workspace.path)
     run = pages.run("long (brave-name)")
     head = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
     assert run.data.tags["mlflow.source.git.commit"] == head.stdout.strip()
@@ -140,7 +144,7 @@ def test_the_champion_has_the_best_validation_accuracy_of_those_that_pass(
 ) -> None:
     write_fake_results(completed_workspace.path, accuracy=accuracy)
     track(completed_workspace)
-    pages = Pages("sqlite:///mlflow.db")
+    pages = Pages(completed_workspace.path)
     assert (len(pages.versions()), pages.champion()) == (2, champion)
 
 
@@ -255,3 +259,80 @@ def test_a_moved_repository_says_what_to_do(
     outcome = completed_workspace.run("stages.track.__main__")
     assert "delete mlflow.db and mlartifacts, `python -m stages.track" in outcome.error()
     completed_workspace.path.mkdir()
+
+
+def start(folder: Path, **variables: str) -> subprocess.Popen[str]:
+    """Start `python -m stages.track` in a folder."""
+    inherited = {name: value for name, value in os.environ.items() if "MLFLOW" not in name}
+    return subprocess.Popen(
+        [sys.executable, "-m", "stages.track"],
+        env=inherited | {"PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1"} | variables,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    """Wait for what must succeed, and return what it printed."""
+    out, err = process.communicate()
+    assert (process.returncode, err) == (0, "")
+    return out
+
+
+MOMENTS = {
+    "with the run created": "SELECT 1 FROM runs WHERE name = 'long'",
+    "with the model created": "SELECT 1 FROM logged_models",
+    "within the costs": "SELECT 1 FROM metrics WHERE key = 'cost' AND step > 1000",
+    "with the run complete": "SELECT 1 FROM tags WHERE key = 'fingerprint'",
+    "with the version created": "SELECT 1 FROM model_versions",
+}
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
+def test_after_sigkill_the_next_call_leaves_one_run(
+    completed_workspace: Workspace, moment: str
+) -> None:
+    path = completed_workspace.path
+    write_fake_results(path, iterations={"long": 10_000})
+    process = start(path)
+    with closing(sqlite3.connect(f"file:{path}/mlflow.db?mode=ro", uri=True)) as database:
+        while process.poll() is None and not database.execute(moment).fetchone():
+            time.sleep(0.001)
+    process.kill()
+    process.communicate()
+    finish(start(path))
+    Pages(path).assert_complete(1)
+
+
+def test_warnings_as_errors_and_a_foreign_dvc_root_change_nothing(
+    completed_workspace: Workspace,
+) -> None:
+    path = completed_workspace.path
+    out = finish(start(path, PYTHONWARNINGS="error", DVC_ROOT="/other/clone"))
+    assert out.count("tracked as run") == len(ITERATIONS)
+    Pages(path).assert_complete(len(ITERATIONS))
+
+
+def test_experiments_reach_the_repositorys_store(project: Project) -> None:
+    """Those in a temporary folder, too, and in a project below a larger repository."""
+    (project.path / ".git").rename(project.path.parent / ".git")
+    project.do("dvc", "repro")
+    project.commit()
+    project.do("dvc", "exp", "run", "--temp", "--name", "temporary", "-S", "train.seed=3")
+    pages = Pages(project.path)
+    pages.assert_complete(4)
+    (project.path / "mlflow.db").unlink()
+    out = project.do("python", "-m", "stages.track", "--all")
+    assert out.count("tracked as run") == 4
+    assert "temporary: long: " in out
+    pages.assert_complete(4)
+    # A relative database is the repository's, and so are the artifacts of any database.
+    variables = {"MLFLOW_TRACKING_URI": "sqlite+pysqlite:///other.db"}
+    project.do("dvc", "exp", "run", "--temp", "-S", "train.seed=4", **variables)
+    client = Pages(project.path, "other.db").client
+    experiment = client.get_experiment_by_name("synthetic")
+    assert experiment
+    assert experiment.artifact_location == (project.path / "mlartifacts").as_uri()
