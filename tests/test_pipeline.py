@@ -1,10 +1,12 @@
 """The whole pipeline: dvc.yaml, and the data from stage to stage."""
 
+import base64
 import json
 import re
 import shutil
 import subprocess
 import sys
+from html.parser import HTMLParser
 from io import StringIO
 from pathlib import Path
 
@@ -12,12 +14,15 @@ import pandas as pd
 import pytest
 
 from common.arrays import load_weights
+from common.atomic import sha256
+from common.config import load_config
 from common.results import load_results
 from common.splits import SPLITS, load_description, load_split
 from common.yaml_file import read_yaml
 from tests.fixtures import DESCRIPTION, ITERATIONS, RAW_FILES, ROOT, Project, make_weights
 
 STAGES = read_yaml(ROOT / "dvc.yaml")["stages"]
+PAGE, CARD = Path("plots/report.html"), Path("MODEL_CARD.md")
 UP_TO_DATE = "Data and pipelines are up to date.\n"
 
 
@@ -68,6 +73,61 @@ def test_mlflow_has_one_run_per_result_however_often_it_is_tracked(
     printed = completed_project.do("python", "-m", "stages.track")
     assert printed.count("in MLflow already") == len(ITERATIONS)
     assert completed_project.tracked_runs() == [(name, "FINISHED") for name in sorted(ITERATIONS)]
+
+
+class Page(HTMLParser):
+    """The text, the images, the tags of a page, and the URLs that a browser loads for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text, self.images, self.urls, self.tags = "", [], [], []
+        self.feed(PAGE.read_text("utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag == "img":
+            self.images.append(dict(attrs))
+        # The `href` of `a` is not loaded.
+        names = ("src", "srcset", "data", "poster", *(["href"] if tag != "a" else []))
+        self.urls += [value for name, value in attrs if name in names]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_page_and_card_have_every_result(
+    completed_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(completed_project.path)
+    rates = re.findall(r"0\.\d{6}", Path("metrics/per_class.csv").read_text())
+    expected = {f"{float(rate):.2%}" for rate in rates}
+    for result in load_results(Path("metrics/accuracy.json")).values():
+        values = (result.train, result.validation, result.test, result.min_test_accuracy)
+        expected |= {f"{result.iterations:,}", *(f"{value:.2%}" for value in values)}
+    expected |= {"CC0", "Nobody.", *load_config().dataset.files.values()}
+    expected |= {sha256(Path(f"models/{run}/weights.npz").read_bytes()) for run in ITERATIONS}
+    for text in (Page().text, CARD.read_text("utf-8")):
+        assert {words for words in expected if words not in text} == set()
+        assert not re.search(r"MNIST|digit|tutorial|published", text, re.IGNORECASE)
+
+
+def test_the_page_needs_no_other_file(
+    completed_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It shows every figure; no script runs."""
+    monkeypatch.chdir(completed_project.path)
+    page = Page()
+    assert {url.partition(":")[0] for url in page.urls} == {"data"}
+    assert not {"script", "iframe", "object", "embed"} & set(page.tags)
+    assert not re.search(r"@import|url\(|<p>\s*</p>", PAGE.read_text("utf-8"))
+    assert min(len(image["alt"]) for image in page.images) > 20
+    head = "data:image/png;base64,"
+    embedded = {base64.b64decode(image["src"].removeprefix(head)) for image in page.images}
+    files = {path: path.read_bytes() for path in Path("plots/figures").rglob("*.png")}
+    assert set(files.values()) == embedded
+    names = ("calibration", "confusion", "cost")
+    expected = {f"{run}/{name}.png" for run in ITERATIONS for name in names} | {"costs.png"}
+    assert {str(path.relative_to("plots/figures")) for path in files} >= expected
 
 
 def test_nothing_is_written_elsewhere(completed_project: Project) -> None:

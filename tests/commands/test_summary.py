@@ -10,12 +10,12 @@ from common.results import ACCURACY, Result, save_results
 from tests.fixtures import ITERATIONS, Workspace
 
 COMMIT = "git init -q; git add -A; git -c user.name=T -c user.email=t@e.org commit -qm Results"
-PUBLISHED = {30: {"min_test_accuracy": 0.4, "test": 0.45}, 120: {"min_test_accuracy": 0.5}}
+PUBLISHED = {20: {"min_test_accuracy": 0.4, "test": 0.45}, 100: {"min_test_accuracy": 0.5}}
 TABLE = """\
 | Run | Iterations | Test accuracy | Published | Seeds |
 | --- | ---: | ---: | ---: | ---: |
-| `short` | 30 | 50.00% | 45.00% | 30 |
-| `long` | 120 | 50.00% | at least 50% |  |
+| `short` | 20 | 50.00% | 45.00% | 30 |
+| `long` | 100 | 50.00% | at least 50% |  |
 """
 
 
@@ -35,6 +35,7 @@ def one_extra(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(summary, "call_hooks", lambda *_: [{"Seeds": {"short": "30"}}])
 
 
+@pytest.mark.slow
 def test_what_changed_since_a_revision(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,7 +71,7 @@ def test_summary_of_a_study_is_what_the_gate_compares_with(
 ) -> None:
     """Each run of the study is near the mean, and one that learned nothing is not."""
     accuracies = study[study["run"] == "long"].iloc[0][["train", "validation", "test"]]
-    own = Result(iterations=120, **accuracies, min_test_accuracy=0.0)
+    own = Result(iterations=ITERATIONS["long"], **accuracies, min_test_accuracy=0.0)
     assert list(hooks.gate_failures(load_config(), {"long": own})) == []
     assert "of 3 seeds" in capsys.readouterr().out
     chance = own.model_copy(update={"test": 0.25})

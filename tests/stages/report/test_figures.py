@@ -65,7 +65,8 @@ SHORT, LONG = make_run("short", 99), make_run("a" + 62 * "-" + "z", 300)
 DATA = make_data(0, 100, 900)
 LETTERS = make_data(classes=tuple(f"letter {number}" for number in range(26)))
 EMPTY = replace(SHORT, confusion=np.zeros((3, 3), np.int64))
-CORRECT = replace(SHORT, predictions=SHORT.predictions.assign(predicted=SHORT.predictions["label"]))
+FEW = SHORT.predictions[:16]
+CORRECT = replace(SHORT, predictions=FEW.assign(predicted=FEW["label"]))
 COLOUR = make_data(shape=(7, 6, 3))
 
 
