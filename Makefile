@@ -58,7 +58,7 @@ faults: $(VENV)/installed-dev $(EXTRAS) ## Inject the faults of docs/reliability
 	@$(RUN) pytest --verbose --faults -m fault
 
 # One process runs all tests of a file, so that the file's fixtures are set up once.
-TEST = $(RUN) pytest --numprocesses auto --dist loadfile
+TEST = $(RUN) pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/installed-dev ## Check style, types and the direction of imports
 	@$(BIN)/ruff check .

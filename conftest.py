@@ -6,6 +6,11 @@ pytest_plugins = ["tests.fixtures"]
 collect_ignore_glob = ["examples/*/tests"]  # of the projects that `make example` makes
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests of the completed project, because it takes longest to make."""
+    items.sort(key=lambda item: "completed_project" not in getattr(item, "fixturenames", ()))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option of `make faults`."""
     parser.addoption("--faults", action="store_true", help="count the faults that were injected")

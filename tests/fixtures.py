@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from common import command_line
 from tests.fake_results import make_model, make_weights, write_fake_results
-from tests.project import CompletedRun, Project, make_project, project_in
+from tests.project import CompletedRun, Project, flip_bit, make_project, project_in
 from tests.server import Response, Server, running_server
 from tests.settings import ITERATIONS, ROOT, entry, synthetic_params, write_yaml
 from tests.synthetic import DESCRIPTION, RAW_FILES, make_features

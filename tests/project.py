@@ -4,6 +4,7 @@ import dataclasses
 import os
 import shutil
 import sqlite3
+import stat
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -116,6 +117,18 @@ class Project:
         clone.do("dvc", "config", "--local", "cache.dir", str(self.path / ".dvc/cache"))
         clone.do("dvc", "checkout", "--quiet", "--allow-missing")
         return clone
+
+
+def flip_bit(path: Path, position: int | None = None) -> None:
+    """Change one bit as a failing disk does: size, mode and times stay as they were."""
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 if position is None else position] ^= 1
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.write(content)
+    path.chmod(stat.S_IMODE(before.st_mode))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def project_in(path: Path) -> Project:

