@@ -8,13 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
-import mlflow
 import pytest
-from mlflow import MlflowClient
-from mlflow.entities import Run
 
-from stages.track import mlflow_store, provenance
+from stages.track import provenance
 from stages.track.runs import load_runs
 from tests.fixtures import ITERATIONS, ROOT, Project, Server, Workspace, write_fake_results
 from tests.stages.track.test_runs import change_threshold
@@ -30,15 +28,17 @@ class Pages:
     """What a user sees, and can do, in MLflow's pages."""
 
     def __init__(self, folder: Path, database: str = "mlflow.db") -> None:
+        from mlflow import MlflowClient
+
         self.client = MlflowClient(f"sqlite:///{folder}/{database}")
 
-    def runs(self) -> list[Run]:
+    def runs(self) -> list[Any]:
         """Return all runs that are not deleted."""
         experiment = self.client.get_experiment_by_name(NAME)
         assert experiment
         return list(self.client.search_runs([experiment.experiment_id]))
 
-    def run(self, name: str) -> Run:
+    def run(self, name: str) -> Any:
         """Return the only run with a name."""
         (run,) = (run for run in self.runs() if run.info.run_name == name)
         return run
@@ -77,6 +77,8 @@ def track(workspace: Workspace, *arguments: str) -> str:
 @pytest.fixture
 def pages(completed_workspace: Workspace) -> Iterator[Pages]:
     """Return the pages of a store in which both runs are tracked."""
+    import mlflow
+
     track(completed_workspace)
     uri = mlflow.get_tracking_uri()
     yield Pages(completed_workspace.path)
@@ -85,6 +87,10 @@ def pages(completed_workspace: Workspace) -> Iterator[Pages]:
 
 def test_a_run_holds_what_is_in_the_files(pages: Pages) -> None:
     """Settings, results, data, costs and origin."""
+    import mlflow
+
+    from stages.track.mlflow_store import CONTEXTS
+
     pages.assert_complete(2)
     assert pages.champion() == "long"
     for expected in load_runs(Path()):
@@ -92,7 +98,7 @@ def test_a_run_holds_what_is_in_the_files(pages: Pages) -> None:
         params = expected.params | {"architecture": expected.architecture}
         assert run.data.params == {key: str(value) for key, value in params.items()}
         inputs = {one.dataset.name: one for one in run.inputs.dataset_inputs}
-        for split, context in mlflow_store.CONTEXTS.items():
+        for split, context in CONTEXTS.items():
             assert run.data.metrics[f"accuracy_{split}"] == getattr(expected.result, split)
             data = inputs[f"{NAME}-{split}"]
             assert (data.dataset.digest, data.tags[0].value) == (expected.data[split], context)
@@ -176,7 +182,9 @@ def test_nothing_is_written_where_nothing_is_missing(
 
 def _duplicate(pages: Pages) -> None:
     """Store a result as another machine does that has not seen this one's."""
-    with mlflow_store.open_store(Path.cwd()) as store:
+    from stages.track.mlflow_store import open_store
+
+    with open_store(Path.cwd()) as store:
         for run in load_runs(Path()):
             store._create(pages.runs()[0].info.experiment_id, run, provenance.current())
     assert len(pages.runs()) == 4

@@ -10,11 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import numpy as np
 import pytest
 import requests
-from mlflow.exceptions import MlflowException
 
 from common.arrays import load_weights
 from common.inference import probabilities
@@ -58,6 +56,9 @@ def _expected(store: Path) -> list[int]:
 
 def test_the_champion_predicts_as_evaluate_does(store: Path) -> None:
     """Whichever form of the same examples it gets; what is no example is refused in one line."""
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
     model = mlflow.pyfunc.load_model("models:/synthetic@champion")
     for values in (*INPUTS, FEATURES.tolist()):
         assert model.predict(values)["label"].tolist() == _expected(store)
@@ -73,6 +74,8 @@ def test_the_champion_predicts_as_evaluate_does(store: Path) -> None:
 
 def test_two_versions_work_in_one_process(store: Path, completed_workspace: Workspace) -> None:
     """Each has its own weights and code."""
+    import mlflow
+
     first = mlflow.pyfunc.load_model("models:/synthetic/2")
     expected = first.predict(FEATURES)
     write_fake_results(store, seed=2)
@@ -84,6 +87,8 @@ def test_two_versions_work_in_one_process(store: Path, completed_workspace: Work
 
 def test_the_model_is_code_and_arrays(store: Path) -> None:
     """It has a signature, needs few packages, and nothing is unpickled."""
+    import mlflow
+
     info = mlflow.models.get_model_info("models:/synthetic@champion")
     expected = [(DESCRIPTION.feature_dtype, (-1, *DESCRIPTION.feature_shape))]
     assert [(str(one.type), one.shape) for one in info.signature.inputs] == expected

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,6 @@ from common.inference import probabilities
 from common.model import Weights
 from common.splits import Split
 from stages.train.batches import batches
-from stages.train.reproducible import tf
-from stages.train.trainer import Trainer, cost
 from tests.fixtures import DESCRIPTION, make_features, make_model, make_weights, synthetic_params
 
 CLASSES = len(DESCRIPTION.classes)
@@ -25,18 +24,23 @@ Arrays = Mapping[str, NDArray[np.float64]]
 
 
 @pytest.fixture(scope="module")
-def trainer() -> Trainer:
+def trainer() -> Any:
     """Return a trainer whose program is compiled once for all tests that reset it."""
+    from stages.train.trainer import Trainer  # TensorFlow takes seconds to start
+
     return Trainer(make_model(), PARAMS, EXAMPLES, CLASSES)
 
 
-def train(trainer: Trainer, iterations: int) -> NDArray[np.float32]:
+def train(trainer: Any, iterations: int) -> NDArray[np.float32]:
     """Train, and return all costs."""
     return np.concatenate(list(trainer.train(iterations)))
 
 
 def gradients(weights: Mapping[str, NDArray[np.floating]], examples: Split) -> Arrays:
     """Return the gradient of the mean cost; of the weights that are trained only."""
+    from stages.train.reproducible import tf
+    from stages.train.trainer import cost
+
     variables = {name: tf.Variable(array, dtype=tf.float32) for name, array in weights.items()}
     with tf.GradientTape() as tape:
         features, labels = tf.constant(examples.features), tf.constant(examples.labels, tf.int32)
@@ -62,7 +66,7 @@ def numpy_adam(params: TrainParams, start: Weights, iterations: int) -> Arrays:
     return weights
 
 
-def test_1_2_and_10_steps_are_those_of_an_adam_in_numpy(trainer: Trainer) -> None:
+def test_1_2_and_10_steps_are_those_of_an_adam_in_numpy(trainer: Any) -> None:
     # A large epsilon, because the sign of a tiny gradient is a matter of rounding.
     params = PARAMS.model_copy(update={"epsilon": 1e-3, "learning_rate": 0.01})
     trainer.reset(params)
@@ -96,7 +100,7 @@ def test_the_gradient_agrees_with_finite_differences_in_numpy() -> None:
         assert gradient[place] == pytest.approx(sum(slopes), rel=1e-4)
 
 
-def test_the_logits_of_numpy_and_tensorflow_are_the_same(trainer: Trainer) -> None:
+def test_the_logits_of_numpy_and_tensorflow_are_the_same(trainer: Any) -> None:
     """What is evaluated is what was trained."""
     trainer.reset(PARAMS)
     train(trainer, 100)
@@ -105,22 +109,22 @@ def test_the_logits_of_numpy_and_tensorflow_are_the_same(trainer: Trainer) -> No
 
 
 @pytest.mark.slow
-def test_the_result_follows_from_the_settings(trainer: Trainer) -> None:
+def test_the_result_follows_from_the_settings(trainer: Any) -> None:
     """A reset trainer gives the bytes of a new one; other settings give others."""
 
-    def result(trainer: Trainer) -> list[bytes]:
+    def result(trainer: Any) -> list[bytes]:
         arrays = [train(trainer, 101), *trainer.weights().values()]
         return [array.tobytes() for array in arrays]
 
     trainer.reset(PARAMS.model_copy(update={"seed": 8, "learning_rate": 0.1}))
     other = result(trainer)
     trainer.reset(PARAMS)
-    expected = result(Trainer(make_model(), PARAMS, EXAMPLES, CLASSES))
+    expected = result(type(trainer)(make_model(), PARAMS, EXAMPLES, CLASSES))
     assert result(trainer) == expected
     assert other[0] != expected[0]
 
 
-def test_a_shorter_run_is_the_beginning_of_a_longer_one(trainer: Trainer) -> None:
+def test_a_shorter_run_is_the_beginning_of_a_longer_one(trainer: Any) -> None:
     """Also one iteration after a call ends; the program is traced only once."""
     trainer.reset(PARAMS)
     longest = train(trainer, 201)
