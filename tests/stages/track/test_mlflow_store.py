@@ -214,6 +214,20 @@ def test_the_next_call_leaves_one_complete_run_of_each(
     assert track(completed_workspace).count("in MLflow already") == 2
 
 
+def test_two_machines_at_once_leave_one_run(
+    pages: Pages, completed_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other has stored the same result since this one looked."""
+    from stages.track.mlflow_store import Store
+
+    create = Store._create
+    twice = lambda *arguments: [create(*arguments) for _ in range(2)][1]  # noqa: E731
+    monkeypatch.setattr(Store, "_create", twice)
+    write_fake_results(completed_workspace.path, seed=2)
+    track(completed_workspace)
+    pages.assert_complete(4)
+
+
 TROUBLE = {
     "http://name:hunter2@127.0.0.1:9": "127.0.0.1:9: no answer",
     "mysql://name:hunter2@127.0.0.1:9/x": "install 'mysqlclient'",
