@@ -63,8 +63,8 @@ def test_repro_leaves_what_the_interface_promises(completed_project: Project) ->
         assert list(costs["iteration"]) == list(range(iterations))
     results = load_results(path / "metrics/accuracy.json")
     assert {run: result.iterations for run, result in results.items()} == ITERATIONS
-    # More than twice as often as by chance, whatever the model.
-    assert results["long"].test > 0.5
+    # By chance it would be 0.25 ± 0.03; some models learn more slowly than others.
+    assert results["long"].test > 0.4
 
 
 def test_mlflow_has_one_run_per_result_however_often_it_is_tracked(
@@ -220,13 +220,13 @@ def test_an_experiment(project_copy: Project, place: str) -> None:
     """One changed parameter leads to another result, which DVC lists beside the first."""
     before = _results(project_copy)
     options = ["--temp"] if place == "temporary folder" else []
-    setting = ["-S", "train.learning_rate=0.01"]
-    project_copy.do("dvc", "exp", "run", *options, "--name", "faster", *setting)
+    setting = ["-S", "train.learning_rate=0.000001"]
+    project_copy.do("dvc", "exp", "run", *options, "--name", "slower", *setting)
     table = project_copy.do("dvc", "exp", "show", "--csv")
     experiments = pd.read_csv(StringIO(table), index_col="Experiment")
-    assert experiments.loc["faster", "train.learning_rate"] == 0.01
+    assert experiments.loc["slower", "train.learning_rate"] == 1e-6
     assert (
-        experiments.loc["faster", "short.test"]
+        experiments.loc["slower", "short.test"]
         != json.loads(before["accuracy.json"])["short"]["test"]
     )
     assert (_results(project_copy) == before) == (place == "temporary folder")
