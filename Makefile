@@ -58,7 +58,7 @@ faults: $(VENV)/installed-dev $(EXTRAS) ## Inject the faults of docs/reliability
 	@$(RUN) pytest --verbose --faults -m fault
 
 # One process runs all tests of a file, so that the file's fixtures are set up once.
-TEST = $(RUN) pytest --numprocesses auto --dist loadfile
+TEST = $(RUN) pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/installed-dev ## Check style, types and the direction of imports
 	@$(BIN)/ruff check .
@@ -72,9 +72,12 @@ example: ## Make a new project in DIR from examples/NAME, without extras: NAME=c
 	@test -n '$(DIR)' -a ! -e '$(DIR)' || { echo 'error: DIR is the name of a new folder' >&2; exit 2; }
 	@mkdir -p '$(DIR)'
 	@git ls-files -z -- . ':!extras' ':!examples' ':!metrics' ':!dvc.lock' ':!MODEL_CARD.md' \
-		| tar --null -T - -cf - | tar -xf - -C '$(DIR)'
+		':!tests/slow' $(REPLACED:%=':!%/[!_]*') $(REPLACED:%=':!tests/%') | tar --null -T - -cf - \
+		| tar -xf - -C '$(DIR)'
 	@cp -r examples/$(NAME)/. '$(DIR)'
 	@echo '$(DIR): now `cd $(DIR) && git init && make repro gate`'
+# A stage of which an example has a __main__.py of its own comes without its modules and its tests.
+REPLACED = $(patsubst examples/$(NAME)/%/__main__.py,%,$(wildcard examples/$(NAME)/stages/*/__main__.py))
 
 audit: $(VENV)/installed ## Look for known vulnerabilities in the locked packages
 	@if $(BIN)/python -c 'import requests; requests.head("https://api.osv.dev", timeout=10)' 2> /dev/null; \

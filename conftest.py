@@ -1,10 +1,14 @@
 """The fixtures of all tests, and the counts of `pytest --faults`."""
 
-from __future__ import annotations
-
 import pytest
 
-pytest_plugins = ["tests.fixtures", "tests.browser"]
+pytest_plugins = ["tests.fixtures"]
+collect_ignore_glob = ["examples/*/tests"]  # of the projects that `make example` makes
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests of the completed project, because it takes longest to make."""
+    items.sort(key=lambda item: "completed_project" not in getattr(item, "fixturenames", ()))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

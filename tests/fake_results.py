@@ -1,7 +1,5 @@
 """The files of a finished pipeline, made at once: nothing is trained."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,31 +10,25 @@ import numpy as np
 
 from common.arrays import save_arrays
 from common.atomic import atomic_write
-from common.model import ModelParams, initial_weights
+from common.model import ModelParams, Weights, initial_weights
 from common.results import Result, save_results
-from common.splits import SPLITS, Description, Split, save_description, save_split
+from common.splits import SPLITS, Split, save_description, save_split
 from stages.train.__main__ import save_costs
-from tests.synthetic import (
-    CLASSES,
-    ITERATIONS,
-    PIXELS,
-    SHAPE,
-    TEST_IMAGES,
-    TRAIN_IMAGES,
-    VALIDATION_IMAGES,
-    write_yaml,
-)
+from tests.settings import ITERATIONS, synthetic_params, write_yaml
+from tests.synthetic import DESCRIPTION, make_features
 
-IMAGES = (TRAIN_IMAGES - VALIDATION_IMAGES, VALIDATION_IMAGES, TEST_IMAGES)
-DESCRIPTION = Description(
-    classes=tuple(str(label) for label in range(CLASSES)),
-    example_shape=SHAPE,
-    feature_shape=(PIXELS,),
-    feature_dtype="uint8",
-    examples=dict(zip(SPLITS, IMAGES, strict=True)),
-)
-MODEL = ModelParams(hidden_units=(8,))
-WIDTHS = (PIXELS, *MODEL.hidden_units, CLASSES)
+LABELS = range(len(DESCRIPTION.classes))
+
+
+def make_model() -> ModelParams:
+    """Return the section `model` of the project's params.yaml."""
+    return ModelParams.model_validate(synthetic_params()["model"])
+
+
+def make_weights(seed: int) -> Weights:
+    """Return the initial weights of the project's model for the synthetic dataset."""
+    random = np.random.default_rng(seed)
+    return initial_weights(make_model(), make_features(50, random), len(LABELS), random)
 
 
 def write_fake_results(
@@ -46,7 +38,6 @@ def write_fake_results(
     seed: int = 1,
     accuracy: Mapping[str, tuple[float, float]] = MappingProxyType({}),
     data: str = "",
-    figures: bool = True,
 ) -> None:
     """Write what `dvc repro` leaves in a repository, with a dvc.lock that lists the files.
 
@@ -58,29 +49,27 @@ def write_fake_results(
         stages[f"train@{run}"] = _train(path, run, count, seed)
     stages["evaluate"] = _evaluate(path, iterations, accuracy)
     write_yaml(path / "dvc.lock", {"schema": "2.0", "stages": stages})
-    for name in ("cost.png", *(f"{run}/confusion.png" for run in iterations)) if figures else ():
-        atomic_write(path / "plots/figures" / name, f"a figure: {name}".encode())
 
 
 def _flatten(path: Path, data: str) -> dict[str, Any]:
     random = np.random.default_rng(list(data.encode()))
     for name, count in DESCRIPTION.examples.items():
-        images = random.integers(256, size=(count, PIXELS)).astype(np.uint8)
-        labels = (np.arange(count) % CLASSES).astype(np.uint8)
-        save_split(path / f"data/flat/{name}.npz", Split(images, labels), "images")
+        labels = (np.arange(count) % len(LABELS)).astype(np.uint8)
+        split = Split(make_features(count, random), labels)
+        save_split(path / f"data/flat/{name}.npz", split, "features")
     save_description(path / "data/flat/description.json", DESCRIPTION)
-    params = {"dataset": "synthetic", "flatten": {"validation_examples": VALIDATION_IMAGES}}
     names = (*(f"{name}.npz" for name in SPLITS), "description.json")
+    params = {name: synthetic_params()[name] for name in ("dataset", "flatten")}
     return _locked(path, params, *(f"data/flat/{name}" for name in names))
 
 
 def _train(path: Path, run: str, count: int, seed: int) -> dict[str, Any]:
-    random = np.random.default_rng([seed, count])
-    weights = initial_weights(MODEL, np.zeros((1, PIXELS), np.uint8), CLASSES, random)
-    save_arrays(path / f"models/{run}/weights.npz", weights)
-    costs = 2.3 / np.sqrt(1 + np.arange(count)) + random.random(count) / 10
-    save_costs(path / f"costs/{run}.csv", costs.astype(np.float32))
-    params = {"model": {"hidden_units": [8]}, "train": {"learning_rate": 0.001, "seed": seed}}
+    save_arrays(path / f"models/{run}/weights.npz", make_weights(seed + count))
+    noise = np.random.default_rng(seed).random(count) / 10
+    save_costs(
+        path / f"costs/{run}.csv", (2.3 / np.sqrt(1 + np.arange(count)) + noise).astype("f4")
+    )
+    params = {"model": synthetic_params()["model"], "train": {"seed": seed}}
     return _locked(path, params, f"models/{run}/weights.npz", f"costs/{run}.csv")
 
 
@@ -90,22 +79,15 @@ def _evaluate(
     """Write results in which the last class has no recall, and none has a precision."""
     results = {}
     per_class = "run,class,precision,recall,support\n"
-    confusion = f"run,label,{','.join(DESCRIPTION.classes)}\n"
     for run, count in iterations.items():
         validation, test = accuracy.get(run, (1 - 1 / count, 1 - 2 / count))
         results[run] = Result(
             iterations=count, train=1.0, validation=validation, test=test, min_test_accuracy=0.5
         )
-        for label in range(CLASSES):
-            per_class += f"{run},{label},,{'' if label == CLASSES - 1 else 1 - label / 10},50\n"
-            counts = (50 * np.eye(CLASSES, dtype=int))[label]
-            confusion += f"{run},{label},{','.join(map(str, counts))}\n"
-        rows = "".join(f"{n},{n % CLASSES},{n % CLASSES},0.9\n" for n in range(TEST_IMAGES))
-        table = f"image,label,predicted,probability\n{rows}"
-        atomic_write(path / f"plots/predictions/{run}.csv", table.encode())
+        for label in LABELS:
+            per_class += f"{run},{label},,{'' if label == LABELS[-1] else 1 - label / 10},50\n"
     save_results(path / "metrics/accuracy.json", results)
     atomic_write(path / "metrics/per_class.csv", per_class.encode())
-    atomic_write(path / "metrics/confusion.csv", confusion.encode())
     return _locked(path, {}, "metrics/accuracy.json", "metrics/per_class.csv")
 
 

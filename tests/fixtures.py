@@ -2,8 +2,6 @@
 
 # ruff: noqa: F401
 
-from __future__ import annotations
-
 import importlib
 import os
 import shutil
@@ -13,31 +11,17 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
 
 from common import command_line
-from stages.fetch import sources
-from tests.fake_results import WIDTHS, write_fake_results
-from tests.project import CompletedRun, Project, Surroundings, make_project, project_in
+from tests.fake_results import make_model, make_weights, write_fake_results
+from tests.project import CompletedRun, Project, flip_bit, make_project, project_in
 from tests.server import Response, Server, running_server
-from tests.synthetic import (
-    CLASSES,
-    ITERATIONS,
-    PIXELS,
-    RAW_FILES,
-    ROOT,
-    SHAPE,
-    TEST_IMAGES,
-    TRAIN_IMAGES,
-    VALIDATION_IMAGES,
-    dataset,
-    entry,
-    idx,
-    synthetic_params,
-    write_yaml,
-)
+from tests.settings import ITERATIONS, ROOT, entry, synthetic_params, write_yaml
+from tests.synthetic import DESCRIPTION, RAW_FILES, make_features
 
 # A shell has its background jobs ignore Ctrl+C, and what they start as well; tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -97,12 +81,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     with running_server() as server:
         yield server
-
-
-@pytest.fixture
-def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make waits of many seconds take a fraction of one."""
-    monkeypatch.setattr(sources, "TIMEOUT_SECONDS", (0.3, 0.3))
 
 
 @pytest.fixture(scope="session")
@@ -180,3 +158,16 @@ def _make_store(path: Path) -> None:
         check=True,
         capture_output=True,
     )
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Start Chromium; each context of it has a profile of its own, and an empty one."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("there is no Chromium: apt-get install chromium")
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()

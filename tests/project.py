@@ -1,20 +1,24 @@
 """A clone of the project in a folder of its own, and the machine of the user who runs it."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import shutil
+import sqlite3
+import stat
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
-from tests.synthetic import RAW_FILES, ROOT, entry, synthetic_params, write_yaml
+from tests.settings import ROOT, entry, synthetic_params, write_yaml
+from tests.synthetic import RAW_FILES
 
 # Variables of the shell that runs the tests do not reach a project.
 VARIABLES_OF_TOOLS = ("DVC_", "GIT_", "MLFLOW_", "PIP_", "PYTHON", "XDG_")
+COMMIT = "git add --all; git -c user.name=T -c user.email=t@example.org commit --quiet -m First"
 
 
 @dataclass(frozen=True)
@@ -33,58 +37,31 @@ class CompletedRun:
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """The environment on a user's machine.
-
-    The shell's `variables` (``{home}`` is the user's home) and `umask`, the user's settings of
-    `git` and `files` in the home, and a `wrapper`: a command that starts each command.
-    """
-
-    variables: Mapping[str, str] = field(default_factory=dict)
-    git: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[str, str] = field(default_factory=dict)
-    umask: int = 0o022
-    wrapper: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Project:
-    """A clone of the repository, with a user's home and a /tmp of its own, empty at first."""
+    """A clone of the repository, with a user's home and a /tmp of its own, empty at first.
+
+    The user's shell has `variables` and a `umask`; a `wrapper` starts each command.
+    """
 
     path: Path
     home: Path
     temporary: Path
-    surroundings: Surroundings = Surroundings()
-
-    def within(self, surroundings: Surroundings) -> Project:
-        """Return the same project on another machine."""
-        for name, value in surroundings.git.items():
-            self.do("git", "config", "--global", name, value)
-        for name, content in surroundings.files.items():
-            (self.home / name).parent.mkdir(parents=True, exist_ok=True)
-            (self.home / name).write_text(content, "utf-8")
-        return dataclasses.replace(self, surroundings=surroundings)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    umask: int = 0o022
+    wrapper: tuple[str, ...] = ()
 
     def start(self, *command: str, **variables: str) -> subprocess.Popen[str]:
-        """Start git, make or a program of .venv, as the first of a process group."""
-        is_ours = command[0] not in ("git", "make")
-        program = f"{self.path}/.venv/bin/{command[0]}" if is_ours else command[0]
-        around = self.surroundings
-        inherited = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(VARIABLES_OF_TOOLS)
-        }
-        own = {"HOME": str(self.home), "TMPDIR": str(self.temporary), "NO_PROXY": "127.0.0.1"}
-        users = {
-            name: value.replace("{home}", str(self.home))
-            for name, value in around.variables.items()
-        }
+        """Start a program of the system or of .venv, as the first of a process group."""
+        own = self.path / ".venv/bin" / command[0]
+        program = str(own) if own.exists() else command[0]
+        tools = [name for name in os.environ if name.startswith(VARIABLES_OF_TOOLS)]
+        environment = {name: value for name, value in os.environ.items() if name not in tools}
+        environment |= {"HOME": str(self.home), "TMPDIR": str(self.temporary)}
         return subprocess.Popen(
-            [*around.wrapper, program, *command[1:]],
+            [*self.wrapper, program, *command[1:]],
             cwd=self.path,
-            env=inherited | own | users | variables,
-            umask=around.umask,
+            env=environment | {"NO_PROXY": "127.0.0.1"} | self.variables | variables,
+            umask=self.umask,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -124,11 +101,15 @@ class Project:
 
     def commit(self) -> None:
         """Commit everything that git does not ignore."""
-        self.do("git", "add", "--all")
-        author = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
-        self.do("git", *author, "commit", "--quiet", "--message", "As it is")
+        self.do("bash", "-ec", COMMIT)
 
-    def clone(self, path: Path) -> Project:
+    def tracked_runs(self) -> list[tuple[str, str]]:
+        """Return name and status of the runs in the MLflow store, by their names."""
+        with closing(sqlite3.connect(self.path / "mlflow.db")) as store:
+            query = "SELECT name, status FROM runs WHERE lifecycle_stage = 'active' ORDER BY name"
+            return list(store.execute(query))
+
+    def clone(self, path: Path) -> Self:
         """Clone the last commit into an empty folder, with what DVC keeps of it."""
         clone = dataclasses.replace(self, path=path)
         self.do("git", "clone", "--quiet", str(self.path), str(clone.path))
@@ -136,6 +117,18 @@ class Project:
         clone.do("dvc", "config", "--local", "cache.dir", str(self.path / ".dvc/cache"))
         clone.do("dvc", "checkout", "--quiet", "--allow-missing")
         return clone
+
+
+def flip_bit(path: Path, position: int | None = None) -> None:
+    """Change one bit as a failing disk does: size, mode and times stay as they were."""
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 if position is None else position] ^= 1
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.write(content)
+    path.chmod(stat.S_IMODE(before.st_mode))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def project_in(path: Path) -> Project:
@@ -152,14 +145,9 @@ def make_project(path: Path, source: str | None = None) -> Project:
     `source` is the URL of the dataset; without one, it is put into a folder beside the project.
     """
     project = project_in(path)
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in listed.stdout.splitlines():
         if name != "dvc.lock" and (ROOT / name).is_file():
             (project.path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, project.path / name)

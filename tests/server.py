@@ -1,7 +1,5 @@
 """A server on loopback that can fail in every way."""
 
-from __future__ import annotations
-
 import gzip
 import socket
 import struct
@@ -49,7 +47,6 @@ class Server(ThreadingHTTPServer):
         self.requests: list[str] = []
 
     def answer(self, path: str) -> Response:
-        """Return the response to a request."""
         self.requests.append(path)
         planned = self.answers.get(path, [None])
         if response := planned.pop(0) if len(planned) > 1 else planned[0]:

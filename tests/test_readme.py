@@ -1,7 +1,5 @@
 """The README says what is true."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
@@ -14,6 +12,7 @@ from tests.fixtures import ROOT
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.skipif(BEGIN not in README, reason="this README has no table of results")
 def test_the_table_is_that_of_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each column of the core is what `commands.summary --update README.md` would write now."""
     monkeypatch.chdir(ROOT)

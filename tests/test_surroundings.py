@@ -1,37 +1,43 @@
 """The same results in every environment. For a new report, add a line."""
 
-from __future__ import annotations
-
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.fixtures import Project, Surroundings
+from tests.fixtures import Project
 
-BROKEN_LIBRARY = {"path/pydantic/__init__.py": "raise ImportError('not the one of .venv')\n"}
-SURROUNDINGS = {
-    "another locale": Surroundings({"LC_ALL": "C", "PYTHONUTF8": "0", "TZ": "Pacific/Auckland"}),
-    "forced colours": Surroundings({"FORCE_COLOR": "1", "CLICOLOR_FORCE": "1"}),
-    "warnings as errors": Surroundings({"PYTHONWARNINGS": "error"}),
-    "a safe path": Surroundings({"PYTHONSAFEPATH": "1"}),
-    "another path": Surroundings({"PYTHONPATH": "{home}/path"}, files=BROKEN_LIBRARY),
-    "TensorFlow's variables": Surroundings({"TF_DETERMINISTIC_OPS": "1", "XLA_FLAGS": "--no"}),
-    "a proxy": Surroundings({"http_proxy": "http://127.0.0.1:9", "NO_PROXY": "", "no_proxy": ""}),
-    "another DVC_ROOT": Surroundings({"DVC_ROOT": "/other", "DVC_EXP_NAME": "other"}),
-    "git without a user": Surroundings(git={"user.useConfigOnly": "true"}),
-    "git that converts line ends": Surroundings(git={"core.autocrlf": "true"}),
-    "a strict umask": Surroundings(umask=0o077),
-    "one processor": Surroundings(wrapper=("taskset", "--cpu-list", "0")),
+# The values are fields of `Project`, or the user's settings of git.
+SURROUNDINGS: dict[str, dict[str, Any]] = {
+    "another locale": {"variables": {"LC_ALL": "C", "PYTHONUTF8": "0", "TZ": "Pacific/Auckland"}},
+    "forced colours": {"variables": {"FORCE_COLOR": "1", "CLICOLOR_FORCE": "1"}},
+    "warnings as errors": {"variables": {"PYTHONWARNINGS": "error"}},
+    "a safe path": {"variables": {"PYTHONSAFEPATH": "1"}},
+    "a path with a broken library": {"variables": {"PYTHONPATH": "../home/broken"}},
+    "TensorFlow's variables": {"variables": {"TF_DETERMINISTIC_OPS": "1", "XLA_FLAGS": "--no"}},
+    "a proxy": {"variables": {"http_proxy": "http://127.0.0.1:9", "NO_PROXY": "", "no_proxy": ""}},
+    "another DVC_ROOT": {"variables": {"DVC_ROOT": "/other", "DVC_EXP_NAME": "other"}},
+    "git without a user": {"gitconfig": "[user]\n    useConfigOnly = true\n"},
+    "git that converts line ends": {"gitconfig": "[core]\n    autocrlf = true\n"},
+    "a strict umask": {"umask": 0o077},
+    "one processor": {"wrapper": ("taskset", "--cpu-list", "0")},
 }
 
 
 @pytest.mark.fault
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SURROUNDINGS)
-def test_the_results_are_the_same(project_copy: Project, name: str, tmp_path: Path) -> None:
-    """A clone makes the same files again, and passes the gate, in plain lines."""
+def test_a_clone_makes_the_same_files_and_passes_the_gate(
+    project_copy: Project, name: str, tmp_path: Path
+) -> None:
+    surroundings = dict(SURROUNDINGS[name])
+    (project_copy.home / ".gitconfig").write_text(surroundings.pop("gitconfig", ""))
+    library = project_copy.home / "broken/pydantic/__init__.py"
+    library.parent.mkdir(parents=True)
+    library.write_text("raise ImportError('not the one of .venv')\n")
     lock = (project_copy.path / "dvc.lock").read_bytes()
-    clone = project_copy.within(SURROUNDINGS[name]).clone(tmp_path / "clone")
+    clone = dataclasses.replace(project_copy, **surroundings).clone(tmp_path / "clone")
     stages = ("fetch", "flatten", "train@short")
     printed = clone.do("dvc", "repro", "--force", "--single-item", *stages)
     assert (clone.path / "dvc.lock").read_bytes() == lock

@@ -1,7 +1,5 @@
 """The table of results, and what changed."""
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path
 
@@ -11,12 +9,13 @@ from commands import summary
 from common.results import ACCURACY, Result, save_results
 from tests.fixtures import ITERATIONS, Workspace
 
-PUBLISHED = {30: {"min_test_accuracy": 0.4, "test": 0.45}, 120: {"min_test_accuracy": 0.5}}
+COMMIT = "git init -q; git add -A; git -c user.name=T -c user.email=t@e.org commit -qm Results"
+PUBLISHED = {20: {"min_test_accuracy": 0.4, "test": 0.45}, 100: {"min_test_accuracy": 0.5}}
 TABLE = """\
 | Run | Iterations | Test accuracy | Published | Seeds |
 | --- | ---: | ---: | ---: | ---: |
-| `short` | 30 | 50.00% | 45.00% | 30 |
-| `long` | 120 | 50.00% | at least 50% |  |
+| `short` | 20 | 50.00% | 45.00% | 30 |
+| `long` | 100 | 50.00% | at least 50% |  |
 """
 
 
@@ -36,18 +35,17 @@ def one_extra(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(summary, "call_hooks", lambda *_: [{"Seeds": {"short": "30"}}])
 
 
+@pytest.mark.slow
 def test_what_changed_since_a_revision(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """DVC's own table comes after that of the results, or a sentence if nothing changed."""
     monkeypatch.setenv("HOME", str(workspace.path))
     _save(0.5)
-    stage = "stages: {a: {cmd: 'true', metrics: [metrics/accuracy.json: {cache: false}]}}\n"
-    (workspace.path / "dvc.yaml").write_text(stage)
+    stage = b"stages: {a: {cmd: 'true', metrics: [metrics/accuracy.json: {cache: false}]}}\n"
+    workspace.put(".", {"dvc.yaml": stage})
     workspace.put(".dvc", {"config": b""})
-    author = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
-    for command in (["init"], ["add", "--all"], [*author, "commit", "--message", "Results"]):
-        subprocess.run(["git", *command], cwd=workspace.path, check=True, capture_output=True)
+    subprocess.run(["bash", "-ec", COMMIT], check=True)
     completed = workspace.run("commands.summary")
     assert completed.out == f"{TABLE}\nThe results are the same as those of `HEAD`.\n"
     _save(0.75)

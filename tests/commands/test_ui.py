@@ -1,8 +1,10 @@
-"""The MLflow UI: on this machine only, with links that compare the runs."""
+"""The MLflow UI: on this machine only, with links that compare the runs.
 
-from __future__ import annotations
+UPDATE_SCREENSHOTS=1 pytest tests/commands/test_ui.py     also writes docs/images
+"""
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -11,27 +13,38 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.fixtures import Workspace
-from tests.synthetic import ITERATIONS, ROOT
+from tests.fixtures import ROOT, Workspace, entry, synthetic_params, write_fake_results, write_yaml
 
 # MLflow's libraries warn about each other.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
+UPDATE = bool(os.environ.get("UPDATE_SCREENSHOTS"))
+SIZE = {"width": 1280, "height": 1050}
+RUNS = {"short": 1000, "long": 10_000}
+MILLISECONDS = 60_000
+# Dialogs that a person would have closed.
+DISMISSED = {
+    "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",
+    "mlflow.assistant.panelOpen_v1": "false",
+}
 
-def test_a_port_in_use_is_one_line(completed_workspace: Workspace) -> None:
+
+def test_a_port_in_use_is_one_line(workspace: Workspace) -> None:
     """It is noticed before anything takes time."""
+    write_fake_results(workspace.path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        outcome = completed_workspace.run("commands.ui", "--port", port)
+        outcome = workspace.run("commands.ui", "--port", port)
     expected = f"port {port}: Address already in use; try `make ui PORT={port + 1}`"
     assert (outcome.status, outcome.error()) == (1, expected)
 
 
 def test_without_results_it_says_what_to_do(workspace: Workspace) -> None:
-    """Nothing is served."""
     outcome = workspace.run("commands.ui")
     assert (outcome.status, outcome.error()) == (2, "dvc.lock: not found; `dvc repro` makes it")
 
@@ -50,7 +63,7 @@ def serving(**variables: str) -> Iterator[tuple[subprocess.Popen[str], int, dict
         text=True,
     ) as process:
         assert process.stdout
-        lines = [process.stdout.readline().rstrip("\n") for _ in range(len(ITERATIONS) + 3)]
+        lines = [process.stdout.readline().rstrip("\n") for _ in range(len(RUNS) + 3)]
         try:
             while process.poll() is None and not request(port, f"localhost:{port}"):
                 time.sleep(0.1)
@@ -86,3 +99,85 @@ def test_it_serves_this_machine_only(number: signal.Signals) -> None:
         process.wait()
         while request(port, f"localhost:{port}"):
             time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the repository if screenshots of its results are wanted, or one with fake results."""
+    if UPDATE:
+        return ROOT
+    path = tmp_path_factory.mktemp("result")
+    write_fake_results(path, iterations=RUNS)
+    write_yaml(path / "params.yaml", synthetic_params())
+    write_yaml(path / "datasets.yaml", {"synthetic": entry("https://example.org/{file}")})
+    return path
+
+
+@pytest.fixture(scope="module")
+def links(result: Path) -> Iterator[dict[str, str]]:
+    """Return the links that `commands.ui` prints, while it serves them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(result)
+        with serving() as (_, _, links):
+            yield links
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """Open a tab, which reaches this machine only."""
+    context = browser.new_context(viewport=SIZE, locale="en-GB", timezone_id="UTC")
+    context.route(lambda url: not url.startswith("http://127.0.0.1:"), lambda route: route.abort())
+    script = f"Object.entries({json.dumps(DISMISSED)}).forEach(e => localStorage.setItem(...e))"
+    context.add_init_script(script)
+    page = context.new_page()
+    page.set_default_timeout(MILLISECONDS)
+    yield page
+    context.close()
+
+
+@pytest.mark.slow
+def test_one_chart_has_a_cost_curve_of_each_run(links: dict[str, str], page: Any) -> None:
+    page.goto(links["charts"])
+    for run in RUNS:
+        page.get_by_role("link", name=run, exact=True).first.wait_for()
+    chart = page.get_by_test_id("experiment-view-compare-runs-card").filter(
+        has=page.get_by_role("heading", name="cost", exact=True)
+    )
+    lines = chart.locator("path.js-line")
+    # Each curve is there twice, because it is hidden behind itself.
+    lines.nth(2 * len(RUNS) - 1).wait_for(state="attached")
+    curves = set(lines.evaluate_all("all => all.map(e => e.getAttribute('d'))"))
+    assert len(curves) == len(RUNS)
+    assert all(curve.count("L") > 20 for curve in curves)
+    _screenshot(page, "mlflow-charts.png")
+
+
+@pytest.mark.slow
+def test_the_table_has_iterations_and_accuracies_of_both_runs(
+    links: dict[str, str], page: Any, result: Path
+) -> None:
+    measured = json.loads((result / "metrics" / "accuracy.json").read_text())
+    page.goto(links["table"])
+    page.get_by_text("Comparing 2 Runs").wait_for()
+    row = page.get_by_role("row").filter(
+        has=page.get_by_role("rowheader", name="iterations", exact=True)
+    )
+    assert row.locator("td").all_inner_texts() == [str(count) for count in RUNS.values()]
+    # Names and numbers are two grids beside each other.
+    names, numbers = page.locator(".ReactVirtualized__Grid").all()[-2:]
+    names.get_by_text("accuracy_test").wait_for()
+    first = names.get_by_role("link").all_inner_texts().index("accuracy_test") * len(RUNS)
+    values = [float(text) for text in numbers.locator("span").all_inner_texts()]
+    expected = [round(measured[run]["test"], 3) for run in RUNS]
+    assert values[first : first + len(RUNS)] == expected
+    page.get_by_text("Visualizations").click()
+    page.get_by_role("switch", name="Parameters - Show diff only").click()
+    _screenshot(page, "mlflow-table.png")
+
+
+def _screenshot(page: Any, name: str) -> None:
+    """Write a screenshot if that is wanted, without the button that covers a corner."""
+    if UPDATE:
+        page.get_by_role("button", name="MLflow Assistant").last.evaluate("e => e.remove()")
+        page.wait_for_timeout(3000)
+        page.screenshot(path=ROOT / "docs/images" / name, animations="disabled")

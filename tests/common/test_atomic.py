@@ -1,7 +1,5 @@
 """A file has its old content or its new, never a part of it."""
 
-from __future__ import annotations
-
 import errno
 import os
 import stat
@@ -15,8 +13,7 @@ from common.atomic import atomic_open, atomic_write
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
-    """Its folder is created, and nothing else is left in it."""
-    path = tmp_path / "a" / "b.npz"
+    path = tmp_path / "new folder" / "b.npz"
     with atomic_open(path) as file:
         file.write(b"new")
         assert not path.exists()
@@ -27,7 +24,6 @@ def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
 @pytest.mark.fault
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_an_interrupted_write_changes_nothing(tmp_path: Path, error: type[BaseException]) -> None:
-    """After an exception or Ctrl+C the old content is there, and no partial file."""
     path = tmp_path / "a"
     path.write_bytes(b"old")
     with pytest.raises(error), atomic_open(path) as file:
@@ -50,7 +46,6 @@ with atomic_open(Path(sys.argv[1])) as file:
 
 @pytest.mark.fault
 def test_the_next_writer_removes_the_part_of_a_killed_one(tmp_path: Path) -> None:
-    """SIGKILL leaves the old content and a partial file, until the file is written again."""
     path = tmp_path / "a"
     path.write_bytes(b"old")
     killed = subprocess.run([sys.executable, "-c", KILLED, path], check=False)
@@ -63,16 +58,14 @@ def test_the_next_writer_removes_the_part_of_a_killed_one(tmp_path: Path) -> Non
 
 
 @pytest.mark.fault
-def test_two_writers_do_not_disturb_each_other(tmp_path: Path) -> None:
-    """The part that a living process is writing stays."""
+def test_the_part_of_a_living_writer_stays(tmp_path: Path) -> None:
     other = tmp_path / f".a.{os.getppid()}.partial"
     other.write_bytes(b"half")
     atomic_write(tmp_path / "a", b"new")
     assert other.read_bytes() == b"half"
 
 
-def test_a_read_only_link_is_replaced(tmp_path: Path) -> None:
-    """A link into DVC's cache gives way, and the cache keeps its bytes."""
+def test_a_read_only_link_into_the_cache_of_dvc_is_replaced(tmp_path: Path) -> None:
     cached, path = tmp_path / "cached", tmp_path / "a"
     cached.write_bytes(b"old")
     cached.chmod(0o444)

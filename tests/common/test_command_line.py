@@ -1,25 +1,12 @@
 """How commands end, and what they print."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 
 import pytest
 
-from common.command_line import (
-    CommandError,
-    InputError,
-    echo,
-    progress,
-    redact_credentials,
-    run,
-)
+from common.command_line import CommandError, InputError, echo, progress, redact_credentials, run
 from tests.fixtures import ROOT
-
-
-def _raise(error: BaseException) -> None:
-    raise error
 
 
 @pytest.mark.parametrize(
@@ -36,9 +23,11 @@ def _raise(error: BaseException) -> None:
 def test_a_failure_is_one_line_and_a_status(
     error: BaseException, status: int, line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whatever a user can cause ends in one line on stderr."""
+    def main() -> None:
+        raise error
+
     with pytest.raises(SystemExit) as exit_:
-        run(lambda: _raise(error))
+        run(main)
     assert exit_.value.code == status
     assert capsys.readouterr() == ("", line)
 
@@ -54,7 +43,6 @@ def test_a_log_file_gets_plain_lines(capsys: pytest.CaptureFixture[str]) -> None
 
 @pytest.mark.fault
 def test_a_python_without_the_packages_is_reported() -> None:
-    """Outside of .venv a command ends in one line that says what to do."""
     command = [sys.executable, "-S", "-m", "commands.gate"]
     completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert completed.returncode == 1
@@ -70,6 +58,5 @@ def test_a_python_without_the_packages_is_reported() -> None:
         ("sqlite:////a folder/mlflow.db", "sqlite:////a folder/mlflow.db"),
     ],
 )
-def test_a_password_is_not_shown(url: str, expected: str) -> None:
-    """Nor is the name before it."""
+def test_name_and_password_in_a_url_are_not_shown(url: str, expected: str) -> None:
     assert redact_credentials(url) == expected

@@ -1,20 +1,22 @@
-"""The settings of all stages."""
-
-from __future__ import annotations
+"""The settings of all stages, and the datasets."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from common.command_line import InputError
-from common.config import load_config
-from tests.fixtures import ITERATIONS, ROOT, Workspace
+from common.config import Params, load_config
+from common.datasets import load_datasets
+from common.schema import validate
+from tests.fixtures import ITERATIONS, ROOT, Workspace, entry, synthetic_params
+
+SHORT = "runs.short.iterations"
 
 
 def test_the_repositorys_settings_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
-    """params.yaml and datasets.yaml as they are in git."""
     monkeypatch.chdir(ROOT)
-    assert len(load_config().dataset.classes) == 10
+    assert load_config().runs
 
 
 def test_settings_are_read_as_they_are_written(workspace: Workspace) -> None:
@@ -24,9 +26,7 @@ def test_settings_are_read_as_they_are_written(workspace: Workspace) -> None:
     assert (config.longest_run, config.train.epsilon) == ("long", 1e-8)
     with pytest.raises(ValueError, match="frozen"):
         config.train.seed = 2
-    with pytest.raises(
-        InputError, match=r"params\.yaml: runs: no run 'lang', there are: short, lo"
-    ):
+    with pytest.raises(InputError, match=r"^params\.yaml: runs: no run 'lang', there are: short, "):
         config.run("lang")
     workspace.params["dataset"] = "mnits"
     workspace.write()
@@ -34,9 +34,40 @@ def test_settings_are_read_as_they_are_written(workspace: Workspace) -> None:
         load_config()
 
 
+@pytest.mark.parametrize(
+    ("place", "value", "problem"),
+    [
+        ("dataset", "a.b", "dataset: is 'a.b', should be made of letters, digits, - and _ only"),
+        ("dataset", 3, "dataset: is 3, should be a valid string"),
+        ("runs", {}, "runs: is {}, should have at least 1 item after validation, not 0"),
+        (SHORT, 0, "runs.short.iterations: is 0, should be greater than 0"),
+        (SHORT, True, "runs.short.iterations: is True, should be a valid integer"),
+        (SHORT, "http://me:secret@a/", f"{SHORT}: is 'http://a/', should be a valid integer"),
+        ("train.learning_rate", float("nan"), "train.learning_rate: is nan, should be"),
+        ("train.beta_1", 1, "train.beta_1: is 1, should be less than 1"),
+        ("train.seed", -1, "train.seed: is -1, should be greater than or equal to 0"),
+        ("report", {"grid_sed": 1}, "report.grid_sed: unknown name, did you mean grid_seed?"),
+        ("report", {"grid_seed": 1}, "report.smoothing_iterations: missing; report.calibration"),
+        ("replicates", 1, "replicates: unknown name"),
+    ],
+)
+def test_a_wrong_value_is_named_in_one_line(place: str, value: Any, problem: str) -> None:
+    """With its place, and what it should be; passwords are left out."""
+    params = section = synthetic_params()
+    *parents, name = place.split(".")
+    for parent in parents:
+        section = section[parent]
+    section[name] = value
+    with pytest.raises(InputError) as error:
+        validate(Params, params, Path("a.yaml"))
+    assert str(error.value).startswith(f"a.yaml: {problem}")
+    with pytest.raises(InputError, match=r"^a\.yaml: above\.the\.section\."):
+        validate(Params, params, Path("a.yaml"), ("above", "the", "section"))
+
+
 @pytest.mark.fault
 def test_leftovers_of_a_removed_run_are_named(workspace: Workspace) -> None:
-    """Files of runs that are gone are listed with the command that deletes them."""
+    """Together with the command that deletes them."""
     workspace.put("costs", {"long.csv": b"", "old.csv": b"", ".DS_Store": b"", ".a.partial": b""})
     workspace.put("models/a run", {"weights.npz": b""})
     files = "costs/old.csv 'models/a run/weights.npz'"
@@ -44,3 +75,42 @@ def test_leftovers_of_a_removed_run_are_named(workspace: Workspace) -> None:
         load_config().check_leftovers(Path("models"), Path("costs"))
     assert str(error.value).startswith(f"{files}: left over from a run ")
     assert f"`rm {files}`" in str(error.value)
+
+
+ARCHIVE = {"archive": "a.zip", "sha256": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"sources": []}, "sources: is [], should have at least 1 item"),
+        ({"sources": [3]}, "sources.0: is 3, should be"),
+        ({"sources": [{"url": "https://x/"}]}, "sources.0.url: is 'https://x/', should match"),
+        ({"sources": [{"archive": "a.zip"}]}, "sources.0.sha256: missing"),
+        ({"files": {"a": "0" * 63}}, "files.a: is '000"),
+        ({"files": {"../a": "0" * 64}}, "files.../a: is '../a', should match"),
+        ({"classes": ["0"]}, "classes: is ['0'], should have at least 2 items"),
+        ({"classes": 2}, "classes: is 2, should be a valid list"),
+        ({"licenc": "CC0"}, "licenc: unknown name"),
+    ],
+)
+def test_a_wrong_dataset_is_named(
+    workspace: Workspace, change: dict[str, Any], problem: str
+) -> None:
+    """With the place in it, and what would be correct, also if it is not used."""
+    workspace.datasets["other"] = entry("data/{file}") | change
+    workspace.write()
+    with pytest.raises(InputError) as error:
+        load_datasets()
+    assert str(error.value).startswith(f"datasets.yaml: other.{problem}")
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("url", ["http://a.org/", "ftp://127.0.0.1/", "http://127.0.0.1:80@a.org/"])
+def test_a_source_that_is_not_safe_is_refused(workspace: Workspace, url: str) -> None:
+    """Only HTTPS, a path, and HTTP on loopback cannot be changed on the way."""
+    workspace.datasets["synthetic"] = entry(f"{url}{{file}}", ARCHIVE | {"archive": url})
+    workspace.write()
+    problem = r"sources\.0\.url: is .*, should start with https:.*sources\.1\.archive: is .*"
+    with pytest.raises(InputError, match=problem):
+        load_datasets()

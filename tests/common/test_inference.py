@@ -1,38 +1,39 @@
 """The model applied to many examples."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
-from common.inference import EXAMPLES_PER_CHUNK, accuracy, probabilities
-from common.model import ModelParams, initial_weights
+from common import inference
+from common.inference import accuracy, probabilities
+from common.model import logits
+from tests.fixtures import DESCRIPTION, make_features, make_weights
 
-RANDOM = np.random.default_rng(1)
-WEIGHTS = initial_weights(ModelParams(hidden_units=(5,)), np.zeros((1, 6)), 3, RANDOM)
-# A network of one layer that predicts the brighter of two pixels.
-BRIGHTER = {"W1": np.eye(2, dtype=np.float32), "b1": np.zeros(2, np.float32)}
+WEIGHTS = make_weights(seed=1)
+FEATURES = make_features(9, np.random.default_rng(1))
 
 
-@pytest.mark.parametrize("count", [1, EXAMPLES_PER_CHUNK - 1, EXAMPLES_PER_CHUNK, 8193])
-def test_a_prediction_does_not_depend_on_the_others(count: int) -> None:
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 9])
+def test_a_prediction_does_not_depend_on_the_others(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """However many examples there are, each is classified as if there were only one."""
-    features = RANDOM.integers(0, 256, (count, 6)).astype(np.uint8)
-    together = probabilities(WEIGHTS, features)
-    assert together.shape == (count, 3)
-    for row in {0, count // 2, count - 1}:
-        (alone,) = probabilities(WEIGHTS, features[row : row + 1])
+    monkeypatch.setattr(inference, "EXAMPLES_PER_CHUNK", 4)
+    together = probabilities(WEIGHTS, FEATURES[:count])
+    assert together.shape == (count, len(DESCRIPTION.classes))
+    for row in range(count):
+        (alone,) = probabilities(WEIGHTS, FEATURES[row : row + 1])
         np.testing.assert_allclose(together[row], alone, rtol=1e-12)
 
 
-def test_probabilities_are_the_softmax() -> None:
-    """They sum to 1, and large logits do not overflow."""
-    model = BRIGHTER | {"W1": np.array([[np.log(3), 0], [0, 1e4]], np.float32)}
-    actual = probabilities(model, np.array([[255, 0], [0, 255]], np.uint8))
-    np.testing.assert_allclose(actual, [[0.75, 0.25], [0.0, 1.0]], rtol=1e-6)
+def test_probabilities_are_the_softmax_and_do_not_overflow() -> None:
+    exponentials = np.exp(logits(WEIGHTS, FEATURES))
+    expected = exponentials / exponentials.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(probabilities(WEIGHTS, FEATURES), expected, rtol=1e-9)
+    large = {name: 1e3 * array for name, array in WEIGHTS.items()}
+    np.testing.assert_allclose(probabilities(large, FEATURES).sum(axis=1), 1)
 
 
 def test_accuracy_is_the_fraction_of_correct_predictions() -> None:
-    """Counted first, divided once."""
-    features = np.array([[9, 0], [9, 0], [0, 9]], np.uint8)
-    assert accuracy(BRIGHTER, features, np.array([0, 1, 1], np.uint8)) == 2 / 3
+    labels = probabilities(WEIGHTS, FEATURES).argmax(axis=1)
+    labels[:3] += 1
+    assert accuracy(WEIGHTS, FEATURES, labels) == 6 / 9

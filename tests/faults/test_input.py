@@ -1,8 +1,7 @@
-"""Randomly changed settings: one line, no traceback, and nothing is written."""
-
-from __future__ import annotations
+"""Wrong settings and secrets: nothing is run or written that should not be."""
 
 import copy
+import secrets
 import shutil
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fixtures import RAW_FILES, Workspace, entry, synthetic_params
+from tests.fixtures import RAW_FILES, Project, Workspace, entry, synthetic_params
 
+pytestmark = [pytest.mark.fault, pytest.mark.slow]
 DOCUMENTS = 300
 SCALARS = st.none() | st.booleans() | st.integers() | st.integers(-2, 600) | st.floats() | st.text()
 VALUES = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(SCALARS, SCALARS, max_size=3)
@@ -43,8 +43,6 @@ def _mutate(data: st.DataObject) -> Any:
     return document
 
 
-@pytest.mark.fault
-@pytest.mark.slow
 @settings(
     max_examples=DOCUMENTS,
     deadline=None,
@@ -66,3 +64,14 @@ def test_any_settings_are_followed_or_refused(
         assert not (workspace.path / "flat").exists()
     else:
         shutil.rmtree(workspace.path / "flat")
+
+
+def test_no_secret_of_the_environment_is_written(project_copy: Project) -> None:
+    """Neither in a run of MLflow nor in any other file."""
+    secret = secrets.token_hex()
+    variables = dict.fromkeys(("AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "SOMETHING"), secret)
+    assert secret not in project_copy.do("dvc", "repro", "--force", "track", **variables)
+    for folder in (project_copy.path, project_copy.home, project_copy.temporary):
+        for path in folder.rglob("*"):
+            if path.is_file() and ".venv" not in path.parts:
+                assert secret.encode() not in path.read_bytes(), path

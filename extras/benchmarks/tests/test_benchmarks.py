@@ -21,7 +21,8 @@ from extras.benchmarks import __main__ as benchmarks
 from extras.benchmarks import hooks, measurement, places, report
 from extras.benchmarks.baselines import matrix_products
 from extras.benchmarks.cases import Group, load_groups, load_yaml
-from tests.fixtures import ROOT, idx
+from tests.fixtures import ROOT
+from tests.synthetic import idx
 
 ITERATIONS = {"short": 1000, "long": 10_000}
 BENCH_PYTHON = ROOT / ".venv-bench/bin/python"

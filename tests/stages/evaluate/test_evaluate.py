@@ -1,29 +1,23 @@
 """Measuring the runs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from common.arrays import save_arrays
+from common.arrays import load_weights, save_arrays
+from common.inference import probabilities
 from common.results import load_results
 from common.splits import Split, save_split
 from stages.evaluate.__main__ import accuracy, confusion, per_class
-from tests.fixtures import CLASSES, PIXELS, Workspace, write_fake_results
+from tests.fixtures import DESCRIPTION, Workspace, make_features, make_weights, write_fake_results
 
-# A network of one layer that predicts the brightest of the first pixels.
-BRIGHTEST = {"W1": np.eye(PIXELS, CLASSES, dtype=np.float32), "b1": np.zeros(CLASSES, np.float32)}
 ARGUMENTS = ("data/flat", "models", "costs", "metrics", "plots/predictions")
-
-
-def examples(predicted: list[int], labels: list[int]) -> Split:
-    """Return images for which BRIGHTEST predicts certain classes."""
-    images = np.zeros((len(predicted), PIXELS), np.uint8)
-    images[range(len(predicted)), predicted] = 255
-    return Split(images, np.array(labels, np.uint8))
+CLASSES = len(DESCRIPTION.classes)
+LONG = Path("models/long/weights.npz")
+FEATURES = make_features(4, np.random.default_rng(0))
+SHAPE = list(FEATURES.shape[1:])
 
 
 def test_measures_by_hand() -> None:
@@ -40,12 +34,13 @@ def test_measures_by_hand() -> None:
 
 @pytest.fixture
 def trained(workspace: Workspace) -> Workspace:
-    """Return a working directory with splits and with the weights of two runs."""
+    """Return a working directory in which some predictions of both runs are wrong."""
     write_fake_results(workspace.path)
-    for name, labels in (("train", [0, 1]), ("validation", [0, 3]), ("test", [3, 3])):
-        save_split(Path(f"data/flat/{name}.npz"), examples([0, 1], labels), "images")
-    for run in ("short", "long"):
-        save_arrays(Path(f"models/{run}/weights.npz"), BRIGHTEST)
+    save_arrays(Path("models/short/weights.npz"), load_weights(LONG))
+    labels = probabilities(load_weights(LONG), FEATURES).argmax(axis=1)
+    for name, wrong in (("train", 0), ("validation", 2), ("test", 3)):
+        changed = (labels + (np.arange(len(labels)) < wrong)) % CLASSES
+        save_split(Path(f"data/flat/{name}.npz"), Split(FEATURES, changed), "features")
     return workspace
 
 
@@ -53,56 +48,45 @@ def test_all_results_of_all_runs_are_written(trained: Workspace) -> None:
     """Accuracies, both tables and the predictions; the same bytes each time."""
     completed = trained.run("evaluate", *ARGUMENTS)
     assert (completed.status, completed.err) == (0, "")
-    assert "short: train 100.00%, validation 50.00%, test 0.00%\n" in completed.out
+    assert "short: train 100.00%, validation 50.00%, test 25.00%\n" in completed.out
     results = load_results(Path("metrics/accuracy.json"))
     assert list(results) == ["short", "long"]
-    assert list(results["long"].model_dump().values()) == [120, 1.0, 0.5, 0.0, 0.0]
+    assert list(results["long"].model_dump().values()) == [100, 1.0, 0.5, 0.25, 0.0]
     measures = pd.read_csv("metrics/per_class.csv")
     assert (len(measures), list(measures.columns[:2])) == (2 * CLASSES, ["run", "class"])
     counts = pd.read_csv("metrics/confusion.csv", index_col=["run", "label"])
-    assert counts.loc["long"].to_numpy()[3].tolist() == [1, 1, 0, 0]
-    predictions = pd.read_csv("plots/predictions/long.csv")
-    assert list(predictions.columns) == ["image", "label", "predicted", "probability"]
-    assert predictions["predicted"].to_list() == [0, 1]
-    np.testing.assert_allclose(predictions["probability"], np.e / (np.e + 3), rtol=1e-5)
+    assert (counts.loc["long"].to_numpy().sum(), np.trace(counts.loc["long"])) == (4, 1)
+    predictions = pd.read_csv("plots/predictions/long.csv", index_col="image")
+    assert list(predictions.columns) == ["label", "predicted", "probability"]
+    expected = probabilities(load_weights(LONG), FEATURES)
+    assert predictions["predicted"].to_list() == expected.argmax(axis=1).tolist()
+    np.testing.assert_allclose(predictions["probability"], expected.max(axis=1), atol=1e-6)
     paths = [*Path("metrics").iterdir(), *Path("plots/predictions").iterdir()]
     before = {path: path.read_bytes() for path in paths}
     assert trained.run("evaluate", *ARGUMENTS).status == 0
     assert {path: path.read_bytes() for path in paths} == before
 
 
-OTHER = {"W1": np.ones((784, CLASSES), np.float32), "b1": np.zeros(CLASSES, np.float32)}
+CUT = {name: array[:-1] for name, array in make_weights(seed=1).items()}
+OTHER = {"of another model": np.ones((3, CLASSES), np.float32)}
 
 
 @pytest.mark.parametrize(
     ("weights", "problem"),
     [
         (None, "not found; `dvc repro` makes it"),
-        (OTHER, "not weights of the model in common/model.py for examples of [30]"),
-        (
-            {"kernel": OTHER["W1"], "bias": OTHER["b1"]},
-            "not weights of the model in common/model.py for examples of",
-        ),
+        (CUT, f"not weights of the model in common/model.py for examples of {SHAPE}"),
+        (OTHER, "not weights of the model in common/model.py for examples of "),
     ],
 )
-def test_wrong_weights_are_named(
+def test_wrong_weights_are_named_and_no_results_written(
     trained: Workspace, weights: dict[str, np.ndarray] | None, problem: str
 ) -> None:
-    """The error names the file and the remedy; no results are written."""
-    path = Path("models/long/weights.npz")
-    path.unlink()
+    LONG.unlink()
     if weights:
-        save_arrays(path, weights)
+        save_arrays(LONG, weights)
     before = Path("metrics/accuracy.json").read_bytes()
     completed = trained.run("evaluate", *ARGUMENTS)
     assert completed.status == 2
-    assert completed.error().startswith(f"{path}: {problem}")
+    assert completed.error().startswith(f"{LONG}: {problem}")
     assert Path("metrics/accuracy.json").read_bytes() == before
-
-
-def test_files_of_other_runs_are_refused(trained: Workspace) -> None:
-    """Otherwise dvc.lock would list them."""
-    trained.put("costs", {"old.csv": b""})
-    completed = trained.run("evaluate", *ARGUMENTS)
-    assert completed.status == 2
-    assert completed.error().startswith("costs/old.csv: left over from a run")

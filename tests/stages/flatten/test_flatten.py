@@ -1,28 +1,36 @@
-"""Flat arrays, and what is held out of them."""
+"""Images in IDX files, flat arrays, and what is held out of them."""
 
-from __future__ import annotations
-
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as st_numpy
+from numpy.typing import NDArray
 
 from common.atomic import sha256
+from common.results import load_results
 from common.splits import SPLITS, load_description, load_split
 from stages.flatten.__main__ import TEST_FILES, TRAINING_FILES
-from stages.flatten.idx import parse
-from tests.fixtures import CLASSES, PIXELS, RAW_FILES, SHAPE, CompletedRun, Workspace, idx
+from stages.flatten.idx import DTYPES, parse
+from tests.fixtures import CompletedRun, Project, Workspace, entry, synthetic_params, write_yaml
+from tests.synthetic import idx, make_raw_files
 
-IMAGES = parse(RAW_FILES["train-images-idx3-ubyte"])
-LABELS = parse(RAW_FILES["train-labels-idx1-ubyte"])
+CLASSES, SHAPE = 4, (6, 5)
+FILES = make_raw_files(CLASSES, SHAPE)
+IMAGES = parse(FILES["train-images-idx3-ubyte"])
+LABELS = parse(FILES["train-labels-idx1-ubyte"])
 
 # Eight columns of int32, of which the first is the label.
 QMNIST_LABELS = b"\0\0\x0c\x02\0\0\2\x58\0\0\0\x08" + bytes(600 * 8 * 4)
 
 
 def flatten(workspace: Workspace, changed: dict[str, bytes]) -> CompletedRun:
-    """Run the stage on the synthetic dataset with some files changed, and datasets.yaml as well."""
-    files = RAW_FILES | changed
+    """Run the stage on images of 6 x 5 with some files changed, and datasets.yaml as well."""
+    files = FILES | changed
     workspace.datasets["synthetic"]["files"] = {name: sha256(files[name]) for name in files}
     workspace.write()
     workspace.put("raw", files)
@@ -41,7 +49,7 @@ def test_every_image_becomes_a_row_of_a_split(workspace: Workspace) -> None:
     assert (len(validation), len(test)) == (100, 200)
     description = load_description(Path("flat/description.json"))
     assert description.example_shape == SHAPE
-    assert description.feature_shape == (PIXELS,)
+    assert description.feature_shape == (30,)
     assert description.examples == {"train": 500, "validation": 100, "test": 200}
     assert len(description.classes) == CLASSES
 
@@ -50,7 +58,7 @@ def test_every_image_becomes_a_row_of_a_split(workspace: Workspace) -> None:
     ("name", "content", "problem"),
     [
         (TRAINING_FILES[0], idx(IMAGES[1:]), "should have one label per example, has 500 for 499"),
-        (TRAINING_FILES[0], RAW_FILES[TRAINING_FILES[1]], "are uint8 with the shape (600,)"),
+        (TRAINING_FILES[0], FILES[TRAINING_FILES[1]], "are uint8 with the shape (600,)"),
         (TRAINING_FILES[1], idx(LABELS + 1), "from 0 to 3, because datasets.yaml names 4 classes"),
         (TRAINING_FILES[1], QMNIST_LABELS, "`labels = labels[:, 0]` in stages/flatten"),
         (TRAINING_FILES[1], idx(0 * LABELS), "all labels are 0"),
@@ -58,10 +66,9 @@ def test_every_image_becomes_a_row_of_a_split(workspace: Workspace) -> None:
         (TEST_FILES[0], idx(IMAGES[:0]), "should have one label per example, has 200 for 0"),
     ],
 )
-def test_a_dataset_that_contradicts_itself_is_refused(
+def test_files_that_do_not_fit_each_other_are_refused(
     workspace: Workspace, name: str, content: bytes, problem: str
 ) -> None:
-    """Files that are as described, but do not fit each other, point to datasets.yaml."""
     completed = flatten(workspace, {name: content})
     assert completed.status == 2
     assert problem in completed.error()
@@ -88,9 +95,12 @@ def test_weaknesses_of_the_data_are_warnings(workspace: Workspace) -> None:
         (idx(255 - IMAGES), "SHA-256 should be "),
     ],
 )
-def test_a_damaged_file_is_named(workspace: Workspace, content: bytes | None, problem: str) -> None:
-    """The error says how to get it again; nothing is written."""
-    path = workspace.put("raw", RAW_FILES) / TRAINING_FILES[0]
+def test_a_damaged_file_is_named_and_nothing_written(
+    workspace: Workspace, content: bytes | None, problem: str
+) -> None:
+    assert flatten(workspace, {}).status == 0
+    shutil.rmtree("flat")
+    path = Path("raw", TRAINING_FILES[0])
     path.unlink()
     if content is not None:
         path.write_bytes(content)
@@ -100,10 +110,69 @@ def test_a_damaged_file_is_named(workspace: Workspace, content: bytes | None, pr
     assert not Path("flat").exists()
 
 
-def test_something_is_left_to_train_with(workspace: Workspace) -> None:
-    """A few images are enough; none is an error that names the parameter."""
+def test_a_few_images_are_left_to_train_with(workspace: Workspace) -> None:
     workspace.params["flatten"]["validation_examples"] = len(IMAGES) - 9
     assert flatten(workspace, {}).status == 0
     workspace.params["flatten"]["validation_examples"] = len(IMAGES)
     error = flatten(workspace, {}).error()
     assert error.startswith("params.yaml: flatten.validation_examples: is 600, should be less than")
+
+
+@pytest.mark.slow
+def test_the_pipeline_works_with_another_dataset(project: Project) -> None:
+    """Larger images of 3 classes, and a fourth class without examples."""
+    files = make_raw_files(3, (20, 20))
+    for name, content in files.items():
+        (project.path.parent / "source" / name).write_bytes(content)
+    dataset = entry(f"{project.path.parent}/source/{{file}}")
+    dataset["classes"] = ["a", "b", "c", "without examples"]
+    dataset["files"] = {name: sha256(content) for name, content in files.items()}
+    write_yaml(project.path / "datasets.yaml", {"other": dataset})
+    write_yaml(project.path / "params.yaml", synthetic_params() | {"dataset": "other"})
+    project.do("dvc", "repro")
+    assert load_results(project.path / "metrics/accuracy.json")["long"].test > 0.9
+    assert "points to spare" in project.do("python", "-m", "commands.gate")
+
+
+ARRAYS = st_numpy.arrays(np.uint8, st_numpy.array_shapes(min_dims=1, max_dims=4, min_side=0))
+MAGIC = st.sampled_from([b"\0\0\x08\x01", b"\0\0\x08\x03", b"\0\0\x0c\x02"])
+THREE = idx(np.array([7, 2, 1], np.uint8))
+
+
+@given(values=ARRAYS)
+def test_any_array_comes_back_in_its_shape(values: NDArray[np.uint8]) -> None:
+    np.testing.assert_array_equal(parse(idx(values)), values, strict=True)
+
+
+@pytest.mark.parametrize(("code", "dtype"), DTYPES.items())
+def test_big_endian_values_of_every_type_are_read(code: int, dtype: str) -> None:
+    values: NDArray[Any] = np.array([[1, 2], [3, 100]], np.dtype(dtype).newbyteorder("="))
+    header = bytes([0, 0, code, 2, 0, 0, 0, 2, 0, 0, 0, 2])
+    actual = parse(header + values.astype(dtype).tobytes())
+    np.testing.assert_array_equal(actual, values, strict=True)
+
+
+@pytest.mark.fault
+@given(content=st.binary(max_size=40) | st.builds(bytes.__add__, MAGIC, st.binary(max_size=40)))
+def test_any_bytes_are_an_array_or_a_value_error(content: bytes) -> None:
+    try:
+        values = parse(content)
+    except ValueError:
+        return
+    assert len(content) == 4 + 4 * values.ndim + values.nbytes
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "begins with b''"),
+        (THREE[:6], "header of 8 bytes, has 6"),
+        (THREE + b"\0", "should have 11 bytes for its shape 3, has 12"),
+        (b"<!DOCTYPE html>", "two zero bytes .*, begins with b'<!DO'"),
+        (THREE[:2] + b"\x0a" + THREE[3:], r"a type of \[8, 9, 11, 12, 13, 14\]"),
+        (b"\0\0\x08\x01\xff\xff\xff\xff" + bytes(3), "should have 4294967303 bytes"),
+    ],
+)
+def test_a_wrong_file_is_described(content: bytes, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        parse(content)

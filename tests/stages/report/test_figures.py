@@ -1,9 +1,6 @@
 """The figures, drawn from small random results."""
 
-from __future__ import annotations
-
 import io
-from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -16,6 +13,7 @@ from PIL import Image
 from common.config import ReportParams
 from common.splits import Description, Split
 from stages.report import figures, images
+from stages.report.calibration import calibration_bins, expected_calibration_error
 from stages.report.figures import ReportFigure
 from stages.report.run_results import ReportData, RunResults
 from stages.report.style import DOTS_PER_INCH, PAGE, VERMILLION
@@ -33,7 +31,7 @@ def make_run(name: str, iterations: int, classes: int = 3) -> RunResults:
     columns = {"label": labels, "predicted": predicted, "probability": random.random(EXAMPLES)}
     return RunResults(
         name=name,
-        weights={"W1": random.normal(size=(42, 11)).astype(np.float32)},
+        weights={"a": random.normal(size=(42, 11)).astype(np.float32)},
         weights_sha256="",
         costs=np.random.default_rng(0).lognormal(size=iterations),
         predictions=pd.DataFrame(columns),
@@ -67,25 +65,26 @@ SHORT, LONG = make_run("short", 99), make_run("a" + 62 * "-" + "z", 300)
 DATA = make_data(0, 100, 900)
 LETTERS = make_data(classes=tuple(f"letter {number}" for number in range(26)))
 EMPTY = replace(SHORT, confusion=np.zeros((3, 3), np.int64))
-CORRECT = replace(SHORT, predictions=SHORT.predictions.assign(predicted=SHORT.predictions["label"]))
-FIGURES: dict[str, Callable[[], ReportFigure]] = {
-    "costs": lambda: figures.costs(DATA, [SHORT, LONG]),
-    "costs of one iteration": lambda: figures.costs(DATA, [make_run("one", 1)]),
-    "costs of equal runs": lambda: figures.costs(DATA, [make_run("one", 1), make_run("two", 1)]),
-    "costs of nine runs": lambda: figures.costs(
-        DATA, [make_run(str(n), 9 * n + 1) for n in range(9)]
-    ),
-    "cost": lambda: figures.draw_run(DATA, LONG)["cost"],
-    "confusion": lambda: figures.draw_run(DATA, LONG)["confusion"],
-    "confusion without predictions": lambda: figures.confusion(DATA, EMPTY),
-    "confusion of letters": lambda: figures.confusion(LETTERS, make_run("letters", 9, 26)),
-    "calibration": lambda: figures.draw_run(DATA, LONG)["calibration"],
-    "images": lambda: images.draw_run(DATA, LONG)["images"],
-    "images in colour": lambda: images.draw_run(make_data(shape=(7, 6, 3)), LONG)["images"],
-    "more images": lambda: images.draw_run(DATA, LONG)["more_images"],
-    "mistakes": lambda: images.draw_run(DATA, LONG)["mistakes"],
-    "weights": lambda: images.draw_run(DATA, LONG)["weights"],
-}
+FEW = SHORT.predictions[:16]
+CORRECT = replace(SHORT, predictions=FEW.assign(predicted=FEW["label"]))
+COLOUR = make_data(shape=(7, 6, 3))
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict[str, ReportFigure]:
+    """Draw each kind of figure once."""
+    one, two = make_run("one", 1), make_run("two", 1)
+    return {
+        "costs": figures.costs(DATA, [SHORT, LONG]),
+        "costs of one iteration": figures.costs(DATA, [one]),
+        "costs of equal runs": figures.costs(DATA, [one, two]),
+        "costs of nine runs": figures.costs(DATA, [make_run(str(n), 9 * n + 1) for n in range(9)]),
+        "confusion without predictions": figures.confusion(DATA, EMPTY),
+        "confusion of letters": figures.confusion(LETTERS, make_run("letters", 9, 26)),
+        "images in colour": images.image_grid(COLOUR, LONG.predictions[:16], images.FEW, "title"),
+        **figures.draw_run(DATA, LONG),
+        **images.draw_run(DATA, LONG),
+    }
 
 
 def _dots(figure: ReportFigure, mode: str = "L") -> NDArray[np.uint8]:
@@ -94,14 +93,14 @@ def _dots(figure: ReportFigure, mode: str = "L") -> NDArray[np.uint8]:
         return np.asarray(image.convert(mode))
 
 
-@pytest.mark.parametrize("name", FIGURES)
-def test_a_figure_fits_on_its_canvas(name: str) -> None:
+def test_every_figure_fits_on_its_canvas(drawn: dict[str, ReportFigure]) -> None:
     """It is at most as wide as a page, and nothing touches its edges, however long the names."""
-    dots = _dots(FIGURES[name]())
-    assert 800 <= dots.shape[1] <= PAGE * DOTS_PER_INCH
-    assert dots.min() < 100
-    edges = np.concatenate([dots[0], dots[-1], dots[:, 0], dots[:, -1]])
-    assert edges.min() == 255
+    assert len(drawn) == 14
+    for name, figure in drawn.items():
+        dots = _dots(figure)
+        assert 800 <= dots.shape[1] <= PAGE * DOTS_PER_INCH, name
+        assert dots.min() < 100, name
+        assert min(edge.min() for edge in (dots[0], dots[-1], dots[:, 0], dots[:, -1])) == 255, name
 
 
 def test_published_costs_beyond_the_run_are_not_drawn() -> None:
@@ -114,27 +113,24 @@ def test_published_costs_beyond_the_run_are_not_drawn() -> None:
     assert within != without
 
 
-def test_a_misclassified_image_is_framed() -> None:
+def test_a_misclassified_image_is_framed(drawn: dict[str, ReportFigure]) -> None:
     """The frame's colour is there only if there is a mistake; so is the figure of mistakes."""
+    correct = images.draw_run(DATA, CORRECT)
+    assert set(correct) == {"images", "more_images", "weights"}
     vermillion = [int(VERMILLION[place : place + 2], 16) for place in (1, 3, 5)]
     framed = [
-        bool((_dots(images.draw_run(DATA, run)["images"], "RGB") == vermillion).all(axis=2).any())
-        for run in (SHORT, CORRECT)
+        bool((_dots(figure, "RGB") == vermillion).all(axis=2).any())
+        for figure in (drawn["images"], correct["images"])
     ]
     assert framed == [True, False]
-    assert set(images.draw_run(DATA, CORRECT)) == {"images", "more_images", "weights"}
 
 
 @pytest.mark.parametrize("shape", [(42,), (7, 3, 2), (2, 7, 3, 1)])
-def test_examples_that_are_not_images_have_generic_figures_only(shape: tuple[int, ...]) -> None:
-    """Rows of a table, for instance."""
-    data = make_data(shape=shape)
-    assert images.draw_run(data, SHORT) == {}
-    assert set(figures.draw_run(data, SHORT)) == {"cost", "confusion", "calibration"}
+def test_examples_that_are_not_images_have_no_figures_of_images(shape: tuple[int, ...]) -> None:
+    assert images.draw_run(make_data(shape=shape), SHORT) == {}
 
 
 def test_no_probability_is_rounded_to_certainty() -> None:
-    """99.996% is not 100%."""
     texts = [images._percent(value) for value in (0.5, 0.9999, 0.99996, 1.0)]
     assert texts == ["50.00%", "99.99%", "> 99.99%", "> 99.99%"]
 
@@ -146,3 +142,25 @@ def test_the_running_median_is_narrower_at_the_beginning_and_cut_off_at_the_end(
     expected += [np.median(costs[2:]), np.median(costs[3:])]
     assert list(figures.running_median(costs, 5)) == expected
     assert list(figures.running_median(costs, 1)) == list(costs)
+
+
+def _predictions(*rows: tuple[int, float]) -> pd.DataFrame:
+    """Return predictions that are correct (1) or not (0), each with its probability."""
+    predicted, probability = zip(*rows, strict=True)
+    return pd.DataFrame({"label": 1, "predicted": predicted, "probability": probability})
+
+
+def test_calibration_bins_by_hand() -> None:
+    """A probability on an edge is in the lower bin; an empty bin has no confidence."""
+    bins = calibration_bins(_predictions((1, 0.0), (0, 0.5), (0, 0.7), (1, 0.74), (1, 1.0)), 5)
+    assert list(bins["examples"]) == [1, 0, 1, 2, 1]
+    assert list(bins["correct"]) == [1, 0, 0, 1, 1]
+    assert bins["confidence"].isna().to_list() == [False, True, False, False, False]
+    assert bins["confidence"][3] == pytest.approx(0.72)
+
+
+def test_expected_calibration_error_by_hand() -> None:
+    """Two of ten are 0.6 confident and half correct, eight are 0.9 confident and seven correct."""
+    predictions = _predictions((1, 0.6), (0, 0.6), (0, 0.9), *[(1, 0.9)] * 7)
+    actual = expected_calibration_error(calibration_bins(predictions, 5))
+    assert actual == pytest.approx(2 / 10 * abs(1 / 2 - 0.6) + 8 / 10 * abs(7 / 8 - 0.9))

@@ -1,108 +1,110 @@
 """MLflow as a view of the files: what a run holds, and that there is one of each."""
 
-from __future__ import annotations
-
-import json
+import os
 import sqlite3
 import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
-import mlflow
 import pytest
-from mlflow import MlflowClient
-from mlflow.entities import Run
 
-from stages.track import mlflow_store, provenance
+from stages.track import provenance
 from stages.track.runs import load_runs
-from tests.fake_results import write_fake_results
-from tests.fixtures import Workspace
-from tests.server import Server
+from tests.fixtures import ITERATIONS, ROOT, Project, Server, Workspace, write_fake_results
 from tests.stages.track.test_runs import change_threshold
-from tests.synthetic import CLASSES, ITERATIONS
 
 # MLflow's libraries warn about each other.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 NAME = "synthetic"
+COMMIT = "git init -q; git add dvc.yaml; git -c user.name=T -c user.email=t@e.org commit -qm first"
 
 
 class Pages:
     """What a user sees, and can do, in MLflow's pages."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        self.path = workspace.path
-        self.workspace = workspace
-        self.client = MlflowClient(f"sqlite:///{workspace.path}/mlflow.db")
+    def __init__(self, folder: Path, database: str = "mlflow.db") -> None:
+        from mlflow import MlflowClient
 
-    def track(self, *arguments: str) -> str:
-        """Run the command, and return what it printed."""
-        outcome = self.workspace.run("stages.track.__main__", *arguments)
-        assert (outcome.status, outcome.err) == (0, "")
-        return outcome.out
+        self.client = MlflowClient(f"sqlite:///{folder}/{database}")
 
-    def all_runs(self) -> list[Run]:
+    def runs(self) -> list[Any]:
         """Return all runs that are not deleted."""
         experiment = self.client.get_experiment_by_name(NAME)
         assert experiment
         return list(self.client.search_runs([experiment.experiment_id]))
 
-    def runs(self) -> dict[str, Run]:
-        """Return the runs by their names; each is finished and there once."""
-        runs = {str(run.info.run_name): run for run in self.all_runs()}
-        assert len(runs) == len(self.all_runs())
-        assert {run.info.status for run in runs.values()} == {"FINISHED"}
-        return runs
+    def run(self, name: str) -> Any:
+        """Return the only run with a name."""
+        (run,) = (run for run in self.runs() if run.info.run_name == name)
+        return run
 
     def champion(self) -> str | None:
         """Return the name of the run whose model is the champion."""
-        aliases = self.client.get_registered_model(NAME).aliases
-        if "champion" not in aliases:
-            return None
-        return str(self.client.get_model_version(NAME, aliases["champion"]).tags["run"])
+        version = self.client.get_registered_model(NAME).aliases.get("champion")
+        return version and str(self.client.get_model_version(NAME, version).tags["run"])
 
     def versions(self) -> list[str]:
         """Return the identifiers of the runs that have a registered version."""
         return sorted(one.run_id for one in self.client.search_model_versions(f"name = '{NAME}'"))
 
-    def assert_complete(self) -> None:
-        """Check that both runs are there once, with files, costs, versions and champion."""
+    def assert_complete(self, results: int) -> None:
+        """Check that each result has one run, model and version, and that all are complete."""
         runs = self.runs()
-        assert set(runs) == set(ITERATIONS)
-        assert self.versions() == sorted(run.info.run_id for run in runs.values())
-        assert self.champion() == "long"
-        for name, run in runs.items():
-            assert len(self.client.get_metric_history(run.info.run_id, "cost")) == ITERATIONS[name]
-            files = {file.path for file in self.client.list_artifacts(run.info.run_id)}
-            assert files >= {"dvc.lock", "figures"}
+        assert [run.info.status for run in runs] == ["FINISHED"] * results
+        assert len({run.data.tags["fingerprint"] for run in runs}) == results
+        assert self.versions() == sorted(run.info.run_id for run in runs)
+        models = self.client.search_logged_models([runs[0].info.experiment_id])
+        ready = [model.source_run_id for model in models if model.status == "READY"]
+        assert set(self.versions()) <= set(ready)
+        for run in runs:
+            costs = self.client.get_metric_history(run.info.run_id, "cost")
+            assert str(len(costs)) == run.data.params["iterations"]
+            assert "dvc.lock" in {file.path for file in self.client.list_artifacts(run.info.run_id)}
+
+
+def track(workspace: Workspace, *arguments: str) -> str:
+    """Run the command, and return what it printed."""
+    outcome = workspace.run("stages.track.__main__", *arguments)
+    assert (outcome.status, outcome.err) == (0, "")
+    return outcome.out
 
 
 @pytest.fixture
 def pages(completed_workspace: Workspace) -> Iterator[Pages]:
     """Return the pages of a store in which both runs are tracked."""
-    pages = Pages(completed_workspace)
-    pages.track()
+    import mlflow
+
+    track(completed_workspace)
     uri = mlflow.get_tracking_uri()
-    yield pages
+    yield Pages(completed_workspace.path)
     mlflow.set_tracking_uri(uri)
 
 
-def test_a_run_holds_settings_results_data_and_origin(pages: Pages) -> None:
-    """All is as in the files."""
-    pages.assert_complete()
-    measured = json.loads((pages.path / "metrics/accuracy.json").read_text())
-    for expected in load_runs(pages.path):
-        run = pages.client.get_run(pages.runs()[expected.name].info.run_id)
+def test_a_run_holds_what_is_in_the_files(pages: Pages) -> None:
+    """Settings, results, data, costs and origin."""
+    import mlflow
+
+    from stages.track.mlflow_store import CONTEXTS
+
+    pages.assert_complete(2)
+    assert pages.champion() == "long"
+    for expected in load_runs(Path()):
+        run = pages.run(expected.name)
         params = expected.params | {"architecture": expected.architecture}
         assert run.data.params == {key: str(value) for key, value in params.items()}
-        for split, context in mlflow_store.CONTEXTS.items():
-            assert run.data.metrics[f"accuracy_{split}"] == measured[expected.name][split]
-            assert (f"{NAME}-{split}", expected.data[split], context) in [
-                (one.dataset.name, one.dataset.digest, one.tags[0].value)
-                for one in run.inputs.dataset_inputs
-            ]
-        assert f"recall_{CLASSES - 2}" in run.data.metrics
+        inputs = {one.dataset.name: one for one in run.inputs.dataset_inputs}
+        for split, context in CONTEXTS.items():
+            assert run.data.metrics[f"accuracy_{split}"] == getattr(expected.result, split)
+            data = inputs[f"{NAME}-{split}"]
+            assert (data.dataset.digest, data.tags[0].value) == (expected.data[split], context)
+        assert {name for name in run.data.metrics if name.startswith("recall_")} == {
+            f"recall_{label}" for label in expected.recall
+        }
         history = pages.client.get_metric_history(run.info.run_id, "cost")
         costs = sorted((one.step, one.value) for one in history)
         assert costs == list(enumerate(expected.costs.tolist()))
@@ -113,42 +115,24 @@ def test_a_run_holds_settings_results_data_and_origin(pages: Pages) -> None:
         assert tags["package_mlflow"] == mlflow.__version__
 
 
-def test_commit_experiment_and_changes_are_kept(
+def test_commit_experiment_changes_and_figures_are_kept(
     completed_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In tags, and as a patch beside the figures."""
     monkeypatch.setenv("DVC_EXP_NAME", "brave-name")
-    file = completed_workspace.path / "dvc.yaml"
-    file.write_text("stages: {}\n")
-    for command in (
-        ("init", "--quiet"),
-        ("add", "dvc.yaml"),
-        ("-c", "user.name=T", "-c", "user.email=t@example.org", "commit", "--quiet", "-mfirst"),
-    ):
-        subprocess.run(["git", *command], check=True)
+    completed_workspace.put(".", {"dvc.yaml": b"stages: {}\n"})
+    subprocess.run(["bash", "-ec", COMMIT], check=True)
+    completed_workspace.put(".", {"dvc.yaml": b"stages: {} # changed\n"})
+    completed_workspace.put("plots/figures/long", {"cost.png": b"a figure"})
+    track(completed_workspace)
+    pages = Pages(completed_workspace.path)
+    run = pages.run("long (brave-name)")
     head = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
-    file.write_text("stages: {} # changed\n")
-    pages = Pages(completed_workspace)
-    pages.track()
-    run = pages.runs()["long (brave-name)"]
     assert run.data.tags["mlflow.source.git.commit"] == head.stdout.strip()
     assert (run.data.tags["git.dirty"], run.data.tags["dvc.experiment"]) == ("true", "brave-name")
     folder = Path(pages.client.download_artifacts(run.info.run_id, ""))
     assert "# changed" in (folder / "uncommitted.patch").read_text()
-    assert (folder / "dvc.lock").read_bytes() == (pages.path / "dvc.lock").read_bytes()
-    assert (folder / "figures/confusion.png").read_bytes() == b"a figure: long/confusion.png"
-
-
-def test_the_environment_is_not_stored(
-    completed_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A secret in it is in no file of the store."""
-    monkeypatch.setenv("SOME_TOKEN", "hunter2-5d41402abc4b")
-    Pages(completed_workspace).track()
-    paths = [*Path().glob("mlflow.db*"), *Path().glob("mlartifacts/**/*")]
-    contents = [path.read_bytes() for path in paths if path.is_file()]
-    assert len(contents) > 10
-    assert not any(b"hunter2" in content for content in contents)
+    assert (folder / "dvc.lock").read_bytes() == Path("dvc.lock").read_bytes()
+    assert (folder / "figures/cost.png").read_bytes() == b"a figure"
 
 
 @pytest.mark.parametrize(
@@ -164,150 +148,120 @@ def test_the_environment_is_not_stored(
 def test_the_champion_has_the_best_validation_accuracy_of_those_that_pass(
     completed_workspace: Workspace, accuracy: dict[str, tuple[float, float]], champion: str | None
 ) -> None:
-    """The test split does not choose it."""
     write_fake_results(completed_workspace.path, accuracy=accuracy)
-    pages = Pages(completed_workspace)
-    pages.track()
+    track(completed_workspace)
+    pages = Pages(completed_workspace.path)
     assert (len(pages.versions()), pages.champion()) == (2, champion)
 
 
-def test_a_changed_threshold_makes_no_run_but_changes_the_champion(pages: Pages) -> None:
-    """What passes is known by a tag of the version."""
+def test_a_changed_threshold_makes_no_run_but_changes_the_champion(
+    pages: Pages, completed_workspace: Workspace
+) -> None:
     before = pages.versions()
     for threshold, champion in ((0.999, None), (0.5, "long")):
-        change_threshold(pages.path, threshold)
-        pages.track()
+        change_threshold(completed_workspace.path, threshold)
+        track(completed_workspace)
         assert (pages.versions(), pages.champion(), len(pages.runs())) == (before, champion, 2)
 
 
-def test_another_result_is_another_run(pages: Pages) -> None:
-    """The earlier one stays."""
-    write_fake_results(pages.path, iterations={"long": 240})
-    pages.track()
-    assert (len(pages.all_runs()), len(pages.versions()), pages.champion()) == (3, 3, "long")
-
-
-def test_nothing_is_written_where_nothing_is_missing(pages: Pages) -> None:
+def test_nothing_is_written_where_nothing_is_missing(
+    pages: Pages, completed_workspace: Workspace
+) -> None:
     """Not a byte, however often it is run."""
 
     def contents() -> dict[Path, bytes]:
-        paths = [pages.path / "mlflow.db", *(pages.path / "mlartifacts").rglob("*")]
+        paths = [Path("mlflow.db"), *Path("mlartifacts").rglob("*")]
         return {path: path.read_bytes() for path in paths if path.is_file()}
 
     before = contents()
-    assert pages.track().count("in MLflow already") == 2
-    assert pages.track("--all").count("in MLflow already") == 2
+    for arguments in ((), ("--all",)):
+        assert track(completed_workspace, *arguments).count("in MLflow already") == 2
     assert contents() == before
-
-
-def _leave_incomplete(pages: Pages) -> None:
-    """Do what a process that was killed does."""
-    run = pages.runs()["long"]
-    pages.client.delete_tag(run.info.run_id, "fingerprint")
+    pages.assert_complete(2)
 
 
 def _duplicate(pages: Pages) -> None:
-    """Restore a deleted run after it was made again, as a user may."""
-    deleted = pages.runs()["long"].info.run_id
-    pages.client.delete_run(deleted)
-    pages.track()
-    pages.client.restore_run(deleted)
-    assert len(pages.all_runs()) == 3
+    """Store a result as another machine does that has not seen this one's."""
+    from stages.track.mlflow_store import open_store
+
+    with open_store(Path.cwd()) as store:
+        for run in load_runs(Path()):
+            store._create(pages.runs()[0].info.experiment_id, run, provenance.current())
+    assert len(pages.runs()) == 4
 
 
 HARM: dict[str, Callable[[Pages], object]] = {
-    "a run deleted": lambda pages: pages.client.delete_run(pages.runs()["long"].info.run_id),
+    "a run deleted": lambda pages: pages.client.delete_run(pages.run("long").info.run_id),
     "the experiment deleted": lambda pages: pages.client.delete_experiment("1"),
     "a version deleted": lambda pages: pages.client.delete_model_version(NAME, "1"),
     "the model deleted": lambda pages: pages.client.delete_registered_model(NAME),
     "the alias deleted": lambda pages: pages.client.delete_registered_model_alias(NAME, "champion"),
-    "a run incomplete": _leave_incomplete,
-    "a run duplicated": _duplicate,
+    "a run incomplete": lambda pages: pages.client.delete_tag(
+        pages.run("long").info.run_id, "fingerprint"
+    ),
+    "runs duplicated": _duplicate,
 }
 
 
 @pytest.mark.parametrize("harm", HARM.values(), ids=HARM)
 def test_the_next_call_leaves_one_complete_run_of_each(
-    pages: Pages, harm: Callable[[Pages], object]
+    pages: Pages, completed_workspace: Workspace, harm: Callable[[Pages], object]
 ) -> None:
-    """Whatever was done to the store."""
     harm(pages)
-    pages.track()
-    pages.assert_complete()
-    assert pages.track().count("in MLflow already") == 2
+    track(completed_workspace)
+    pages.assert_complete(2)
+    assert pages.champion() == "long"
+    assert track(completed_workspace).count("in MLflow already") == 2
 
 
-def test_two_machines_at_once_leave_one_run(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_machines_at_once_leave_one_run(
+    pages: Pages, completed_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The other has stored the same result since this one looked."""
-    write_fake_results(pages.path, seed=2)
-    runs = load_runs(pages.path)
-    create = mlflow_store.Store._create
+    from stages.track.mlflow_store import Store
 
-    def create_twice(*arguments: object) -> str:
-        create(*arguments)  # type: ignore[arg-type]
-        return create(*arguments)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(mlflow_store.Store, "_create", create_twice)
-    with mlflow_store.open_store(pages.path) as store:
-        for run in runs:
-            store.track(run, provenance.current())
-    assert (len(pages.all_runs()), len(pages.versions())) == (4, 4)
-
-
-def _schema(schema: str) -> Callable[[Path, pytest.MonkeyPatch], str]:
-    def change(path: Path, _: pytest.MonkeyPatch) -> str:
-        with closing(sqlite3.connect(path / "mlflow.db")) as database, database:
-            database.execute("UPDATE alembic_version SET version_num = ?", [schema])
-        return "its schema belongs to another version of MLflow; `mlflow db upgrade"
-
-    return change
-
-
-def _uri(uri: str, said: str) -> Callable[[Path, pytest.MonkeyPatch], str]:
-    def change(_: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-        return said
-
-    return change
-
-
-def _nonsense(path: Path, _: pytest.MonkeyPatch) -> str:
-    (path / "mlflow.db").write_bytes(b"this is no database, whatever its name says")
-    return "file is not a database"
+    create = Store._create
+    twice = lambda *arguments: [create(*arguments) for _ in range(2)][1]  # noqa: E731
+    monkeypatch.setattr(Store, "_create", twice)
+    write_fake_results(completed_workspace.path, seed=2)
+    track(completed_workspace)
+    pages.assert_complete(4)
 
 
 TROUBLE = {
-    "a server that is down": _uri("http://name:hunter2@127.0.0.1:9", "127.0.0.1:9: no answer"),
-    "a missing driver": _uri("mysql://name:hunter2@127.0.0.1:9/x", "install 'mysqlclient'"),
-    "a store in files": _uri("file:./mlruns", "unset MLFLOW_TRACKING_URI"),
-    "no such kind of store": _uri("gopher://nowhere", "MLflow store gopher://nowhere: "),
-    "a newer schema": _schema("f00f00f00f00"),
-    "an older schema": _schema("451aebb31d03"),
-    "not a database": _nonsense,
+    "http://name:hunter2@127.0.0.1:9": "127.0.0.1:9: no answer",
+    "mysql://name:hunter2@127.0.0.1:9/x": "install 'mysqlclient'",
+    "file:./mlruns": "unset MLFLOW_TRACKING_URI",
+    "gopher://nowhere": "MLflow store gopher://nowhere: ",
+    "sqlite:///newer.db": "its schema belongs to another version of MLflow; `mlflow db upgrade",
+    "sqlite:///older.db": "its schema belongs to another version of MLflow; `mlflow db upgrade",
+    "sqlite:///text.db": "file is not a database",
 }
 
 
-@pytest.mark.parametrize("trouble", TROUBLE.values(), ids=TROUBLE)
+@pytest.mark.parametrize("uri", TROUBLE)
 def test_a_store_that_cannot_be_used_is_one_line(
-    completed_workspace: Workspace,
-    monkeypatch: pytest.MonkeyPatch,
-    trouble: Callable[[Path, pytest.MonkeyPatch], str],
+    completed_workspace: Workspace, monkeypatch: pytest.MonkeyPatch, uri: str
 ) -> None:
     """No result is touched, nothing is written, no password is printed."""
-    said = trouble(completed_workspace.path, monkeypatch)
-    before = sorted(completed_workspace.path.rglob("*.*"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    store = Path("mlflow.db").read_bytes()
+    files = {"text.db": b"this is no database", "newer.db": store, "older.db": store}
+    completed_workspace.put(".", files)
+    for name, schema in (("newer.db", "f00f00f00f00"), ("older.db", "451aebb31d03")):
+        with closing(sqlite3.connect(name)) as database, database:
+            database.execute("UPDATE alembic_version SET version_num = ?", [schema])
+    before = sorted(Path().rglob("*.*"))
     outcome = completed_workspace.run("stages.track.__main__")
-    assert (outcome.status, said in outcome.error()) == (1, True), outcome.err
+    assert (outcome.status, TROUBLE[uri] in outcome.error()) == (1, True), outcome.err
     assert "hunter2" not in outcome.err
-    after = completed_workspace.path.rglob("*.*")
-    assert sorted(path for path in after if ".dvc" not in path.parts) == before
+    assert sorted(path for path in Path().rglob("*.*") if ".dvc" not in path.parts) == before
 
 
 def test_an_old_server_is_refused_before_anything_is_written(
     completed_workspace: Workspace, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One request is enough."""
     server.files["/version"] = b"2.22.5"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
     outcome = completed_workspace.run("stages.track.__main__")
@@ -315,24 +269,92 @@ def test_an_old_server_is_refused_before_anything_is_written(
     assert server.requests == ["/version"]
 
 
-def test_a_lock_that_another_process_holds_is_waited_for(
+@pytest.mark.usefixtures("pages")
+def test_a_moved_repository_says_what_to_do(
     completed_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Then the command gives up."""
-    monkeypatch.setattr(mlflow_store, "LOCK_SECONDS", 0.1)
-    lock = completed_workspace.path / ".dvc/tmp/mlflow.lock"
-    with mlflow_store._acquire(mlflow_store.FileLock(lock)):
-        outcome = completed_workspace.run("stages.track.__main__")
-    assert f"waiting for the process that holds {lock}; " in outcome.out
-    assert "could not be acquired" in outcome.error()
-
-
-def test_a_moved_repository_says_what_to_do(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     """The store knows its artifacts by absolute paths."""
-    moved = pages.path.parent / "moved here"
-    pages.path.rename(moved)
+    moved = completed_workspace.path.parent / "moved here"
+    completed_workspace.path.rename(moved)
     monkeypatch.chdir(moved)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")  # MLflow has set it in this process
-    outcome = pages.workspace.run("stages.track.__main__")
+    outcome = completed_workspace.run("stages.track.__main__")
     assert "delete mlflow.db and mlartifacts, `python -m stages.track" in outcome.error()
-    pages.path.mkdir()
+    completed_workspace.path.mkdir()
+
+
+def start(folder: Path, **variables: str) -> subprocess.Popen[str]:
+    """Start `python -m stages.track` in a folder."""
+    inherited = {name: value for name, value in os.environ.items() if "MLFLOW" not in name}
+    return subprocess.Popen(
+        [sys.executable, "-m", "stages.track"],
+        env=inherited | {"PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1"} | variables,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    """Wait for what must succeed, and return what it printed."""
+    out, err = process.communicate()
+    assert (process.returncode, err) == (0, "")
+    return out
+
+
+MOMENTS = {
+    "with the run created": "SELECT 1 FROM runs WHERE name = 'long'",
+    "with the model created": "SELECT 1 FROM logged_models",
+    "within the costs": "SELECT 1 FROM metrics WHERE key = 'cost' AND step > 1000",
+    "with the run complete": "SELECT 1 FROM tags WHERE key = 'fingerprint'",
+    "with the version created": "SELECT 1 FROM model_versions",
+}
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
+def test_after_sigkill_the_next_call_leaves_one_run(
+    completed_workspace: Workspace, moment: str
+) -> None:
+    path = completed_workspace.path
+    write_fake_results(path, iterations={"long": 10_000})
+    process = start(path)
+    with closing(sqlite3.connect(f"file:{path}/mlflow.db?mode=ro", uri=True)) as database:
+        while process.poll() is None and not database.execute(moment).fetchone():
+            time.sleep(0.001)
+    process.kill()
+    process.communicate()
+    finish(start(path))
+    Pages(path).assert_complete(1)
+
+
+def test_warnings_as_errors_and_a_foreign_dvc_root_change_nothing(
+    completed_workspace: Workspace,
+) -> None:
+    path = completed_workspace.path
+    out = finish(start(path, PYTHONWARNINGS="error", DVC_ROOT="/other/clone"))
+    assert out.count("tracked as run") == len(ITERATIONS)
+    Pages(path).assert_complete(len(ITERATIONS))
+
+
+def test_experiments_reach_the_repositorys_store(project: Project) -> None:
+    """Those in a temporary folder, too, and in a project below a larger repository."""
+    (project.path / ".git").rename(project.path.parent / ".git")
+    project.do("dvc", "repro")
+    project.commit()
+    project.do("dvc", "exp", "run", "--temp", "--name", "temporary", "-S", "train.seed=3")
+    pages = Pages(project.path)
+    pages.assert_complete(4)
+    (project.path / "mlflow.db").unlink()
+    out = project.do("python", "-m", "stages.track", "--all")
+    assert out.count("tracked as run") == 4
+    assert "temporary: long: " in out
+    pages.assert_complete(4)
+    # A relative database is the repository's, and so are the artifacts of any database.
+    variables = {"MLFLOW_TRACKING_URI": "sqlite+pysqlite:///other.db"}
+    project.do("dvc", "exp", "run", "--temp", "-S", "train.seed=4", **variables)
+    client = Pages(project.path, "other.db").client
+    experiment = client.get_experiment_by_name("synthetic")
+    assert experiment
+    assert experiment.artifact_location == (project.path / "mlartifacts").as_uri()

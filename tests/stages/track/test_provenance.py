@@ -1,9 +1,8 @@
 """Where a result comes from, in real git repositories."""
 
-from __future__ import annotations
-
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,13 +34,11 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def git(*arguments: str) -> str:
     """Run git, and return what it printed."""
-    return subprocess.run(
-        ["git", *arguments], check=True, capture_output=True, text=True
-    ).stdout.strip()
+    command = ["git", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def commit(message: str) -> str:
-    """Commit all files, and return the commit."""
     git("add", "--all", ":/")
     git("commit", "--quiet", "--message", message)
     return git("rev-parse", "HEAD")
@@ -79,14 +76,6 @@ def test_a_diff_can_be_applied(repository: Path, setting: str) -> None:
     assert {path.name: path.read_bytes() for path in project.iterdir()} == expected
 
 
-def _remove_git(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(repository))
-
-
-def _leave_repository(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(repository.parent)
-
-
 def _unpack_below(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (repository / "unpacked").mkdir()
     (repository / "unpacked" / "dvc.yaml").touch()
@@ -104,17 +93,17 @@ def _own_as_another(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (_remove_git, "git is not installed"),
-        (_leave_repository, "not a git repository"),
+        (lambda repository, patch: patch.setenv("PATH", str(repository)), "git is not installed"),
+        (lambda repository, patch: patch.chdir(repository.parent), "not a git repository"),
         (_unpack_below, "did not match any file"),
         (_own_as_another, "dubious ownership"),
     ],
 )
 def test_without_its_own_repository_the_commit_is_unknown(
-    repository: Path, monkeypatch: pytest.MonkeyPatch, change: object, reason: str
+    repository: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[..., None], reason: str
 ) -> None:
     """It is not taken from a repository that surrounds this folder."""
-    change(repository, monkeypatch)  # type: ignore[operator]
+    change(repository, monkeypatch)
     assert (provenance.current().commit, provenance.current().diff) == (None, b"")
     with pytest.raises(CommandError, match=reason):
         list(provenance.earlier("dvc.lock"))

@@ -1,0 +1,137 @@
+"""The files that stages pass on: all comes back, and damage is named."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from common.arrays import load_arrays, load_weights, save_arrays
+from common.atomic import sha256
+from common.command_line import InputError
+from common.results import Result, load_results, save_results
+from common.splits import Split, load_description, load_split, save_description, save_split
+from common.tables import load_csv
+from tests.fixtures import DESCRIPTION
+
+WEIGHTS = {"b": np.ones((3, 2), np.float32), "a": np.zeros(4, np.float32)}
+DIGEST = "17bfa99faf2a8513bc4d24febeef0b5b4c336b9ddfdb10597704d80dcd533342"
+LABELS = np.array([0, 1, 2, 1], np.uint8)
+COLUMNS = {"run": "str", "recall": "float64", "support": "int64"}
+
+
+def test_weights_come_back_in_their_order(tmp_path: Path) -> None:
+    """Neither the date nor the version of Python is in the file."""
+    path = tmp_path / "new" / "weights.npz"
+    save_arrays(path, WEIGHTS)
+    assert sha256(path.read_bytes()) == DIGEST
+    loaded = load_weights(path)
+    assert list(loaded) == list(WEIGHTS)
+    for name, expected in WEIGHTS.items():
+        np.testing.assert_array_equal(loaded[name], expected, strict=True)
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (4, 2, 2, 3), (4,)])
+def test_a_split_of_any_shape_comes_back(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    features = np.ones(shape, np.float32)
+    save_split(tmp_path / "train.npz", Split(features, LABELS), "values")
+    loaded = load_split(tmp_path / "train.npz")
+    np.testing.assert_array_equal(loaded.features, features, strict=True)
+    np.testing.assert_array_equal(loaded.labels, LABELS, strict=True)
+
+
+def test_description_and_results_come_back_to_the_last_digit(tmp_path: Path) -> None:
+    save_description(tmp_path / "a.json", DESCRIPTION)
+    assert load_description(tmp_path / "a.json") == DESCRIPTION
+    one = Result(iterations=10, train=0.9, validation=1 / 3, test=1.0, min_test_accuracy=0.5)
+    save_results(tmp_path / "b.json", {"short": one, "long": one})
+    assert list(load_results(tmp_path / "b.json").items()) == [("short", one), ("long", one)]
+
+
+def test_a_table_has_the_columns_that_are_asked_for(tmp_path: Path) -> None:
+    """A run may be called NA, and an empty field is a missing value."""
+    path = tmp_path / "a.csv"
+    path.write_text("recall,run,more,support\n0.1,NA,x,3\n,null,y,4\n")
+    table = load_csv(path, COLUMNS)
+    assert list(table.columns) == list(COLUMNS)
+    assert list(table["run"]) == ["NA", "null"]
+    assert table["recall"].isna().to_list() == [False, True]
+    assert list(table["support"]) == [3, 4]
+
+
+def load_table(path: Path) -> Any:
+    return load_csv(path, COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("load", "content", "problem"),
+    [
+        *((load, None, "not found; `dvc repro` makes it") for load in (load_arrays, load_table)),
+        *((load, None, "not found; `dvc ") for load in (load_results, load_description)),
+        (load_arrays, b"", "damaged; `make repair` makes it again"),
+        (load_arrays, b"PK\x03\x04", "damaged"),
+        (load_arrays, b"\x93NUMPY\x01\0v\0{", "damaged"),
+        (load_arrays, b"<html>", "damaged"),
+        (load_table, b"run,recall\na,1\n", "damaged .*; `dvc repro` makes it again"),
+        (load_table, b"run,recall,support\na,1,x\n", "damaged"),
+        (load_table, b"\xff\xfe", "damaged"),
+        (load_results, b"<<<<<<< HEAD\n", "Invalid JSON: .*; `dvc repro` makes it again"),
+        (load_results, b"[]", "Input should be"),
+        (load_results, b'{"a": {"iterations": 1, "train": NaN}}', "a: train: .* finite number"),
+        (load_results, b'{"a": {"seconds": 1.0}}', "a: iterations: Field required"),
+        (load_description, b'{"classes": ["a"]}', ".*; `dvc repro` makes it again"),
+    ],
+)
+def test_a_wrong_file_is_named(
+    load: Callable[[Path], object], content: bytes | None, problem: str, tmp_path: Path
+) -> None:
+    """With the place in it, and what makes it again."""
+    path = tmp_path / "file"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=f"^{path}: {problem}"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"labels": LABELS},
+        {"images": np.ones((4, 3))},
+        {"images": np.ones((4, 3)), "labels": LABELS.astype(float)},
+        {"images": np.ones((4, 3)), "labels": LABELS[:, None]},
+        {"images": np.ones((3, 3)), "labels": LABELS},
+        {"images": np.ones((4, 3)), "more": np.ones(4), "labels": LABELS},
+    ],
+)
+def test_other_arrays_are_neither_a_split_nor_weights(
+    wrong: dict[str, NDArray[Any]], tmp_path: Path
+) -> None:
+    save_arrays(tmp_path / "a.npz", wrong)
+    with pytest.raises(InputError, match=r"a\.npz: should hold integer labels .*, holds"):
+        load_split(tmp_path / "a.npz")
+    with pytest.raises(InputError, match=r"a\.npz: should hold float32 arrays, holds "):
+        load_weights(tmp_path / "a.npz")
+
+
+@pytest.mark.fault
+@settings(max_examples=50, deadline=None)
+@given(data=st.data())
+def test_changed_or_missing_bytes_are_loaded_or_refused(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "changed.npz"
+    save_arrays(path, WEIGHTS)
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    end = data.draw(st.just(len(content)) | st.integers(0, len(content)))
+    path.write_bytes(content[:end])
+    try:
+        assert len(load_arrays(path)) <= len(WEIGHTS)
+    except InputError as error:
+        assert str(error).startswith(f"{path}: ")

@@ -1,0 +1,121 @@
+"""Commands that are killed, or run at once: the end is as if nothing had happened."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures import ITERATIONS, RAW_FILES, Project, Response, Server, make_project
+
+pytestmark = [pytest.mark.fault, pytest.mark.slow]
+FIRST, SECOND, *_ = RAW_FILES
+MOMENTS = 50
+LONGEST_SECONDS = 20
+TRACKERS = 4
+
+
+@dataclass(frozen=True)
+class Download:
+    """`dvc repro fetch`, which waits for the rest of the second file."""
+
+    project: Project
+    server: Server
+    dvc: subprocess.Popen[str]
+
+    def files(self) -> dict[str, bytes]:
+        raw = self.project.path / "data/raw"
+        return {path.name: path.read_bytes() for path in raw.glob("[!.]*")}
+
+
+@pytest.fixture
+def download(server: Server, tmp_path: Path) -> Iterator[Download]:
+    """Start a download; the server sends the rest of the file when it is released."""
+    server.answers[f"/data/{SECOND}"] = [Response(body=RAW_FILES[SECOND], stall=9), None]
+    project = make_project(tmp_path, f"{server.url}/data/{{file}}")
+    with project.start("dvc", "repro", "fetch") as dvc:
+        while f"/data/{SECOND}" not in server.requests:
+            assert dvc.poll() is None
+            time.sleep(0.02)
+        yield Download(project, server, dvc)
+        server.released.set()
+
+
+def _kill_all(dvc: subprocess.Popen[str]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(dvc.pid, signal.SIGKILL)
+
+
+KILLS: tuple[Callable[[subprocess.Popen[str]], None], ...] = (_kill_all, subprocess.Popen.kill)
+
+
+@pytest.mark.parametrize("kill", KILLS)
+def test_a_killed_repro_is_continued_by_the_next(
+    download: Download, kill: Callable[[subprocess.Popen[str]], None]
+) -> None:
+    """What was complete is kept; a stage that outlives its DVC writes the same bytes."""
+    kill(download.dvc)
+    download.dvc.wait()
+    assert set(download.files()) == {FIRST}
+    download.project.do("dvc", "repro", "fetch")
+    download.server.released.set()
+    download.dvc.communicate()  # until the stage that outlived it has ended, too
+    assert download.files() == RAW_FILES
+    assert "up to date" in download.project.do("dvc", "status", "fetch")
+
+
+def test_a_second_repro_and_the_gate_name_the_first(download: Download) -> None:
+    """Which ends as if it were the only one."""
+    second = download.project.run("dvc", "repro", "fetch")
+    (download.project.path / "metrics").mkdir(exist_ok=True)
+    (download.project.path / "metrics/accuracy.json").write_text("{}")
+    gate = download.project.run("python", "-m", "commands.gate")
+    download.server.released.set()
+    out, err = download.dvc.communicate()
+    assert second.status != 0
+    assert f"(PID {download.dvc.pid}): " in second.err
+    assert gate.error().startswith("another DVC command is running here; ")
+    assert download.dvc.returncode == 0, out + err
+    assert download.files() == RAW_FILES
+
+
+def test_several_trackers_take_turns_and_make_each_run_once(project_copy: Project) -> None:
+    trackers = [project_copy.start("python", "-m", "stages.track") for _ in range(TRACKERS)]
+    for tracker in trackers:
+        out, err = tracker.communicate()
+        assert tracker.returncode == 0, out + err
+    assert project_copy.tracked_runs() == [(name, "FINISHED") for name in sorted(ITERATIONS)]
+
+
+@pytest.mark.marathon
+def test_kills_at_random_moments(
+    project_copy: Project, record_property: Callable[[str, object], None]
+) -> None:
+    """However often it is killed, `dvc repro` continues, and ends with the same dvc.lock."""
+    lock = project_copy.path / "dvc.lock"
+    expected = lock.read_bytes()
+    chance = random.Random(0)  # noqa: S311 - moments, not secrets
+    for _ in range(MOMENTS):
+        if lock.exists() and lock.read_bytes() == expected:
+            for name in ("data", "models", "costs", "plots", ".dvc/cache", ".dvc/tmp"):
+                shutil.rmtree(project_copy.path / name, ignore_errors=True)
+            lock.unlink()
+        with project_copy.start("dvc", "repro") as dvc:
+            with suppress(subprocess.TimeoutExpired):
+                dvc.wait(chance.uniform(0, LONGEST_SECONDS))
+            chance.choice(KILLS)(dvc)
+            _, err = dvc.communicate()
+        # DVC writes these in place, so a kill can cut them off; it then names them.
+        for name in ("dvc.lock", ".dvc/tmp/rwlock"):
+            if name in err:
+                (project_copy.path / name).unlink()
+    project_copy.do("dvc", "repro")
+    assert lock.read_bytes() == expected
+    record_property("faults", MOMENTS)

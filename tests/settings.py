@@ -1,0 +1,44 @@
+"""Settings for the synthetic dataset, with short runs."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from common.atomic import sha256
+from common.yaml_file import read_yaml
+from tests.synthetic import DESCRIPTION, RAW_FILES
+
+ROOT = Path(__file__).parents[1]
+# TensorFlow compiles the training again for each length of a call, which is at most 100.
+ITERATIONS = {"short": 20, "long": 100}
+
+
+def entry(*sources: dict[str, Any] | str) -> dict[str, Any]:
+    """Return the dataset as in datasets.yaml; a string is the URL or path of a source."""
+    return {
+        "title": "Synthetic examples",
+        "homepage": "https://example.org/",
+        "licence": "CC0",
+        "citation": "Nobody.",
+        "classes": list(DESCRIPTION.classes),
+        "files": {name: sha256(content) for name, content in RAW_FILES.items()},
+        "sources": [{"url": source} if isinstance(source, str) else source for source in sources],
+    }
+
+
+def synthetic_params() -> dict[str, Any]:
+    """Return the project's params.yaml with the synthetic dataset and short runs."""
+    params = read_yaml(ROOT / "params.yaml")
+    params["dataset"] = "synthetic"
+    params["flatten"]["validation_examples"] = DESCRIPTION.examples["validation"]
+    params["runs"] = {
+        name: {"iterations": iterations, "min_test_accuracy": 0.0}
+        for name, iterations in ITERATIONS.items()
+    }
+    return params
+
+
+def write_yaml(path: Path, document: object) -> None:
+    """Write a YAML file, with the names in their order."""
+    path.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), "utf-8")
