@@ -98,28 +98,32 @@ def _darker_than_paper(plane: Gray) -> tuple[Gray, float, float]:
 
     The last is the standard deviation of the paper without its shading, of the contrast.
     """
-    side = 2 * math.ceil(WINDOW * math.sqrt(plane.size) / 2) + 1
-    shading = np.zeros_like(plane)
-    for last in (False, False, True):
-        # All around the picture is ink at first, so that a shadow that the frame cuts off is no
-        # stroke either, however small the corner that it fills.
-        flat = plane - shading
-        padded = flat if last else np.pad(flat, side // 2, constant_values=-np.inf)
-        paper = ndimage.grey_closing(padded, (side, side), mode="nearest")
-        if not last:
-            paper = paper[side // 2 : -(side // 2), side // 2 : -(side // 2)]
-        difference = paper - flat
-        ink = difference > _threshold(difference)
-        if not ink.any() or ink.all():
-            return np.zeros_like(plane), 0.0, 1.0
-        if not last and not shading.any():
-            shading = _shading(paper, ~ink)
-        elif not last:
-            width = 2 * float(ndimage.distance_transform_edt(ink).max())
-            side = min(side, 2 * math.ceil(WINDOW_PER_STROKE * width / 2) + 1)
+    window = WINDOW * math.sqrt(plane.size)
+    paper = _without_strokes(plane, window, framed=True)
+    flat = plane - _shading(paper, paper - plane <= _threshold(paper - plane))
+    difference = _without_strokes(flat, window, framed=True) - flat
+    depth = ndimage.distance_transform_edt(difference > _threshold(difference))
+    paper = _without_strokes(flat, min(window, WINDOW_PER_STROKE * 2 * float(depth.max())))
+    difference = paper - flat
+    ink = difference > _threshold(difference)
+    if not ink.any():
+        return np.zeros_like(plane), 0.0, 1.0
     difference -= np.median(difference[~ink])
     contrast = max(float(np.quantile(difference[ink], 0.6)), 1e-6)
     return np.clip(difference / contrast, 0, 1), contrast, float(paper.std()) / contrast
+
+
+def _without_strokes(plane: Gray, window: float, *, framed: bool = False) -> Gray:
+    """Paint over all that is darker than its surroundings and narrower than a window.
+
+    With a frame of ink, a shadow that the picture's edge cuts off is not painted over, however
+    small the corner that it fills.
+    """
+    half = math.ceil(window / 2)
+    if framed:
+        plane = np.pad(plane, half, constant_values=-np.inf)
+    paper = ndimage.grey_closing(plane, (2 * half + 1, 2 * half + 1), mode="nearest")
+    return paper[half:-half, half:-half] if framed else paper
 
 
 def _threshold(difference: Gray) -> float:

@@ -43,11 +43,11 @@ MAX_WIDTH = 2.0
 # Pieces that share more of their width are one digit.
 MIN_OVERLAP = 0.4
 # What has more of its outline on the frame is cut off by it, such as the border of a form.
-MAX_CUT_OFF = 0.45
+MAX_CUT_OFF = 0.35
 # A broader stroke is a blot, and a longer one is a pattern; of the longer side of the piece.
-MAX_STROKE, MAX_LENGTH = 0.42, 4.0
+MAX_STROKE, MAX_LENGTH = 0.3, 3.2
 # How much broader than its mean a stroke is where it is broadest.
-MAX_SWELL = 3.0
+MAX_SWELL = 2.2
 MAX_LOOPS = 2
 
 SIZE = 28
@@ -193,10 +193,12 @@ def _find_digits(pieces: NDArray[np.int32], strength: Gray) -> list[tuple[int, M
     """Return the digits line by line and from left to right, each with its line."""
     frame = np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]])
     on_frame = np.bincount(frame, minlength=pieces.max() + 1)
+    regions = _without_specks(regionprops(pieces))
+    largest = max((region.area for region in regions), default=0)
     drawn = [
         region
-        for region in _without_specks(regionprops(pieces))
-        if on_frame[region.label] <= MAX_CUT_OFF * region.perimeter
+        for region in regions
+        if on_frame[region.label] <= MAX_CUT_OFF * region.perimeter * (region.area / largest) ** 0.5
         and _is_drawn(strength[region.slice] * region.image)
     ]
     drawn = _without_specks(drawn)
