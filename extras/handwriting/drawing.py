@@ -140,12 +140,17 @@ PAPERS: Mapping[str, Callable[[tuple[int, int], Random], Values]] = {
     "edge of a shadow": lambda shape, random: _shadow(
         _ramp(shape, random.uniform(0, 2 * np.pi)), random, 0.1
     ),
-    "shadows": lambda shape, random: _shadow(_clouds(shape, random, *[min(shape) / 6] * 2), random, 1),
+    "shadows": lambda shape, random: _shadow(
+        _clouds(shape, random, *[min(shape) / 6] * 2), random, 1
+    ),
 }
 
 
+NO_INK = [*PAPERS, "photographs", "faces"]
+
+
 def without_ink(kind: str, random: Random) -> Gray:
-    """Return a picture without digits: paper of a kind in `PAPERS`, or a part of a photograph."""
+    """Return a picture without digits, of a kind in `NO_INK`."""
     if kind == "photographs":
         whole = np.atleast_3d(getattr(data, str(random.choice(PHOTOGRAPHS)))())
     elif kind == "faces":
@@ -159,7 +164,9 @@ def without_ink(kind: str, random: Random) -> Gray:
         picture = (paper[:, :, np.newaxis] + random.uniform(80, 250, 3)).clip(0, 255).round()
         return np.asarray(255 - picture if random.random() < 0.2 else picture, np.float32)
     rows, columns = (int(random.integers(28, side)) for side in whole.shape[:2])
-    top, left = (int(random.integers(side)) for side in np.subtract(whole.shape[:2], (rows, columns)))
+    top, left = (
+        int(random.integers(side)) for side in np.subtract(whole.shape[:2], (rows, columns))
+    )
     return whole[top : top + rows, left : left + columns].astype(np.float32)
 
 

@@ -24,6 +24,10 @@ SOLID, SURE, FAINT = 0.5, 0.38, 0.25
 MIN_CONTRAST = 5.0
 MIN_NOISE_RATIO = 10.0
 BLURS = (0.0, 1.0, 2.0, 4.0)
+# How much of the picture and of its frame ink may cover.
+MAX_SHARE, MAX_SHARE_OF_FRAME = 0.58, 0.19
+# How uneven the paper beside the ink may be: the standard deviation, of the contrast.
+MAX_UNEVENNESS = 0.07
 # The window of the closing, of the picture's side; and once strokes are known, of their width.
 WINDOW, WINDOW_PER_STROKE = 0.6, 3.0
 
@@ -51,8 +55,14 @@ def find_ink(picture: Gray) -> tuple[Gray, Mask] | None:
         reduction = max(1.0, 2 * math.sqrt(math.pi) * blur)
         strength, contrast = _strength(smooth)
         if contrast >= max(MIN_CONTRAST, MIN_NOISE_RATIO * noise / reduction):
-            return strength, apply_hysteresis_threshold(strength, FAINT, SURE)
-    return None
+            break
+    else:
+        return None
+    mask = apply_hysteresis_threshold(strength, FAINT, SURE)
+    # Ink fills neither the frame nor the corners, unless it is as narrow as the border of a form.
+    broad = ndimage.binary_opening(strength > SOLID, iterations=1 + max(strength.shape) // 60)
+    fits = mask.mean() <= MAX_SHARE and _share_of_frame(broad) <= MAX_SHARE_OF_FRAME
+    return (strength, mask) if fits and strength[~mask].std() <= MAX_UNEVENNESS else None
 
 
 def _main_colour(picture: Gray) -> Gray:
@@ -89,7 +99,7 @@ def _strength(plane: Gray) -> tuple[Gray, float]:
     candidates = [_darker_than_paper(plane), _darker_than_paper(-plane)]
     least = 0.3 * max(contrast for _, contrast, _ in candidates)
     likely = [candidate for candidate in candidates if candidate[1] >= least]
-    strength, contrast, _ = min(likely, key=lambda c: 2 * _share_of_frame(c[0]) + c[2])
+    strength, contrast, _ = min(likely, key=lambda c: 2 * _share_of_frame(c[0] > SOLID) + c[2])
     return strength, contrast
 
 
@@ -154,9 +164,8 @@ def _shading(paper: Gray, plain: Mask) -> Gray:
     return surface if error < 0.1 * np.var(paper[sample]) else np.zeros_like(paper)
 
 
-def _share_of_frame(strength: Gray) -> float:
+def _share_of_frame(solid: Mask) -> float:
     """Return how much of the frame is ink; the corners count as much as all of it."""
-    solid = strength > SOLID
     frame = np.concatenate([solid[0], solid[-1], solid[:, 0], solid[:, -1]])
     corners = solid[[0, 0, -1, -1], [0, -1, 0, -1]]
     return float(frame.mean() + corners.mean()) / 2

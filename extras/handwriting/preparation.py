@@ -290,7 +290,9 @@ def _image(ink: Gray) -> NDArray[np.uint8]:
 
 def _solid(ink: Gray) -> tuple[Mask, NDArray[np.float64]]:
     """Return the shape of ink on a side of `FINE`, and how deep inside each pixel is."""
-    inside = np.pad(_scaled(ink / ink.max(), FINE, Image.Resampling.BICUBIC) > SOLID, FINE // BOX * 3)
+    inside = np.pad(
+        _scaled(ink / ink.max(), FINE, Image.Resampling.BICUBIC) > SOLID, FINE // BOX * 3
+    )
     return inside, ndimage.distance_transform_edt(inside)
 
 
