@@ -24,10 +24,10 @@ SOLID, SURE, FAINT = 0.5, 0.38, 0.25
 MIN_CONTRAST = 5.0
 MIN_NOISE_RATIO = 10.0
 BLURS = (0.0, 1.0, 2.0, 4.0)
-# How much of the picture and of its frame ink may cover.
-MAX_SHARE, MAX_SHARE_OF_FRAME = 0.58, 0.19
-# How uneven the paper beside the ink may be: the standard deviation, of the contrast.
-MAX_UNEVENNESS = 0.07
+# How much of the picture ink may cover.
+MAX_SHARE = 0.58
+# How uneven the paper may be: its standard deviation, of the contrast of the ink.
+MAX_UNEVENNESS = 0.072
 # The window of the closing, of the picture's side; and once strokes are known, of their width.
 WINDOW, WINDOW_PER_STROKE = 0.6, 3.0
 
@@ -59,10 +59,9 @@ def find_ink(picture: Gray) -> tuple[Gray, Mask] | None:
     else:
         return None
     mask = apply_hysteresis_threshold(strength, FAINT, SURE)
-    # Ink fills neither the frame nor the corners, unless it is as narrow as the border of a form.
-    broad = ndimage.binary_opening(strength > SOLID, iterations=1 + max(strength.shape) // 60)
-    fits = mask.mean() <= MAX_SHARE and _share_of_frame(broad) <= MAX_SHARE_OF_FRAME
-    return (strength, mask) if fits and strength[~mask].std() <= MAX_UNEVENNESS else None
+    paper = strength[~mask]
+    uneven = paper.size > 0 and paper.std() > MAX_UNEVENNESS
+    return None if uneven or mask.mean() > MAX_SHARE else (strength, mask)
 
 
 def _main_colour(picture: Gray) -> Gray:
@@ -99,7 +98,7 @@ def _strength(plane: Gray) -> tuple[Gray, float]:
     candidates = [_darker_than_paper(plane), _darker_than_paper(-plane)]
     least = 0.3 * max(contrast for _, contrast, _ in candidates)
     likely = [candidate for candidate in candidates if candidate[1] >= least]
-    strength, contrast, _ = min(likely, key=lambda c: 2 * _share_of_frame(c[0] > SOLID) + c[2])
+    strength, contrast, _ = min(likely, key=lambda c: 2 * share_of_frame(c[0] > SOLID) + c[2])
     return strength, contrast
 
 
@@ -164,7 +163,7 @@ def _shading(paper: Gray, plain: Mask) -> Gray:
     return surface if error < 0.1 * np.var(paper[sample]) else np.zeros_like(paper)
 
 
-def _share_of_frame(solid: Mask) -> float:
+def share_of_frame(solid: Mask) -> float:
     """Return how much of the frame is ink; the corners count as much as all of it."""
     frame = np.concatenate([solid[0], solid[-1], solid[:, 0], solid[:, -1]])
     corners = solid[[0, 0, -1, -1], [0, -1, 0, -1]]

@@ -25,7 +25,7 @@ from scipy.sparse.csgraph import connected_components
 from skimage.measure import euler_number, regionprops
 from skimage.morphology import remove_small_holes, remove_small_objects
 
-from extras.handwriting.ink import SOLID, Gray, Mask, find_ink, stroke_width
+from extras.handwriting.ink import SOLID, Gray, Mask, find_ink, share_of_frame, stroke_width
 
 # Pillow reads many more, some by starting other programs. These are pictures, without any help.
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP", "PPM")
@@ -44,6 +44,8 @@ MAX_WIDTH = 2.0
 MIN_OVERLAP = 0.4
 # What has more of its outline on the frame is cut off by it, such as the border of a form.
 MAX_CUT_OFF = 0.35
+# How much of the frame digits may cover; the corners count as much as all of it.
+MAX_SHARE_OF_FRAME = 0.19
 # A broader stroke is a blot, and a longer one is a pattern; of the longer side of the piece.
 MAX_STROKE, MAX_LENGTH = 0.3, 3.2
 # How much broader than its mean a stroke is where it is broadest.
@@ -195,12 +197,15 @@ def _find_digits(pieces: NDArray[np.int32], strength: Gray) -> list[tuple[int, M
     on_frame = np.bincount(frame, minlength=pieces.max() + 1)
     regions = _without_specks(regionprops(pieces))
     largest = max((region.area for region in regions), default=0)
-    drawn = [
+    whole = [
         region
         for region in regions
         if on_frame[region.label] <= MAX_CUT_OFF * region.perimeter * (region.area / largest) ** 0.5
-        and _is_drawn(strength[region.slice] * region.image)
     ]
+    solid = (strength > SOLID) & np.isin(pieces, [region.label for region in whole])
+    if share_of_frame(solid) > MAX_SHARE_OF_FRAME:
+        return []
+    drawn = [region for region in whole if _is_drawn(strength[region.slice] * region.image)]
     drawn = _without_specks(drawn)
     if not drawn:
         return []

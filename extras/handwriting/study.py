@@ -10,7 +10,7 @@ loses more than 2 points on paper.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from io import BytesIO
@@ -67,7 +67,7 @@ def twenty_lines(picture: Gray) -> Images:
 
 
 def redraw(way: str, number: int, images: Images) -> tuple[Images, Images]:
-    """Redraw the digits of one picture and prepare them again, as it is done here and in twenty lines.
+    """Redraw the digits of one picture and prepare them again, here and in twenty lines.
 
     All that is random follows from the picture's number. Blank where another number of digits was
     found, and in twenty lines where there are several.
