@@ -42,8 +42,9 @@ MIN_HEIGHT, MIN_PART = 0.3, 0.1
 MAX_WIDTH = 2.0
 # Pieces that share more of their width are one digit.
 MIN_OVERLAP = 0.4
-# What has more of its outline on the frame is cut off by it, such as the border of a form.
-MAX_CUT_OFF = 0.35
+# What has more of its outline on the frame is cut off by it, such as the border of a form or the
+# corner of a shadow; the smaller a piece is beside the largest, the less is enough.
+MAX_CUT_OFF = 0.5
 # How much of the frame digits may cover; the corners count as much as all of it.
 MAX_SHARE_OF_FRAME = 0.19
 # A broader stroke is a blot, and a longer one is a pattern; of the longer side of the piece.
@@ -200,10 +201,12 @@ def _find_digits(pieces: NDArray[np.int32], strength: Gray) -> list[tuple[int, M
     whole = [
         region
         for region in regions
-        if on_frame[region.label] <= MAX_CUT_OFF * region.perimeter * (region.area / largest) ** 0.5
+        if on_frame[region.label] <= MAX_CUT_OFF * region.perimeter * region.area / largest
     ]
     solid = (strength > SOLID) & np.isin(pieces, [region.label for region in whole])
-    if share_of_frame(solid) > MAX_SHARE_OF_FRAME:
+    # In a cell of a few pixels, the bar of a 7 fills a side with both its corners.
+    small = max(pieces.shape) <= SMALL
+    if share_of_frame(solid) > (0.5 if small else MAX_SHARE_OF_FRAME):
         return []
     drawn = [region for region in whole if _is_drawn(strength[region.slice] * region.image)]
     drawn = _without_specks(drawn)

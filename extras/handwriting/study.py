@@ -40,6 +40,7 @@ BEGIN, END = "<!-- measured -->\n", "<!-- end of measured -->\n"
 SEED = 1
 MAX_LOSS = 0.02
 PLAIN, PAPER, LINES = "not prepared", "on paper", "lines of 2 to 10 digits"
+PICTURES_WITHOUT_INK = 500
 LARGE_PICTURES, LARGE_SIDES = 100, (4000, 3000)
 
 Images = NDArray[np.uint8]
@@ -189,14 +190,14 @@ def main() -> None:
     # Spawned, because a fork of a process with threads may wait for ever.
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as workers:
         ways = measure_ways(predictors, images, labels, workers)
-        refusals = measure_refusals(number, workers)
+        refusals = measure_refusals(PICTURES_WITHOUT_INK, workers)
     speed = (
         f"{LARGE_PICTURES} pictures of 12 megapixels take {seconds_per_picture(images):.2f} s "
         "each, decoding included, on one processor of the machine of this measurement.\n"
     )
     tables = [
         markdown(f"{number:,} test digits", ways),
-        markdown(f"{number:,} pictures without ink", refusals),
+        markdown(f"{PICTURES_WITHOUT_INK} pictures without ink", refusals),
         speed,
     ]
     document = with_table(README.read_text(encoding="utf-8"), "\n".join(tables))
