@@ -120,12 +120,12 @@ def _ruling(shape: tuple[int, int], random: Random, *directions: float) -> Value
     tilt, distance, width = random.normal(0, 0.03), random.uniform(0.05, 0.2), random.uniform(1, 3)
     ramps = [_ramp(shape, direction + tilt) for direction in directions]
     lines = [ramp % distance < distance * width / 12 for ramp in ramps]
-    return -np.any(lines, axis=0).astype(np.float64)
+    return np.asarray(-np.any(lines, axis=0).astype(np.float64))
 
 
 def _shadow(values: Values, random: Random, softest: float) -> Values:
     edge = values - np.quantile(values, random.uniform(0.1, 0.9))
-    return -1 / (1 + np.exp(-edge / random.uniform(0.005, softest)))
+    return np.asarray(-1 / (1 + np.exp(-edge / random.uniform(0.005, softest))))
 
 
 # From a shape to what is seen on the paper, 1 being its contrast.

@@ -131,7 +131,7 @@ def _without_strokes(plane: Gray, window: float, *, framed: bool = False) -> Gra
     half = math.ceil(window / 2)
     if framed:
         plane = np.pad(plane, half, constant_values=-np.inf)
-    paper = ndimage.grey_closing(plane, (2 * half + 1, 2 * half + 1), mode="nearest")
+    paper: Gray = ndimage.grey_closing(plane, (2 * half + 1, 2 * half + 1), mode="nearest")
     return paper[half:-half, half:-half] if framed else paper
 
 

@@ -185,6 +185,14 @@ def prepare(picture: Gray) -> Digits:
     )
 
 
+def scale_whole(picture: Gray) -> Digits:
+    """Make one image of a whole picture as it is, in grey, for a model of other things."""
+    rows, columns = picture.shape[:2]
+    grey = Image.fromarray(picture[:, :, :3].mean(axis=2).clip(0, 255).round().astype(np.uint8))
+    image = np.asarray(grey.resize((SIZE, SIZE), Image.Resampling.BICUBIC))
+    return Digits(image.reshape(1, -1), np.array([[0, 0, columns, rows]]), np.zeros(1, np.int_))
+
+
 def _label_pieces(mask: Mask) -> NDArray[np.int32]:
     """Label the ink that hangs together, also across the smallest gaps; 0 is paper."""
     reach = max(1.0, stroke_width(ndimage.distance_transform_edt(mask)) / 8)
