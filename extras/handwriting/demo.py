@@ -1,4 +1,4 @@
-"""Serve a page to draw digits on, with the predictions of every run.
+"""Serve a page to draw on, with the predictions of every run.
 
     python -m extras.handwriting.demo
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import errno
 import hashlib
+import html
 import re
 import socket
 from collections.abc import Mapping
@@ -39,7 +40,7 @@ from common.config import Config, load_config
 from common.inference import accuracy
 from common.splits import Split, load_split
 from extras.handwriting.predictor import Predictor, load_predictor
-from extras.handwriting.preparation import PictureError, decode, prepare
+from extras.handwriting.preparation import PictureError, decode
 
 PAGE = Path(__file__).with_suffix(".html")
 TEST = Path("data/flat/test.npz")
@@ -106,7 +107,7 @@ class Demo:
         predictor, content = self._predictor(request), await _body(request)
 
         def predict() -> dict[str, Any]:
-            digits = prepare(decode(BytesIO(content))[0])
+            digits = predictor.prepare(decode(BytesIO(content))[0])
             return _prediction(predictor, digits.images, digits.lines)
 
         try:
@@ -211,6 +212,14 @@ def _text(pixels: NDArray[np.uint8]) -> str:
     return base64.b64encode(pixels.tobytes()).decode()
 
 
+def fill_page(page: str, config: Config, predictors: Mapping[str, Predictor]) -> str:
+    """Put the dataset's title into the page, and a heading that speaks of digits if it has any."""
+    digits = all(predictor.reads_digits for predictor in predictors.values())
+    heading = "Draw a digit" if digits else "Draw or upload an image"
+    page = page.replace("{{ dataset }}", html.escape(config.dataset.title))
+    return page.replace("{{ heading }}", heading)
+
+
 def describe_runs(
     config: Config, predictors: Mapping[str, Predictor], test: Split
 ) -> list[dict[str, Any]]:
@@ -275,7 +284,7 @@ def main() -> None:
     config = load_config()
     predictors = {name: load_predictor(name, config) for name in config.runs}
     test = load_split(TEST)
-    page = PAGE.read_text(encoding="utf-8")
+    page = fill_page(PAGE.read_text(encoding="utf-8"), config, predictors)
     app = Demo(page, predictors, describe_runs(config, predictors, test), test).application()
     with listen(arguments.port) as opened:
         echo(f"http://{HOST}:{opened.getsockname()[1]}/ is the page; Ctrl+C ends it")

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.filters import apply_hysteresis_threshold, threshold_isodata
-from skimage.transform import downscale_local_mean
 
 Gray = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -25,15 +24,12 @@ SOLID, SURE, FAINT = 0.5, 0.38, 0.25
 MIN_CONTRAST = 5.0
 MIN_NOISE_RATIO = 10.0
 BLURS = (0.0, 1.0, 2.0, 4.0)
+# How much of the picture ink may cover.
+MAX_SHARE = 0.58
+# How uneven the paper may be: its standard deviation, of the contrast of the ink.
+MAX_UNEVENNESS = 0.072
 # The window of the closing, of the picture's side; and once strokes are known, of their width.
 WINDOW, WINDOW_PER_STROKE = 0.6, 3.0
-COARSE = 256
-# Ink of less contrast is faint, and found only on paper with no more noise than this, in steps of
-# brightness, and no more unevenness, of the contrast.
-PLAIN_CONTRAST = 30.0
-MAX_NOISE, MAX_UNEVENNESS = 0.3, 0.1
-# How much of the picture ink may cover.
-MAX_SHARE = 0.65
 
 
 def find_ink(picture: Gray) -> tuple[Gray, Mask] | None:
@@ -63,11 +59,9 @@ def find_ink(picture: Gray) -> tuple[Gray, Mask] | None:
     else:
         return None
     mask = apply_hysteresis_threshold(strength, FAINT, SURE)
-    # Faint ink could as well be grain or a shade of the paper, unless the paper is clean.
-    clean = noise <= MAX_NOISE and _unevenness(strength) <= MAX_UNEVENNESS
-    if (contrast < PLAIN_CONTRAST and not clean) or mask.mean() > MAX_SHARE:
-        return None
-    return (strength, mask) if _share_of_frame(strength) <= 0.5 else None
+    paper = strength[~mask]
+    uneven = paper.size > 0 and paper.std() > MAX_UNEVENNESS
+    return None if uneven or mask.mean() > MAX_SHARE else (strength, mask)
 
 
 def _main_colour(picture: Gray) -> Gray:
@@ -90,12 +84,10 @@ def _noise(plane: Gray) -> float:
     ----------
     J. Immerkaer: Fast noise variance estimation. Computer Vision and Image Understanding, 1996.
     """
-    if min(plane.shape) < 3:
-        return 0.0
     kernel = np.outer((1, -2, 1), (1, -2, 1)).astype(np.float32) / 6
     differences = ndimage.convolve(plane, kernel)[1:-1, 1:-1]
     # The lower quartile of the absolute values of a standard normal distribution is 0.3186.
-    return float(np.quantile(np.abs(differences), 0.25)) / 0.3186
+    return float(np.quantile(np.abs(differences), 0.25)) / 0.3186 if differences.size else 0.0
 
 
 def _strength(plane: Gray) -> tuple[Gray, float]:
@@ -106,52 +98,41 @@ def _strength(plane: Gray) -> tuple[Gray, float]:
     candidates = [_darker_than_paper(plane), _darker_than_paper(-plane)]
     least = 0.3 * max(contrast for _, contrast, _ in candidates)
     likely = [candidate for candidate in candidates if candidate[1] >= least]
-    strength, contrast, _ = min(likely, key=lambda c: 2 * _share_of_frame(c[0]) + c[2])
+    strength, contrast, _ = min(likely, key=lambda c: 2 * share_of_frame(c[0] > SOLID) + c[2])
     return strength, contrast
 
 
 def _darker_than_paper(plane: Gray) -> tuple[Gray, float, float]:
-    """Return the strength and the contrast of ink, and how uneven the paper is that is left.
+    """Return the strength and the contrast of ink, and how uneven the paper is.
 
     The last is the standard deviation of the paper without its shading, of the contrast.
     """
-    width, shading = _strokes(plane)
-    side = 2 * math.ceil(WINDOW_PER_STROKE * width / 2) + 1
-    paper = ndimage.grey_closing(plane - shading, (side, side), mode="nearest")
-    difference = paper - plane + shading
+    window = WINDOW * math.sqrt(plane.size)
+    paper = _without_strokes(plane, window, framed=True)
+    flat = plane - _shading(paper, paper - plane <= _threshold(paper - plane))
+    difference = _without_strokes(flat, window, framed=True) - flat
+    depth = ndimage.distance_transform_edt(difference > _threshold(difference))
+    paper = _without_strokes(flat, min(window, WINDOW_PER_STROKE * 2 * float(depth.max())))
+    difference = paper - flat
     ink = difference > _threshold(difference)
-    if not ink.any() or ink.all():
+    if not ink.any():
         return np.zeros_like(plane), 0.0, 1.0
     difference -= np.median(difference[~ink])
-    contrast = float(np.quantile(difference[ink], 0.6))
-    strength = np.clip(difference / max(contrast, 1e-6), 0, 1)
-    return strength, contrast, float(paper.std()) / max(contrast, 1e-6)
+    contrast = max(float(np.quantile(difference[ink], 0.6)), 1e-6)
+    return np.clip(difference / contrast, 0, 1), contrast, float(paper.std()) / contrast
 
 
-def _strokes(plane: Gray) -> tuple[float, Gray]:
-    """Return how wide the widest stroke is, in pixels, and the shading of the paper.
+def _without_strokes(plane: Gray, window: float, *, framed: bool = False) -> Gray:
+    """Paint over all that is darker than its surroundings and narrower than a window.
 
-    It is enough to look at a smaller picture. All around it is ink, so that a shadow that the
-    frame cuts off is no stroke either, however small the corner that it fills.
+    With a frame of ink, a shadow that the picture's edge cuts off is not painted over, however
+    small the corner that it fills.
     """
-    factor = math.ceil(max(plane.shape) / COARSE)
-    small = downscale_local_mean(plane, (factor, factor)) if factor > 1 else plane
-    shading = np.zeros_like(small)
-    half = math.ceil(WINDOW * math.sqrt(small.size) / 2)
-    for _ in range(2):
-        padded = np.pad(small - shading, half, constant_values=-np.inf)
-        closed = ndimage.grey_closing(padded, (2 * half + 1, 2 * half + 1), mode="nearest")
-        paper = closed[half:-half, half:-half]
-        difference = paper - small + shading
-        ink = difference > _threshold(difference)
-        if not ink.any() or ink.all():
-            break
-        if not shading.any():
-            shading = _shading(paper, ~ink)
-    width = 2 * factor * float(ndimage.distance_transform_edt(ink).max())
-    zoom = (plane.shape[0] / small.shape[0], plane.shape[1] / small.shape[1])
-    full = ndimage.zoom(shading, zoom, order=1) if factor > 1 else shading
-    return min(width, 2.0 * half * factor / WINDOW_PER_STROKE), full
+    half = math.ceil(window / 2)
+    if framed:
+        plane = np.pad(plane, half, constant_values=-np.inf)
+    paper: Gray = ndimage.grey_closing(plane, (2 * half + 1, 2 * half + 1), mode="nearest")
+    return paper[half:-half, half:-half] if framed else paper
 
 
 def _threshold(difference: Gray) -> float:
@@ -182,20 +163,11 @@ def _shading(paper: Gray, plain: Mask) -> Gray:
     return surface if error < 0.1 * np.var(paper[sample]) else np.zeros_like(paper)
 
 
-def _share_of_frame(strength: Gray) -> float:
+def share_of_frame(solid: Mask) -> float:
     """Return how much of the frame is ink; the corners count as much as all of it."""
-    solid = strength > SOLID
     frame = np.concatenate([solid[0], solid[-1], solid[:, 0], solid[:, -1]])
     corners = solid[[0, 0, -1, -1], [0, -1, 0, -1]]
     return float(frame.mean() + corners.mean()) / 2
-
-
-def _unevenness(strength: Gray) -> float:
-    """Return how far paper that is not close to any ink differs from itself, of the contrast."""
-    solid = strength > SOLID
-    width = stroke_width(ndimage.distance_transform_edt(solid))
-    paper = strength[ndimage.distance_transform_edt(~solid) > width / 2 + 1]
-    return float(np.quantile(paper, 0.97)) if paper.size else 0.0
 
 
 def stroke_width(depth: NDArray[np.float64]) -> float:

@@ -1,10 +1,12 @@
-"""Predict the digits of your own pictures.
+"""Predict what your own pictures show.
 
     python -m extras.handwriting.predict --run long photo.jpg drawings/
 
 One line per picture: its path, the digits, and the smallest of their probabilities, with tabs
 between. Of a folder, every picture in it is taken. Several lines of digits are read from top to
 bottom, with a space between. `--grid` shows what the model sees.
+
+Where the dataset's classes are not digits, the whole picture is one image, in grey.
 
 A picture that cannot be read, or shows no digit, is one line on stderr. The others are predicted
 all the same, and the exit status is 1.
@@ -27,7 +29,7 @@ from common.command_line import argument_parser, run
 from common.config import load_config
 from extras.handwriting.ink import Gray
 from extras.handwriting.predictor import Prediction, load_predictor
-from extras.handwriting.preparation import SIZE, Digits, PictureError, decode, prepare
+from extras.handwriting.preparation import SIZE, Digits, PictureError, decode
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".ppm", ".pgm"}
 ZOOM = 4
@@ -43,30 +45,22 @@ def pictures(paths: Sequence[Path]) -> Iterator[Path]:
             yield path
 
 
-def load_digits(path: Path) -> tuple[Gray, Digits, float]:
-    """Load a picture and find its digits.
-
-    Returns
-    -------
-    pixels : ndarray of float32, shape (rows, columns, channels)
-    digits : Digits
-    scale : float
-        How many pixels of the file's width are one of these.
+def load_picture(path: Path) -> tuple[Gray, float]:
+    """Load a picture, and how many pixels of the file's width are one of its pixels.
 
     Raises
     ------
     PictureError
-        If the file is missing, is not a picture, or shows no digit.
+        If the file is missing or is not a picture.
     """
     try:
         # Not whatever can be opened: a pipe would wait for ever.
         if path.exists() and not path.is_file():
             raise PictureError("not a file")
         with path.open("rb") as file:
-            pixels, scale = decode(file)
+            return decode(file)
     except OSError as error:
         raise PictureError(error.strerror or str(error)) from None
-    return pixels, prepare(pixels), scale
 
 
 def as_json(
@@ -139,7 +133,8 @@ def main() -> None:
     rows, failed = [], False
     for path in pictures(arguments.images):
         try:
-            pixels, digits, scale = load_digits(path)
+            pixels, scale = load_picture(path)
+            digits = predictor.prepare(pixels)
         except PictureError as error:
             sys.stderr.write(f"error: {path}: {error}\n")
             failed = True

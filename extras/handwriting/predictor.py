@@ -1,4 +1,8 @@
-"""Predict the digits of a picture with the model of one run."""
+"""Predict what a picture shows with the model of one run.
+
+Pictures are prepared as handwriting where the classes are digits. A model of anything else sees
+the whole picture, in grey and scaled to the size of its images.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,8 @@ from common.config import Config
 from common.inference import probabilities
 from common.model import Weights
 from common.splits import load_description
-from extras.handwriting.preparation import SIZE
+from extras.handwriting.ink import Gray
+from extras.handwriting.preparation import SIZE, Digits, prepare, scale_whole
 
 MODELS = Path("models")
 DESCRIPTION = Path("data/flat/description.json")
@@ -45,6 +50,15 @@ class Predictor:
 
     weights: Weights
     classes: tuple[str, ...]
+
+    @property
+    def reads_digits(self) -> bool:
+        """Whether the classes are digits."""
+        return all(len(name) == 1 and name.isdecimal() for name in self.classes)
+
+    def prepare(self, picture: Gray) -> Digits:
+        """Make images for the model: one of each digit, or else one of the whole picture."""
+        return prepare(picture) if self.reads_digits else scale_whole(picture)
 
     def predict(self, images: NDArray[np.uint8], lines: NDArray[np.int_]) -> Prediction:
         """Predict the digits of one picture.

@@ -15,29 +15,54 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from scipy import ndimage
+from scipy.sparse.csgraph import connected_components
+from skimage.measure import euler_number, regionprops
+from skimage.morphology import remove_small_holes, remove_small_objects
 
-from extras.handwriting.ink import SOLID, Gray, Mask, find_ink, stroke_width
-from extras.handwriting.pieces import group_pieces, label_pieces, widened
+from extras.handwriting.ink import SOLID, Gray, Mask, find_ink, share_of_frame, stroke_width
 
 # Pillow reads many more, some by starting other programs. These are pictures, without any help.
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP", "PPM")
 # Compared before anything is decoded: 64 million pixels are 256 MB, and as much again at times.
 MAX_PIXELS = 64_000_000
 # A larger picture is made smaller than this first: a digit has 20 pixels at the end.
-MAX_SIDE = 1024
+MAX_SIDE = 640
 # Plain paper has fewer specks, and digits are more of what stands out from it.
 MAX_PIECES, MIN_SHARE = 30, 0.5
+
+# Of the height of the highest digit: a lower piece is a part of one; a smaller one is a speck.
+MIN_HEIGHT, MIN_PART = 0.3, 0.1
+# A wider piece is a line, or several digits that touch; of its height.
+MAX_WIDTH = 2.0
+# Pieces that share more of their width are one digit.
+MIN_OVERLAP = 0.4
+# What has more of its outline on the frame is cut off by it, such as the border of a form or the
+# corner of a shadow; the smaller a piece is beside the largest, the less is enough.
+MAX_CUT_OFF = 0.5
+# How much of the frame digits may cover; the corners count as much as all of it.
+MAX_SHARE_OF_FRAME = 0.19
+# A broader stroke is a blot, and a longer one is a pattern; of the longer side of the piece.
+MAX_STROKE, MAX_LENGTH = 0.3, 3.2
+# How much broader than its mean a stroke is where it is broadest.
+MAX_SWELL = 2.2
+MAX_LOOPS = 2
 
 SIZE = 28
 BOX = 20
 # How wide strokes are in MNIST, in pixels of 28 x 28: the first decile, the median, the ninth.
 STROKE = (1.7, 2.3, 3.4)
+# The longer side of a digit while its stroke is measured and redrawn; smaller holes are grain.
+FINE, SPECK = 160, 60
+# A digit of no more pixels has the soft edges of MNIST's already.
+SMALL = 32
+# What is fainter is not counted when a digit is cut out.
+EDGE = 0.05
 
 
 class PictureError(Exception):
@@ -143,68 +168,158 @@ def prepare(picture: Gray) -> Digits:
     if ink is None:
         raise PictureError("no ink found: nothing stands out from the paper")
     strength, mask = ink
-    pieces = label_pieces(mask)
+    pieces = _label_pieces(mask)
     if pieces.max() > MAX_PIECES:
         raise PictureError(f"{pieces.max()} pieces of ink are not lines of digits")
-    lines = group_pieces(pieces)
-    digits = [np.isin(pieces, digit) for line in lines for digit in line]
-    if not digits or sum(map(np.count_nonzero, digits)) < MIN_SHARE * np.count_nonzero(mask):
+    found = _find_digits(pieces, strength)
+    digits = [digit for _, digit in found]
+    if sum(map(np.count_nonzero, digits)) <= MIN_SHARE * np.count_nonzero(mask):
         raise PictureError("no digit found: most of what stands out is not drawn by a pen")
     boxes = [ndimage.find_objects(digit.astype(np.int8))[0] for digit in digits]
-    images = []
-    for digit, box in zip(digits, boxes, strict=True):
-        # With a margin, because the edge of a stroke is fainter than what counts as ink.
-        around = widened(box, 2)
-        own = ndimage.binary_dilation(digit[around], iterations=2)
-        images.append(_image(np.where(own, strength[around], np.float32(0))).ravel())
+    # The edge of a stroke is fainter than what counts as ink.
+    cuts = [np.where(ndimage.binary_dilation(digit, iterations=2), strength, 0) for digit in digits]
     return Digits(
-        np.stack(images),
+        np.stack([_image(cut).ravel() for cut in cuts]),
         np.array([(box[1].start, box[0].start, box[1].stop, box[0].stop) for box in boxes]),
-        np.repeat(np.arange(len(lines)), [len(line) for line in lines]),
+        np.array([line for line, _ in found]),
     )
 
 
-# Strokes are measured and edges are smoothed at no fewer pixels than this for one of MNIST's.
-FINENESS = 8
-# A digit of no more pixels has the soft edges of MNIST's already.
-SMALL = 32
-# What is fainter is not counted when a digit is cut out.
-EDGE = 0.05
+def scale_whole(picture: Gray) -> Digits:
+    """Make one image of a whole picture as it is, in grey, for a model of other things."""
+    rows, columns = picture.shape[:2]
+    grey = Image.fromarray(picture[:, :, :3].mean(axis=2).clip(0, 255).round().astype(np.uint8))
+    image = np.asarray(grey.resize((SIZE, SIZE), Image.Resampling.BICUBIC))
+    return Digits(image.reshape(1, -1), np.array([[0, 0, columns, rows]]), np.zeros(1, np.int_))
+
+
+def _label_pieces(mask: Mask) -> NDArray[np.int32]:
+    """Label the ink that hangs together, also across the smallest gaps; 0 is paper."""
+    reach = max(1.0, stroke_width(ndimage.distance_transform_edt(mask)) / 8)
+    joined = ndimage.distance_transform_edt(~mask) <= reach
+    return np.where(mask, ndimage.label(joined, np.ones((3, 3)))[0], 0).astype(np.int32)
+
+
+def _find_digits(pieces: NDArray[np.int32], strength: Gray) -> list[tuple[int, Mask]]:
+    """Return the digits line by line and from left to right, each with its line."""
+    frame = np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]])
+    on_frame = np.bincount(frame, minlength=pieces.max() + 1)
+    regions = _without_specks(regionprops(pieces))
+    largest = max((region.area for region in regions), default=0)
+    whole = [
+        region
+        for region in regions
+        if on_frame[region.label] <= MAX_CUT_OFF * region.perimeter * region.area / largest
+    ]
+    solid = (strength > SOLID) & np.isin(pieces, [region.label for region in whole])
+    # In a cell of a few pixels, the bar of a 7 fills a side with both its corners.
+    small = max(pieces.shape) <= SMALL
+    if share_of_frame(solid) > (0.5 if small else MAX_SHARE_OF_FRAME):
+        return []
+    drawn = [region for region in whole if _is_drawn(strength[region.slice] * region.image)]
+    drawn = _without_specks(drawn)
+    if not drawn:
+        return []
+    labels = np.array([region.label for region in drawn])
+    groups = _group(np.array([region.bbox for region in drawn]))
+    return [(line, np.isin(pieces, labels[members])) for line, members in groups]
+
+
+def _without_specks(regions: list[Any]) -> list[Any]:
+    """Leave out what is too small or too wide to be a part of a digit."""
+    sizes = [region.image.shape for region in regions]
+    height = max((rows for rows, _ in sizes), default=0)
+    return [
+        region
+        for region, (rows, columns) in zip(regions, sizes, strict=True)
+        if max(rows, columns) > MIN_PART * height and columns <= max(MAX_WIDTH * rows, height)
+    ]
+
+
+def _is_drawn(ink: Gray) -> bool:
+    """Return whether a pen may have drawn a piece: short, of one width, with few loops."""
+    inside, depth = _solid(ink)
+    stroke = stroke_width(depth)
+    simple = remove_small_holes(remove_small_objects(inside, max_size=SPECK), max_size=SPECK)
+    return bool(
+        stroke <= MAX_STROKE * FINE
+        and np.count_nonzero(inside) <= MAX_LENGTH * FINE * stroke
+        and 2 * depth.max() <= MAX_SWELL * stroke
+        and 1 - euler_number(simple) <= MAX_LOOPS
+    )
+
+
+def _group(boxes: NDArray[np.int_]) -> list[tuple[int, NDArray[np.intp]]]:
+    """Group pieces to digits and lines.
+
+    Parts that stand above one another are one digit, and so is a low part with the digit that is
+    nearest to it.
+
+    Parameters
+    ----------
+    boxes : ndarray of int, shape (n, 4)
+        Top, left, bottom and right of each piece.
+
+    Returns
+    -------
+    list
+        The line and the pieces of each digit, line by line and from left to right.
+    """
+    top, left, bottom, right = boxes.T
+    height = int((bottom - top).max())
+    whole = bottom - top >= MIN_HEIGHT * height
+    rows = np.zeros(bottom.max() + height, bool)
+    for first, last in boxes[whole][:, [0, 2]]:
+        rows[first : last + height // 8] = True
+    line = ndimage.label(rows)[0][top]
+    shared = np.minimum.outer(right, right) - np.maximum.outer(left, left)
+    together = shared > MIN_OVERLAP * np.minimum.outer(right - left, right - left)
+    together &= np.equal.outer(line, line) & np.logical_and.outer(whole, whole)
+    apart = np.maximum.outer(top, top) - np.minimum.outer(bottom, bottom)
+    gaps = np.hypot(np.maximum(-shared, 0), np.maximum(apart, 0))
+    gaps[:, ~whole] = np.inf
+    nearest = gaps.argmin(axis=1)
+    parts = np.flatnonzero(~whole & (gaps.min(axis=1) < height / 4))
+    together[parts, nearest[parts]] = True
+    line[parts] = line[nearest[parts]]
+    _, digit = connected_components(together, directed=False)
+    digits = [np.flatnonzero(digit == number) for number in np.unique(digit[whole])]
+    return sorted(((line[d[0]] - 1, d) for d in digits), key=lambda x: (x[0], left[x[1]].min()))
 
 
 def _image(ink: Gray) -> NDArray[np.uint8]:
     """Return an image of 28 x 28 of one digit that has been cut out."""
     ink = _cut(ink / ink.max())
-    side = max(ink.shape)
-    zoom = max(1.0, FINENESS * BOX / side)
-    rows, columns = (math.ceil(length * zoom) for length in ink.shape)
-    large = np.asarray(Image.fromarray(ink).resize((columns, rows), Image.Resampling.BICUBIC))
-    inside = np.pad(large > SOLID, max(large.shape) // BOX * 3)
-    depth = ndimage.distance_transform_edt(inside)
-    stroke = stroke_width(depth) * BOX / max(large.shape)
-    if side > SMALL or not STROKE[0] <= stroke <= STROKE[-1]:
-        ink = _cut(_redrawn(inside, depth, max(large.shape)))
-    scale = BOX / max(ink.shape)
-    rows, columns = (max(1, round(length * scale)) for length in ink.shape)
-    how = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
-    return _centred(np.asarray(Image.fromarray(ink).resize((columns, rows), how)).clip(0, 1))
+    inside, depth = _solid(ink)
+    stroke = stroke_width(depth)
+    least, usual, most = (width * FINE / BOX for width in STROKE)
+    if max(ink.shape) > SMALL or not least <= stroke <= most:
+        # The digit grows with its stroke, and is scaled down to the same 20 pixels after that.
+        # A blot is never thinned until nothing is left of it.
+        target = usual if stroke < least else min(stroke, most)
+        move = max((target - stroke) / (2 * (1 - target / FINE)), 1 - float(depth.max()))
+        outline = depth - ndimage.distance_transform_edt(~inside)
+        ink = _cut(np.asarray(np.clip(outline + move + 0.5, 0, 1), np.float32))
+    how = Image.Resampling.BOX if max(ink.shape) > BOX else Image.Resampling.BICUBIC
+    return _centred(_scaled(ink, BOX, how).clip(0, 1))
+
+
+def _solid(ink: Gray) -> tuple[Mask, NDArray[np.float64]]:
+    """Return the shape of ink on a side of `FINE`, and how deep inside each pixel is."""
+    inside = np.pad(
+        _scaled(ink / ink.max(), FINE, Image.Resampling.BICUBIC) > SOLID, FINE // BOX * 3
+    )
+    return inside, ndimage.distance_transform_edt(inside)
+
+
+def _scaled(ink: Gray, side: int, how: Image.Resampling) -> Gray:
+    rows, columns = (max(1, round(length * side / max(ink.shape))) for length in ink.shape)
+    return np.asarray(Image.fromarray(ink).resize((columns, rows), how))
 
 
 def _cut(ink: Gray) -> Gray:
     rows, columns = (np.flatnonzero((ink > EDGE).any(axis=axis)) for axis in (1, 0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-
-
-def _redrawn(inside: Mask, depth: NDArray[np.float64], side: int) -> Gray:
-    """Move the outline of a digit out or in until its stroke is as wide as MNIST's are."""
-    stroke = stroke_width(depth)
-    least, usual, most = (width * side / BOX for width in STROKE)
-    target = usual if stroke < least else min(stroke, most)
-    # The digit grows with its stroke, and is scaled down to the same 20 pixels after that.
-    # A blot is never thinned until nothing is left of it.
-    move = max((target - stroke) / (2 * (1 - target / side)), 1 - float(depth.max()))
-    outline = depth - ndimage.distance_transform_edt(~inside)
-    return np.asarray(np.clip(outline + move + 0.5, 0, 1), np.float32)
 
 
 def _centred(ink: Gray) -> NDArray[np.uint8]:

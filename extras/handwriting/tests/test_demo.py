@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from common.arrays import load_weights, save_arrays
 from common.inference import accuracy
 from common.splits import Description, Split, load_split, save_description, save_split
 from extras.handwriting import demo
+from extras.handwriting.predictor import Predictor
 
 ROOT = Path(__file__).parents[3]
 TIMEOUT = 20
@@ -210,6 +212,24 @@ def test_policy_allows_the_page_its_own_script(address: str) -> None:
         digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
         assert f"{tag}-src 'sha256-{digest}'" in answer.headers["Content-Security-Policy"]
     assert re.findall(r'(?:src|href)="(?!data:)[^"]*"', answer.text) == []
+
+
+def test_page_names_the_dataset(address: str) -> None:
+    """The heading speaks of digits because its classes are digits, and no placeholder is left."""
+    page = requests.get(address, timeout=TIMEOUT).text
+    assert "<h1>Draw a digit</h1>" in page
+    assert "trained on MNIST handwritten digits" in page
+    assert "{{" not in page
+
+
+def test_page_speaks_of_digits_only_where_there_are_any() -> None:
+    """The page of another dataset has its title, in which HTML is text."""
+    dataset = SimpleNamespace(title="Shirts <b>")
+    shirts = Predictor({}, ("shirt", "boot"))
+    page = demo.fill_page(
+        "{{ heading }}: {{ dataset }}", SimpleNamespace(dataset=dataset), {"a": shirts}
+    )
+    assert page == "Draw or upload an image: Shirts &lt;b&gt;"
 
 
 def test_port_that_is_taken_is_said(folder: Path) -> None:

@@ -323,6 +323,9 @@ def test_screenshot_for_the_documentation(page: Page, tmp_path: Path) -> None:
     """The page with a digit drawn is a picture; DEMO_SCREENSHOT says where it should go."""
     target = Path(os.environ.get("DEMO_SCREENSHOT", tmp_path / "demo.png"))
     draw(page, "5")
+    # What is drawn last is what is shown.
+    while page.evaluate("asking || again"):
+        page.wait_for_timeout(50)
     expect(page.get_by_role("status")).to_contain_text("Predicted 5")
     page.mouse.move(0, 0)
     page.screenshot(path=target)

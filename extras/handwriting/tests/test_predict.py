@@ -31,10 +31,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def describe(folder: Path, shape: tuple[int, int]) -> None:
-    """Write the description of a dataset of ten digits with images of a shape."""
+def describe(
+    folder: Path, shape: tuple[int, int], classes: tuple[str, ...] = tuple("0123456789")
+) -> None:
+    """Write the description of a dataset of ten classes with images of a shape."""
     description = Description(
-        classes=tuple("0123456789"),
+        classes=classes,
         example_shape=shape,
         feature_shape=(shape[0] * shape[1],),
         feature_dtype="uint8",
@@ -149,6 +151,14 @@ def test_lines_are_separated_by_a_space(folder: Path, predict: Predict) -> None:
     sheet.save(folder / "lines.png")
     digits = predict("lines.png").stdout.split("\t")[1]
     assert digits == " ".join(2 * [predict("a.png").stdout.split("\t")[1]])
+
+
+def test_what_is_no_digit_is_one_image(folder: Path, predict: Predict) -> None:
+    """Where the classes are not digits, nothing is cut out of the picture."""
+    describe(folder, (28, 28), tuple(f"shirt {number}" for number in range(10)))
+    details = json.loads(predict("--json", draw(folder / "a.png", digits=3)).stdout)["details"]
+    assert [detail["box"] for detail in details] == [[0, 0, 300, 100]]
+    assert details[0]["label"].startswith("shirt ")
 
 
 def header_of(side: int) -> bytes:

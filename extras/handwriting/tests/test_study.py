@@ -1,31 +1,44 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
 from extras.handwriting import study
-from extras.handwriting.drawing import WAYS
+from extras.handwriting.drawing import NO_INK, WAYS, without_ink
+from extras.handwriting.preparation import PictureError, prepare
 
 
 def test_readme_shows_every_way_to_draw() -> None:
     """The table is that of the last measurement, with a row for each way."""
     document = study.README.read_text(encoding="utf-8")
     table = document.partition(study.BEGIN)[2].partition(study.END)[0]
-    titles = [line.split("|")[1].strip() for line in table.splitlines()[2:]]
+    rows = table.partition("\n\n")[0].splitlines()[2:]
+    titles = [row.split("|")[1].strip() for row in rows]
     lines = [f"{study.LINES}, each digit", f"{study.LINES}, the whole line"]
     assert titles == [study.PLAIN, *(way for way in WAYS if way != study.LINES), *lines]
     assert study.with_table(document, table) == document
 
 
 @pytest.mark.parametrize("way", list(WAYS))
-def test_pictures_do_not_depend_on_how_the_work_is_divided(way: str) -> None:
-    """What is random in a picture follows from its number only."""
-    images = np.zeros((3, 28, 28), np.uint8)
-    images[:, 4:24, 13:16] = 255
-    images[:, 4:7, 8:20] = 255
-    pictures = [image.reshape(1, 784) for image in images]
-    whole = study.redraw(way, 7, pictures)
-    divided = [study.redraw(way, 7 + i, [picture]) for i, picture in enumerate(pictures)]
-    for index in (0, 1):
-        assert np.array_equal(whole[index], np.concatenate([part[index] for part in divided]))
-    assert whole[0].any()
+def test_picture_depends_on_its_number_only(way: str) -> None:
+    """The work can be divided as one likes, and every way to draw can be read again."""
+    image = np.zeros((1, 28, 28), np.uint8)
+    image[:, 4:24, 13:16] = 255
+    image[:, 4:7, 8:20] = 255
+    first, again, other = (study.redraw(way, n, image.reshape(1, 784)) for n in (7, 7, 8))
+    assert np.array_equal(first, again)
+    assert first[0].any()
+    assert way == "as they are" or not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("kind", NO_INK)
+def test_picture_without_ink_is_hardly_ever_read(kind: str) -> None:
+    """At most one of ten pictures of each kind is taken for digits."""
+    read = 0
+    for seed in range(10):
+        with suppress(PictureError):
+            prepare(without_ink(kind, np.random.default_rng(seed)))
+            read += 1
+    assert read <= 1
