@@ -58,7 +58,8 @@ def test_study_is_what_the_gate_compares_with(
     assert sampled.tolist() == costs[::100].tolist()
 
     accuracies = study.iloc[1][["train", "validation", "test"]]
-    own = Result(iterations=synthetic_params()["runs"]["long"]["iterations"], **accuracies, min_test_accuracy=0.0)
+    iterations = load_config().runs["long"].iterations
+    own = Result(iterations=iterations, **accuracies, min_test_accuracy=0.0)
     assert list(hooks.gate_failures(load_config(), {"long": own})) == []
     assert "of 3 seeds" in capsys.readouterr().out
     chance = own.model_copy(update={"test": 0.25})
