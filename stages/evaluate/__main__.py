@@ -103,7 +103,7 @@ def main() -> None:
         )
         matrices[name] = confusion(predictions["test"], classes)
         echo(f"{name}: " + ", ".join(f"{split} {value:.2%}" for split, value in accuracies.items()))
-        table = predictions["test"].to_csv(index_label="image", float_format="%.6f")
+        table = predictions["test"].to_csv(index_label="example", float_format="%.6f")
         atomic_write(arguments.predictions / f"{name}.csv", table.encode())
     save_results(arguments.metrics / ACCURACY.name, results)
     _save_tables(arguments.metrics, matrices)

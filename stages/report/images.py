@@ -1,4 +1,4 @@
-"""The figures of a dataset whose examples are images: grids of them, and the first weights.
+"""The figures of a dataset whose examples are images: grids of them.
 
 ADAPT: the only module that knows what an example looks like. It draws nothing if examples are not
 images. Replace it with figures of your own examples, or delete it and its lines in
@@ -11,7 +11,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -56,9 +55,6 @@ def draw_run(data: ReportData, run: RunResults) -> dict[str, ReportFigure]:
     if len(worst):
         title = f"{run.name}: {len(worst)} of {len(run.mistakes):,} mistakes, most confident first"
         figures["mistakes"] = image_grid(data, worst, MISTAKES, title)
-    first_layers = [array for array in run.weights.values() if len(array) == math.prod(shape)]
-    if first_layers and len(shape) == 2:
-        figures["weights"] = first_weights(run.name, first_layers[0].T.reshape(-1, *shape))
     return figures
 
 
@@ -117,38 +113,3 @@ def _draw_grid(
     axes.set(xlim=(0, figure.get_figwidth()), ylim=(figure.get_figheight(), 0), aspect="auto")
     axes.set_axis_off()
     return figure
-
-
-def first_weights(name: str, units: NDArray[np.float32]) -> ReportFigure:
-    """Draw the weights of each unit of the first layer; shape (units, rows, columns)."""
-    title = f"{name}: the weights of each unit of the first layer"
-    mosaic = _mosaic(units)
-    # The maximum would leave all but a few weights pale.
-    limit = float(np.percentile(np.abs(units), 99.5)) or 1.0
-    figure = style.new_figure(PAGE, PAGE * mosaic.shape[0] / mosaic.shape[1] + 1.2)
-    figure.suptitle(style.wrap(title, PAGE), size=11, x=0.005, ha="left")
-    axes = figure.add_subplot()
-    axes.set_axis_off()
-    colours = mpl.colormaps["RdBu_r"].resampled(33)  # odd: white is 0; few: a small file
-    image = axes.imshow(mosaic, cmap=colours, vmin=-limit, vmax=limit, interpolation="nearest")
-    figure.colorbar(
-        image, location="bottom", extend="both", aspect=40, shrink=0.5, label="weight of a pixel"
-    )
-    alt = f"{title}, {len(units)} images, from {units.min():.2f} to {units.max():.2f}"
-    caption = (
-        "A bright pixel raises a unit's value where its weight is red, and lowers it where its "
-        "weight is blue."
-    )
-    return ReportFigure(style.png(figure), alt, caption, is_wide=True)
-
-
-def _mosaic(images: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return images, shape (n, rows, columns), as one image, with NaN between them."""
-    count, high, wide = images.shape
-    gap = max(1, wide // 14)
-    columns = max(1, round(math.sqrt(2 * count)))
-    rows = -(-count // columns)
-    tiles = np.full((rows * columns, high + gap, wide + gap), np.nan, np.float32)
-    tiles[:count, :high, :wide] = images
-    by_row = tiles.reshape(rows, columns, high + gap, wide + gap).swapaxes(1, 2)
-    return by_row.reshape(rows * (high + gap), columns * (wide + gap))[:-gap, :-gap]

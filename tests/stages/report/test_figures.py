@@ -116,7 +116,7 @@ def test_published_costs_beyond_the_run_are_not_drawn() -> None:
 def test_a_misclassified_image_is_framed(drawn: dict[str, ReportFigure]) -> None:
     """The frame's colour is there only if there is a mistake; so is the figure of mistakes."""
     correct = images.draw_run(DATA, CORRECT)
-    assert set(correct) == {"images", "more_images", "weights"}
+    assert set(correct) == {"images", "more_images"}
     vermillion = [int(VERMILLION[place : place + 2], 16) for place in (1, 3, 5)]
     framed = [
         bool((_dots(figure, "RGB") == vermillion).all(axis=2).any())
