@@ -51,6 +51,7 @@ MAX_SHARE_OF_FRAME = 0.19
 MAX_STROKE, MAX_LENGTH = 0.3, 3.2
 # How much broader than its mean a stroke is where it is broadest.
 MAX_SWELL = 2.2
+# An 8 has two; holes that are only grain are not counted.
 MAX_LOOPS = 2
 
 SIZE = 28
