@@ -101,8 +101,7 @@ class Store:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
             return self.experiment_id(name)
-        own = f"sqlite:///{self.root / location.DATABASE}"
-        if self.uri == own and experiment.artifact_location != folder:
+        if self.uri == location.own_uri(self.root) and experiment.artifact_location != folder:
             raise CommandError(
                 "the repository has moved since mlflow.db was made; delete mlflow.db and "
                 "mlartifacts, `python -m stages.track --all` makes them again"
