@@ -125,6 +125,8 @@ def install(python: Path, uv: Path, locks: list[Path]) -> None:
         options = ["--python", str(python), "--require-hashes", "--no-build-isolation"]
         command = [str(uv), "pip", "install", *options, *requirements]
         environment = pip_settings(listing) | os.environ | {"VIRTUAL_ENV": str(python.parents[1])}
+        if not os.access(os.environ.get("HOME", "/"), os.W_OK):
+            environment["UV_NO_CACHE"] = "1"  # uv would refuse to run
         if subprocess.run(command, env=environment, check=False).returncode == 0:
             return
     print(f"installing {names} with pip: about two minutes", flush=True)
