@@ -97,16 +97,19 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 clean: ## Remove outputs and environments; keep DVC's cache and the MLflow store
 	rm -rf $(VENV) .venv-bench data models costs plots dvc_plots .cache .dvc-state .mypy_cache .pytest_cache .ruff_cache
 
+# DVC would make it for everyone to write to.
+.dvc-state:
+	@mkdir -m 700 $@
+
 # An environment is rebuilt if it was moved or its Python has changed.
 PLACE := $(CURDIR)/$(VENV) $(shell $(PYTHON) -c 'import sys; print(sys.version)' 2> /dev/null)
 ifneq ($(strip $(shell cat $(VENV)/place 2> /dev/null)),$(strip $(PLACE)))
 $(if $(wildcard $(VENV)/place),$(shell rm -f $(VENV)/installed*))
 endif
 
-$(VENV)/installed: requirements.lock
+$(VENV)/installed: requirements.lock | .dvc-state
 	@$(PYTHON) commands/install.py $(VENV) $<
-	@$(RUN) dvc config --local core.site_cache_dir '$(CURDIR)/.dvc-state'
-	@mkdir -p -m 700 .dvc-state
+	@$(RUN) dvc config --local core.site_cache_dir "$$(pwd)/.dvc-state"
 	@# Unpacked from an archive: everything works, except for experiments and commits in MLflow.
 	@git rev-parse --git-dir > /dev/null 2>&1 || $(RUN) dvc config --local core.no_scm true
 	@touch $@

@@ -13,10 +13,14 @@ import platform
 import re
 import subprocess
 import sys
-import sysconfig
+from importlib.util import find_spec
 from pathlib import Path
 
 VERSIONS = ((3, 11), (3, 12), (3, 13))
+# Debian has the first in a package of its own; a Python that was built on a machine without the
+# libraries lacks the others.
+MODULES = ("ensurepip", "_sqlite3", "_ssl", "_ctypes", "_bz2", "_lzma")
+GLIBC = (2, 28)
 # pip's settings, and uv's names for them.
 UV_SETTINGS = {
     "index-url": "UV_DEFAULT_INDEX",
@@ -29,17 +33,25 @@ PIP = ["-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--requ
 
 
 def problem() -> str | None:
-    """Return why TensorFlow cannot be installed here, or None if it can."""
-    system, machine = platform.system(), platform.machine()
-    if sys.version_info[:2] not in VERSIONS:
-        return f"{sys.executable} is Python {platform.python_version()}"
-    if sys.maxsize < 1 << 32:
-        return f"{sys.executable} is a 32-bit Python"
-    if system == "Darwin" and machine == "x86_64":
-        return "this is a Mac with an Intel processor"
-    if system == "Linux" and "musl" in (sysconfig.get_config_var("HOST_GNU_TYPE") or ""):
-        return "this Linux uses musl (Alpine), not glibc"
-    return None
+    """Return why the packages cannot be installed here, or None if they can."""
+    python, system = sys.executable, platform.system()
+    libc, version = platform.libc_ver()
+    missing = [name for name in MODULES if not find_spec(name)]
+    hint = " (`apt install python3-venv`)" if "ensurepip" in missing else ""
+    problems = {
+        f"{python} is Python {platform.python_version()}": sys.version_info[:2] not in VERSIONS,
+        f"{python} is a 32-bit Python": sys.maxsize < 1 << 32,
+        f"{python} lacks {', '.join(missing)}{hint}": bool(missing),
+        f"this is {system}": system not in ("Linux", "Darwin"),
+        "this Mac has an Intel processor": (system, platform.machine()) == ("Darwin", "x86_64"),
+        "this Linux, like Alpine, has no glibc": system == "Linux" and libc != "glibc",
+        f"this Linux has glibc {version}": libc == "glibc" and _numbers(version) < GLIBC,
+    }
+    return next((reason for reason, applies in problems.items() if applies), None)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
 
 
 def pip_settings(listing: str) -> dict[str, str]:
@@ -74,14 +86,18 @@ def main() -> None:
     python = folder / "bin" / "python"
     stamp = folder / "place"
     place = f"{folder.absolute()} {sys.version}"
-    if not folder.is_symlink() and (not stamp.exists() or stamp.read_text() != place):
+    is_complete = python.exists() and stamp.exists() and stamp.read_text() == place
+    if not folder.is_symlink() and not is_complete:
         if reason := problem():
             sys.exit(
-                f"error: {reason}; TensorFlow has packages for Python 3.11 to 3.13 on Linux with "
-                "glibc, on Macs with Apple silicon, and in WSL; choose one with `make PYTHON=...`"
+                f"error: {reason}; needed is Python 3.11, 3.12 or 3.13, with all of its modules, "
+                "on Linux with glibc 2.28 or later (also in WSL), or on a Mac with Apple silicon; "
+                "`make PYTHON=...` chooses another Python"
             )
         print(f"creating {folder} with {sys.executable}", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        venv = [sys.executable, "-m", "venv", "--clear", str(folder)]
+        if subprocess.run(venv, check=False).returncode:
+            sys.exit(f"error: {folder} could not be made; what Python's venv printed is above")
         bootstrap(python, folder, Path("requirements.lock"))
         stamp.write_text(place)
     install(python, folder / "bin" / "uv", locks)
@@ -109,6 +125,8 @@ def install(python: Path, uv: Path, locks: list[Path]) -> None:
         options = ["--python", str(python), "--require-hashes", "--no-build-isolation"]
         command = [str(uv), "pip", "install", *options, *requirements]
         environment = pip_settings(listing) | os.environ | {"VIRTUAL_ENV": str(python.parents[1])}
+        if not os.access(os.environ.get("HOME", "/"), os.W_OK):
+            environment["UV_NO_CACHE"] = "1"  # uv would refuse to run
         if subprocess.run(command, env=environment, check=False).returncode == 0:
             return
     print(f"installing {names} with pip: about two minutes", flush=True)

@@ -71,6 +71,8 @@ def main() -> None:
     uri = location.tracking_uri(root)
     if not location.is_server(uri):
         _check_free(arguments.port)
+        if "%" in str(root):
+            raise CommandError(f"{root}: MLflow's server cannot run in a path with a %")
     from stages.track.mlflow_store import open_store  # MLflow takes seconds to start
 
     stored = []

@@ -23,8 +23,15 @@ def tracking_uri(root: Path) -> str:
 
     A relative path is relative to the repository, wherever this runs.
     """
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{DATABASE}"
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or own_uri(root)
     return re.sub(r"^(sqlite(?:\+\w+)?:///|file:)(?!/)", lambda start: f"{start[0]}{root}/", uri)
+
+
+def own_uri(root: Path) -> str:
+    """Return the URI of the database in the repository."""
+    path = str(root / DATABASE).replace("%", "%25").replace("?", "%3F")
+    # With "sqlite:", MLflow would make the folder that is named with the percent signs.
+    return f"sqlite+pysqlite:///{path}" if "%" in path else f"sqlite:///{path}"
 
 
 def is_server(uri: str) -> bool:

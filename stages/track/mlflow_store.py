@@ -39,6 +39,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 with gc_disabled(), warnings.catch_warnings(action="ignore"):
     import mlflow
+    from alembic.config import Config
     from mlflow import MlflowClient, pyfunc
     from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelOutput, Metric, Param
     from mlflow.exceptions import MlflowException
@@ -49,6 +50,12 @@ with gc_disabled(), warnings.catch_warnings(action="ignore"):
     from mlflow.utils.rest_utils import http_request
     from requests import RequestException
     from sqlalchemy.exc import SQLAlchemyError
+
+# Alembic reads % as a configuration file does, and MLflow passes its own path as it is.
+_set_option = Config.set_main_option
+Config.set_main_option = lambda self, name, value: _set_option(  # type: ignore[method-assign]
+    self, name, re.sub("%%?", "%%", value)
+)
 
 LOCK_SECONDS = 600
 CHAMPION = "champion"
@@ -101,8 +108,7 @@ class Store:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
             return self.experiment_id(name)
-        own = f"sqlite:///{self.root / location.DATABASE}"
-        if self.uri == own and experiment.artifact_location != folder:
+        if self.uri == location.own_uri(self.root) and experiment.artifact_location != folder:
             raise CommandError(
                 "the repository has moved since mlflow.db was made; delete mlflow.db and "
                 "mlartifacts, `python -m stages.track --all` makes them again"

@@ -23,7 +23,7 @@ from numpy._core._multiarray_umath import (  # type: ignore[import-not-found]  #
     __cpu_features__ as cpu_features,
 )
 
-from common.command_line import gc_disabled
+from common.command_line import CommandError, gc_disabled
 
 __all__ = ["ENVIRONMENT", "IS_REPRODUCIBLE", "cpu_features", "matmul", "tf"]
 
@@ -59,6 +59,10 @@ def _silence() -> Iterator[None]:
             os.dup2(stderr, 2)
             os.close(stderr)
 
+
+# Without AVX the import would end this process without a word. (Other processors have no SSE2.)
+if cpu_features.get("SSE2") and not cpu_features.get("AVX"):
+    raise CommandError("this processor has no AVX, which TensorFlow needs")
 
 # Set here and not left to the user's shell, because the result depends on it; TensorFlow reads it
 # when it is imported.

@@ -1,0 +1,150 @@
+"""What `make` does first: on which machines it can install, from where, and with what."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import stat
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from commands import install
+from tests.fixtures import ROOT
+
+MACHINES = {
+    "a newer Python": ({"sys.version_info": (3, 14, 0)}, f"is Python {platform.python_version()}"),
+    "a 32-bit Python": ({"sys.maxsize": 2**31 - 1}, "is a 32-bit Python"),
+    "Debian's Python without venv": (
+        {"install.MODULES": ("json", "ensure_pip")},
+        f"{sys.executable} lacks ensure_pip",
+    ),
+    "Windows": ({"platform.system": lambda: "Windows"}, "this is Windows"),
+    "an Intel Mac": (
+        {"platform.system": lambda: "Darwin", "platform.machine": lambda: "x86_64"},
+        "this Mac has an Intel processor",
+    ),
+    "a Mac with Apple silicon": (
+        {"platform.system": lambda: "Darwin", "platform.machine": lambda: "arm64"},
+        None,
+    ),
+    "Alpine": ({"platform.libc_ver": lambda: ("", "")}, "this Linux, like Alpine, has no glibc"),
+    "CentOS 7": ({"platform.libc_ver": lambda: ("glibc", "2.17")}, "this Linux has glibc 2.17"),
+    "a newer Linux": ({"platform.libc_ver": lambda: ("glibc", "2.100")}, None),
+    "this machine": ({}, None),
+}
+
+
+@pytest.mark.parametrize(("machine", "reason"), MACHINES.values(), ids=MACHINES)
+def test_a_machine_without_packages_is_named(
+    monkeypatch: pytest.MonkeyPatch, machine: dict[str, object], reason: str | None
+) -> None:
+    """Before anything is installed."""
+    for name, value in machine.items():
+        monkeypatch.setattr(f"commands.install.{name.removeprefix('install.')}", value)
+    problem = install.problem()
+    assert problem == reason or (reason and reason in str(problem)), problem
+
+
+def test_uv_asks_where_pip_is_configured_to() -> None:
+    """Several values, and settings that uv does not need."""
+    listing = """\
+global.index-url='https://user:secret@example.org/simple'
+install.find-links='/some/folder\\nhttps://example.org/files'
+:env:.extra-index-url='https://a.example.org https://b.example.org'
+global.timeout='60'
+"""
+    assert install.pip_settings(listing) == {
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "UV_DEFAULT_INDEX": "https://user:secret@example.org/simple",
+        "UV_FIND_LINKS": "/some/folder,https://example.org/files",
+        "UV_INDEX": "https://a.example.org https://b.example.org",
+    }
+
+
+@pytest.mark.parametrize("package", ["uv", "setuptools"])
+def test_what_installs_is_locked_as_well(package: str) -> None:
+    """With every hash; a package that is not in the file has no lines."""
+    content = (ROOT / "requirements.lock").read_text("utf-8")
+    first, *hashes = install.locked(content, package).splitlines()
+    assert first.startswith(f"{package}==")
+    assert hashes
+    assert all(line.strip().startswith("--hash=sha256:") for line in hashes)
+    assert install.locked(content, "setup") == ""
+
+
+def _wheel(folder: Path, name: str, module: str) -> str:
+    """Make a package with one module, and return its line of a lock file."""
+    path = folder / f"{name}-1-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr(module, "")
+        wheel.writestr(f"{name}-1.dist-info/METADATA", f"Name: {name}\nVersion: 1\n")
+        wheel.writestr(f"{name}-1.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr(f"{name}-1.dist-info/RECORD", "")
+    return f"{name}==1 \\\n    --hash=sha256:{sha256(path.read_bytes()).hexdigest()}\n"
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., CompletedProcess[str]]:
+    """Return a function that runs make in a project with two empty packages, and without uv."""
+    folder = tmp_path / "it's 50% here?"
+    (folder / "commands").mkdir(parents=True)
+    shutil.copy(ROOT / "Makefile", folder)
+    shutil.copy(ROOT / "commands/install.py", folder / "commands")
+    lock = _wheel(tmp_path, "setuptools", "setuptools.py") + _wheel(tmp_path, "dvc", "dvc.py")
+    (folder / "requirements.lock").write_text(lock, "utf-8")
+    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+
+    def run(*arguments: str, umask: int = -1) -> CompletedProcess[str]:
+        (path,) = tmp_path.glob("it's*")
+        command = ["make", f"PYTHON={sys.executable}", *arguments, ".venv/installed"]
+        return subprocess.run(
+            command, cwd=path, umask=umask, capture_output=True, text=True, check=False
+        )
+
+    return run
+
+
+@pytest.mark.slow
+def test_make_installs_with_pip_where_uv_is_missing(
+    make: Callable[..., CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """Nobody else can write into DVC's state; a clone that was moved is set up again."""
+    first = make(umask=0)
+    assert first.returncode == 0, first.stderr
+    (path,) = tmp_path.glob("it's*")
+    assert "installing requirements.lock with pip" in first.stdout
+    assert list(path.glob(".venv/lib/*/site-packages/dvc.py"))
+    assert stat.S_IMODE((path / ".dvc-state").stat().st_mode) == 0o700
+    assert make("--question").returncode == 0
+    moved = path.rename(tmp_path / "it's elsewhere")
+    assert make("--question").returncode == 1
+    assert f"creating .venv with {sys.executable}" in make().stdout
+    assert str(moved) in (moved / ".venv/place").read_text("utf-8")
+    # Another Python rebuilds it as well.
+    other = tmp_path / "python"
+    other.write_text("#!/bin/sh\necho another version\n", "utf-8")
+    other.chmod(0o755)
+    assert make("--question", f"PYTHON={other}").returncode == 1
+
+
+@pytest.mark.slow
+def test_a_package_that_cannot_be_had_is_one_line(
+    make: Callable[..., CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """What pip printed is above it; the next `make` installs again."""
+    (tmp_path / "dvc-1-py3-none-any.whl").unlink()
+    failed = make()
+    assert "error: requirements.lock could not be installed" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert make("--question").returncode == 1
