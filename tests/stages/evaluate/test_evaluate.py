@@ -56,7 +56,7 @@ def test_all_results_of_all_runs_are_written(trained: Workspace) -> None:
     assert (len(measures), list(measures.columns[:2])) == (2 * CLASSES, ["run", "class"])
     counts = pd.read_csv("metrics/confusion.csv", index_col=["run", "label"])
     assert (counts.loc["long"].to_numpy().sum(), np.trace(counts.loc["long"])) == (4, 1)
-    predictions = pd.read_csv("plots/predictions/long.csv", index_col="image")
+    predictions = pd.read_csv("plots/predictions/long.csv", index_col="example")
     assert list(predictions.columns) == ["label", "predicted", "probability"]
     expected = probabilities(load_weights(LONG), FEATURES)
     assert predictions["predicted"].to_list() == expected.argmax(axis=1).tolist()
