@@ -28,11 +28,11 @@ def idx(values: NDArray[np.uint8]) -> bytes:
 def make_raw_files(classes: int, shape: tuple[int, int]) -> dict[str, bytes]:
     """Return the raw files: noisy copies of one image per class, the same every time."""
     random = np.random.default_rng(0)
-    prototypes = random.integers(0, 70, (classes, *shape))
+    prototypes = random.integers(0, 50, (classes, *shape))
     files = {}
     for part, images in (("train", 600), ("t10k", 200)):
         labels = random.integers(0, classes, images)
-        noise = random.integers(0, 186, (images, *shape))
+        noise = random.integers(0, 206, (images, *shape))
         files[f"{part}-images-idx3-ubyte"] = idx((prototypes[labels] + noise).astype(np.uint8))
         files[f"{part}-labels-idx1-ubyte"] = idx(labels.astype(np.uint8))
     return files

@@ -10,12 +10,12 @@ from common.results import ACCURACY, Result, save_results
 from tests.fixtures import ITERATIONS, Workspace
 
 COMMIT = "git init -q; git add -A; git -c user.name=T -c user.email=t@e.org commit -qm Results"
-PUBLISHED = {20: {"min_test_accuracy": 0.4, "test": 0.45}, 100: {"min_test_accuracy": 0.5}}
+PUBLISHED = {20: {"min_test_accuracy": 0.4, "test": 0.45}, 200: {"min_test_accuracy": 0.5}}
 TABLE = """\
 | Run | Iterations | Test accuracy | Published | Seeds |
 | --- | ---: | ---: | ---: | ---: |
 | `short` | 20 | 50.00% | 45.00% | 30 |
-| `long` | 100 | 50.00% | at least 50% |  |
+| `long` | 200 | 50.00% | at least 50% |  |
 """
 
 

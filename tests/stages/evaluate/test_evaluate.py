@@ -51,7 +51,7 @@ def test_all_results_of_all_runs_are_written(trained: Workspace) -> None:
     assert "short: train 100.00%, validation 50.00%, test 25.00%\n" in completed.out
     results = load_results(Path("metrics/accuracy.json"))
     assert list(results) == ["short", "long"]
-    assert list(results["long"].model_dump().values()) == [100, 1.0, 0.5, 0.25, 0.0]
+    assert list(results["long"].model_dump().values()) == [200, 1.0, 0.5, 0.25, 0.0]
     measures = pd.read_csv("metrics/per_class.csv")
     assert (len(measures), list(measures.columns[:2])) == (2 * CLASSES, ["run", "class"])
     counts = pd.read_csv("metrics/confusion.csv", index_col=["run", "label"])

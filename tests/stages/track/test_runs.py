@@ -68,7 +68,7 @@ def test_every_run_is_loaded_as_it_is_in_the_files(tmp_path: Path) -> None:
     assert run.data["test"] == hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
-CHANGES = {"seed": 2, "data": "x", "accuracy": {"long": (0.5, 0.5)}, "iterations": {"long": 101}}
+CHANGES = {"seed": 2, "data": "x", "accuracy": {"long": (0.5, 0.5)}, "iterations": {"long": 201}}
 
 
 @pytest.mark.parametrize("name", CHANGES)
