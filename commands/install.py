@@ -1,4 +1,4 @@
-"""Create .venv and install the locked packages into it, with uv, or with pip if uv is missing.
+"""Create .venv and install the locked packages into it, with uv, or with pip if there is no uv.
 
     python commands/install.py .venv requirements.lock [MORE.lock ...]
 
@@ -11,6 +11,7 @@ import ast
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -100,30 +101,32 @@ def main() -> None:
             sys.exit(f"error: {folder} could not be made; what Python's venv printed is above")
         bootstrap(python, folder, Path("requirements.lock"))
         stamp.write_text(place)
-    install(python, folder / "bin" / "uv", locks)
+    own = shutil.which("uv", path=folder / "bin")
+    install(python, shutil.which("uv") or own, locks)
 
 
 def bootstrap(python: Path, folder: Path, lock: Path) -> None:
-    """Install uv, and setuptools, which is needed to build one package."""
+    """Install setuptools, which builds one package, and uv, unless the user has it already."""
     content = lock.read_text(encoding="utf-8")
-    for package in ("setuptools", "uv"):
-        path = folder / f"{package}.lock"
-        path.write_text(locked(content, package), encoding="utf-8")
-        status = subprocess.run([python, *PIP, "-r", path], check=False).returncode
-        if status and package == "setuptools":
-            sys.exit(f"error: pip could not install {package}; what it printed is above")
+    path = folder / "bootstrap.lock"
+    tools = [] if shutil.which("uv") else ["uv"]
+    for packages in (["setuptools", *tools], ["setuptools"]):
+        path.write_text("".join(locked(content, name) for name in packages), encoding="utf-8")
+        if subprocess.run([python, *PIP, "-r", path], check=False).returncode == 0:
+            return
+    sys.exit("error: pip could not install setuptools; what it printed is above")
 
 
-def install(python: Path, uv: Path, locks: list[Path]) -> None:
+def install(python: Path, uv: str | None, locks: list[Path]) -> None:
     """Install the packages of lock files, without build isolation: nothing unlocked is run."""
     requirements = [argument for lock in locks for argument in ("-r", str(lock))]
     names = ", ".join(map(str, locks))
-    if uv.exists():
+    if uv:
         print(f"installing {names} with uv", flush=True)
         command = [str(python), "-m", "pip", "config", "list"]
         listing = subprocess.run(command, capture_output=True, text=True, check=False).stdout
         options = ["--python", str(python), "--require-hashes", "--no-build-isolation"]
-        command = [str(uv), "pip", "install", *options, *requirements]
+        command = [uv, "pip", "install", *options, *requirements]
         environment = pip_settings(listing) | os.environ | {"VIRTUAL_ENV": str(python.parents[1])}
         if not os.access(os.environ.get("HOME", "/"), os.W_OK):
             environment["UV_NO_CACHE"] = "1"  # uv would refuse to run
