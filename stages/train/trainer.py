@@ -102,9 +102,11 @@ class Trainer:
     @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
     def _train_steps(self, indices: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
         costs = tf.zeros(ITERATIONS_PER_CALL)
-        for iteration in tf.range(count):
+        iteration = 0
+        while iteration < count:  # XLA would compile `tf.range(count)` again for each count
             batch_cost = self._train_step(indices[iteration])
             costs = tf.tensor_scatter_nd_update(costs, [[iteration]], [batch_cost])
+            iteration += 1
         return costs
 
     def _train_step(self, batch: tf.Tensor) -> tf.Tensor:
