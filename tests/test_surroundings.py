@@ -14,6 +14,9 @@ SURROUNDINGS = {
     "forced colours": Surroundings({"FORCE_COLOR": "1", "CLICOLOR_FORCE": "1"}),
     "warnings as errors": Surroundings({"PYTHONWARNINGS": "error"}),
     "a safe path": Surroundings({"PYTHONSAFEPATH": "1"}),
+    "optimised bytecode": Surroundings({"PYTHONOPTIMIZE": "2"}),
+    "no home": Surroundings({"HOME": "/dev/null"}),
+    "few open files": Surroundings(wrapper=("prlimit", "--nofile=256")),
     "another path": Surroundings({"PYTHONPATH": "{home}/path"}, files=BROKEN_LIBRARY),
     "TensorFlow's variables": Surroundings({"TF_DETERMINISTIC_OPS": "1", "XLA_FLAGS": "--no"}),
     "a proxy": Surroundings({"http_proxy": "http://127.0.0.1:9", "NO_PROXY": "", "no_proxy": ""}),
@@ -31,8 +34,8 @@ SURROUNDINGS = {
 def test_the_results_are_the_same(project_copy: Project, name: str, tmp_path: Path) -> None:
     """A clone makes the same files again, and passes the gate, in plain lines."""
     lock = (project_copy.path / "dvc.lock").read_bytes()
-    clone = project_copy.within(SURROUNDINGS[name]).clone(tmp_path / "clone")
-    stages = ("fetch", "flatten", "train@short")
+    clone = project_copy.within(SURROUNDINGS[name]).clone(tmp_path / "50%25 o'clock?")
+    stages = ("fetch", "flatten", "train@short", "track")
     printed = clone.do("dvc", "repro", "--force", "--single-item", *stages)
     assert (clone.path / "dvc.lock").read_bytes() == lock
     printed += clone.do("make", "gate")
