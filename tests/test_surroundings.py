@@ -14,6 +14,9 @@ SURROUNDINGS: dict[str, dict[str, Any]] = {
     "forced colours": {"variables": {"FORCE_COLOR": "1", "CLICOLOR_FORCE": "1"}},
     "warnings as errors": {"variables": {"PYTHONWARNINGS": "error"}},
     "a safe path": {"variables": {"PYTHONSAFEPATH": "1"}},
+    "optimised bytecode": {"variables": {"PYTHONOPTIMIZE": "2"}},
+    "no home": {"variables": {"HOME": "/dev/null"}},
+    "few open files": {"wrapper": ("prlimit", "--nofile=256")},
     "a path with a broken library": {"variables": {"PYTHONPATH": "../home/broken"}},
     "TensorFlow's variables": {"variables": {"TF_DETERMINISTIC_OPS": "1", "XLA_FLAGS": "--no"}},
     "a proxy": {"variables": {"http_proxy": "http://127.0.0.1:9", "NO_PROXY": "", "no_proxy": ""}},
@@ -37,8 +40,8 @@ def test_a_clone_makes_the_same_files_and_passes_the_gate(
     library.parent.mkdir(parents=True)
     library.write_text("raise ImportError('not the one of .venv')\n")
     lock = (project_copy.path / "dvc.lock").read_bytes()
-    clone = dataclasses.replace(project_copy, **surroundings).clone(tmp_path / "clone")
-    stages = ("fetch", "flatten", "train@short")
+    clone = dataclasses.replace(project_copy, **surroundings).clone(tmp_path / "50%25 o'clock?")
+    stages = ("fetch", "flatten", "train@short", "track")
     printed = clone.do("dvc", "repro", "--force", "--single-item", *stages)
     assert (clone.path / "dvc.lock").read_bytes() == lock
     printed += clone.do("make", "gate")

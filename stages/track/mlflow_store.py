@@ -319,7 +319,7 @@ def _save_model(path: Path, model: Model, run: TrackedRun) -> None:
         path,
         mlflow_model=model,
         python_model=str(Path(__file__).with_name("served_model.py")),
-        artifacts={name: str(path) for name, path in files.items()},
+        artifacts={name: path.absolute().as_uri() for name, path in files.items()},
         signature=signature,
         input_example=np.zeros((1, *shape), dtype),
         pip_requirements=[f"{one.__name__}=={one.__version__}" for one in (np, scipy, pydantic)],

@@ -95,9 +95,12 @@ def earlier(path: str) -> Iterator[Provenance]:
     Raises
     ------
     CommandError
-        If git does not track this project, with the reason.
+        If git does not track this project or lacks files of it, with the reason.
     """
     _check_tracked()
+    # DVC would wait forever for a file that git has not fetched.
+    if b"\n?" in _git("rev-list", "--objects", "--missing=print", "--all", "HEAD"):
+        raise CommandError("this clone is partial; `git fetch --refetch --no-filter` completes it")
     revisions = ("--branches", "--tags", "HEAD", "--full-history", "--", path)
     commits = _git("rev-list", "--timestamp", "--topo-order", "--reverse", *revisions)
     # refs/exps/<2 digits>/<38 digits>/<name>
