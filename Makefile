@@ -38,7 +38,7 @@ ui: $(VENV)/installed ## Compare the runs in the MLflow UI, on this machine only
 PORT ?= 5000
 
 compare: $(VENV)/installed ## List experiments: what each changed, and its accuracies
-	@$(RUN) dvc exp show --only-changed --hide-workspace --no-pager \
+	@COLUMNS=120 $(RUN) dvc exp show --only-changed --hide-workspace --no-pager \
 		--drop '.*(common|stages|data|models|costs|metrics|plots|iterations|min_test|mlflow).*'
 
 gate: $(VENV)/installed ## Check that every run reaches its threshold and all files are up to date

@@ -25,6 +25,8 @@ from common.schema import StrictModel
 from common.splits import SPLITS
 
 REFERENCE = Path("extras/seeds/reference.json")
+ROOT = Path(__file__).parents[2]
+MODEL_CODE = ("common/model.py", "stages/train/network.py")
 MAX_Z_SCORE = 4.0
 DECIMALS = 7  # so that the file has the same bytes on every processor
 MIN_COST = 1e-38  # zero has no logarithm, and below this float32 loses precision
@@ -62,8 +64,9 @@ class Reference(StrictModel):
 
 
 def fingerprint(config: Config) -> str:
-    """Return the SHA-256 of all settings that decide a result, except the seed."""
+    """Return the SHA-256 of everything that decides a result, except the seed."""
     settings = {
+        "code": {name: sha256((ROOT / name).read_bytes()) for name in MODEL_CODE},
         "files": dict(config.dataset.files),
         "flatten": config.flatten.model_dump(),
         "model": config.model.model_dump(),
@@ -119,5 +122,7 @@ def load_reference(config: Config) -> Reference:
         problem = error.errors()[0]["msg"]
         raise InputError(f"{REFERENCE}: damaged ({problem}); `git checkout {REFERENCE}`") from None
     if reference.fingerprint != fingerprint(config) or reference.runs.keys() != config.runs.keys():
-        raise InputError(f"{REFERENCE}: is of other settings; `make seeds` makes one for these")
+        raise InputError(
+            f"{REFERENCE}: is of another model or other settings; `make seeds` makes one for these"
+        )
     return reference

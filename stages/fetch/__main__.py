@@ -2,7 +2,7 @@
 
     python -m stages.fetch data/raw
 
-A few seconds for MNIST. A file that is in the folder already and correct is not fetched again.
+A few seconds. A file that is in the folder already and correct is not fetched again.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ def fetch(dataset: DatasetSpec, folder: Path) -> None:
     if missing:
         raise CommandError(
             f"{folder}: no source delivered {', '.join(missing)}: {'; '.join(failures)}. "
-            f"Check the network, or add a source to {DATASETS}"
+            f"Check the network and {DATASETS}"
         )
-    echo(f"{folder}: all {len(dataset.files)} files are present and correct")
+    echo(f"{folder}: complete; the SHA-256 of each file is correct")
 
 
 def _is_correct(path: Path, dataset: DatasetSpec) -> bool:

@@ -63,9 +63,10 @@ def initial_weights(
     networks. AISTATS 2010, equation 16.
     """
     exact = features.astype(np.float64)
+    std = exact.std(axis=0)
     weights: dict[str, NDArray[np.float32]] = {
         "mean": exact.mean(axis=0).astype(np.float32),
-        "std": exact.std(axis=0).astype(np.float32),
+        "std": np.where(std > 0, std, 1).astype(np.float32),  # 1 for a constant column
     }
     widths = [features.shape[1], *params.hidden_units, classes]
     for layer, (inputs, units) in enumerate(pairwise(widths), start=1):

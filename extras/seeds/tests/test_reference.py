@@ -104,7 +104,7 @@ def test_gate_and_summary_use_the_reference(capsys: pytest.CaptureFixture[str]) 
     ("content", "reason"),
     [
         (b"[]", "damaged (Input should be an object); `git checkout extras/seeds/reference.json`"),
-        (None, "is of other settings; `make seeds` makes one for these"),
+        (None, "is of another model or other settings; `make seeds` makes one for these"),
     ],
 )
 @pytest.mark.usefixtures("reference")

@@ -21,7 +21,7 @@ def logits(weights: dict[str, tf.Tensor], features: tf.Tensor) -> tf.Tensor:
     """
     # Constants of the training split, which are not trained.
     mean, std = (tf.stop_gradient(weights[name]) for name in ("mean", "std"))
-    values = (features - mean) / std
+    values = (tf.cast(features, tf.float32) - mean) / std
     layers = len(weights) // 2 - 1
     for layer in range(1, layers + 1):
         values = matmul(values, weights[f"W{layer}"]) + weights[f"b{layer}"]
