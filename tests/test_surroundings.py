@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,14 @@ def test_the_results_are_the_same(project_copy: Project, name: str, tmp_path: Pa
     printed += clone.do("make", "gate")
     assert "points to spare" in printed
     assert "\x1b" not in printed
+
+
+@pytest.mark.fault
+@pytest.mark.slow
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root")
+def test_a_user_id_needs_no_name(project_copy: Project) -> None:
+    """As in a container that runs as any user id."""
+    nobody = ("setpriv", "--ruid=1234567", "env", "-u", "USER", "-u", "LOGNAME", "-u", "LNAME")
+    project = project_copy.within(Surroundings(wrapper=nobody))
+    for command in (("make", "repro"), ("make", "gate"), ("python", "-m", "stages.track", "--all")):
+        assert "getpwuid" not in project.do(*command)

@@ -23,7 +23,7 @@ def test_a_second_repro_names_the_first(download: Download) -> None:
     out, err = download.dvc.communicate()
     assert second.status != 0
     assert f"(PID {download.dvc.pid}): " in second.err
-    assert gate.error().startswith("another DVC command is running here; ")
+    assert gate.error().startswith("another DVC command is running here")
     assert download.dvc.returncode == 0, out + err
     raw = download.project.path / "data/raw"
     assert {path.name: path.read_bytes() for path in raw.iterdir()} == RAW_FILES
