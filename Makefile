@@ -7,6 +7,8 @@
 MAKEFLAGS += --no-builtin-rules
 # Modules come from this folder, packages from .venv.
 unexport PYTHONSAFEPATH PYTHONPATH PYTHONWARNINGS PYTHONHOME
+# DVC asks for a name, which a user id in a container may lack.
+export USER ?= $(shell id -un 2> /dev/null || id -u)
 
 # The first Python that TensorFlow has packages for; `make PYTHON=...` chooses another.
 CHECK_VERSION := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))

@@ -80,7 +80,8 @@ def _dvc_status() -> Mapping[str, list[Any]]:
                 status: Mapping[str, list[Any]] = repo.status(["evaluate"], with_deps=True)
         except LockError:
             raise CommandError(
-                "another DVC command is running here; run the gate again when it has ended"
+                "another DVC command is running here, or this file system has no locks; "
+                "run the gate again when it has ended"
             ) from None
         except Exception as error:  # noqa: BLE001 - a damaged dvc.lock makes DVC raise anything
             raise CommandError(

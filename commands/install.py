@@ -83,6 +83,8 @@ def locked(lock: str, package: str) -> str:
 
 def main() -> None:
     """Read the arguments, create the environment if necessary, and install."""
+    # Where pip is configured to install for the user, it refuses to install into an environment.
+    os.environ["PIP_USER"] = "0"
     folder, *locks = map(Path, sys.argv[1:])
     python = folder / "bin" / "python"
     stamp = folder / "place"

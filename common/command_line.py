@@ -48,6 +48,8 @@ def run(main: Callable[[], None]) -> NoReturn:
     """
     # As an exception, so that temporary files are removed and servers are stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    # DVC asks for a name, which a user id in a container may lack.
+    os.environ.setdefault("USER", str(os.getuid()))
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a locale may lack a character
     try:

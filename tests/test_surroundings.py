@@ -1,6 +1,7 @@
 """The same results in every environment. For a new report, add a line."""
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Any
 
@@ -47,3 +48,14 @@ def test_a_clone_makes_the_same_files_and_passes_the_gate(
     printed += clone.do("make", "gate")
     assert "points to spare" in printed
     assert "\x1b" not in printed
+
+
+@pytest.mark.fault
+@pytest.mark.slow
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root")
+def test_a_user_id_needs_no_name(project_copy: Project) -> None:
+    """As in a container that runs as any user id."""
+    nobody = ("setpriv", "--ruid=1234567", "env", "-u", "USER", "-u", "LOGNAME", "-u", "LNAME")
+    project = dataclasses.replace(project_copy, wrapper=nobody)
+    for command in (("make", "repro"), ("make", "gate"), ("python", "-m", "stages.track", "--all")):
+        assert "getpwuid" not in project.do(*command)

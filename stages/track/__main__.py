@@ -70,8 +70,7 @@ def _earlier_runs(root: Path, origin: Provenance) -> Iterator[list[TrackedRun]]:
             runs = load_runs(Path(folder))
         except FileNotFoundError as error:
             echo(f"{origin.name}: left out: not in DVC's cache: {error}")
-        # KeyError: a user without a name, which DVC asks for.
-        except (CommandError, DvcException, OSError, KeyError) as error:
+        except (CommandError, DvcException, OSError) as error:
             reason = " ".join(str(error).split()).replace(f"{folder}/", "")
             echo(f"{origin.name}: left out: {reason}")
         yield runs

@@ -81,7 +81,7 @@ def test_a_second_repro_and_the_gate_name_the_first(download: Download) -> None:
     out, err = download.dvc.communicate()
     assert second.status != 0
     assert f"(PID {download.dvc.pid}): " in second.err
-    assert gate.error().startswith("another DVC command is running here; ")
+    assert gate.error().startswith("another DVC command is running here")
     assert download.dvc.returncode == 0, out + err
     assert download.files() == RAW_FILES
 
