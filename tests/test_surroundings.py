@@ -15,7 +15,7 @@ SURROUNDINGS = {
     "warnings as errors": Surroundings({"PYTHONWARNINGS": "error"}),
     "a safe path": Surroundings({"PYTHONSAFEPATH": "1"}),
     "optimised bytecode": Surroundings({"PYTHONOPTIMIZE": "2"}),
-    "no home": Surroundings({"HOME": "/dev/null"}),
+    "no home": Surroundings({"HOME": "/proc/nowhere"}),
     "few open files": Surroundings(wrapper=("prlimit", "--nofile=256")),
     "another path": Surroundings({"PYTHONPATH": "{home}/path"}, files=BROKEN_LIBRARY),
     "TensorFlow's variables": Surroundings({"TF_DETERMINISTIC_OPS": "1", "XLA_FLAGS": "--no"}),
