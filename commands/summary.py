@@ -97,7 +97,8 @@ def main() -> None:
     if arguments.update:
         update(arguments.update, table)
     else:
-        echo(f"{table}\n{changes(arguments.revision)}")
+        echo(table)
+        echo(changes(arguments.revision))
 
 
 if __name__ == "__main__":

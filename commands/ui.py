@@ -40,7 +40,8 @@ def serve(port: int, root: Path) -> None:
         *("--default-artifact-root", location.artifact_location(root)),
         *("--host", HOST, "--port", str(port), "--workers", "1"),
         *("--allowed-hosts", f"{HOST}:{port},localhost:{port}"),
-        *("--uvicorn-opts", "--log-level warning"),
+        # lifespan would tidy up after MLflow's assistant, and end in a traceback at Ctrl+C.
+        *("--uvicorn-opts", "--log-level warning --lifespan off"),
     ]
     # The user's own settings are for other servers: a prefix, or hosts that may connect.
     environment = {name: value for name, value in os.environ.items() if "MLFLOW_" not in name}

@@ -55,13 +55,16 @@ def serving(**variables: str) -> Iterator[tuple[subprocess.Popen[str], int, dict
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     inherited = {name: value for name, value in os.environ.items() if "MLFLOW_" not in name}
-    with subprocess.Popen(
-        [sys.executable, "-m", "commands.ui", "--port", str(port)],
-        env=inherited | {"PYTHONPATH": str(ROOT)} | variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
+    with (
+        Path("stderr").open("w", encoding="utf-8") as stderr,
+        subprocess.Popen(
+            [sys.executable, "-m", "commands.ui", "--port", str(port)],
+            env=inherited | {"PYTHONPATH": str(ROOT)} | variables,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        ) as process,
+    ):
         assert process.stdout
         lines = [process.stdout.readline().rstrip("\n") for _ in range(len(RUNS) + 3)]
         try:
@@ -99,6 +102,7 @@ def test_it_serves_this_machine_only(number: signal.Signals) -> None:
         process.wait()
         while request(port, f"localhost:{port}"):
             time.sleep(0.1)
+    assert "Traceback" not in Path("stderr").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
