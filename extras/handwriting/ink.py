@@ -8,6 +8,7 @@ is. Whether ink is darker or lighter than paper is not known, so both are tried.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,21 +33,26 @@ MAX_UNEVENNESS = 0.072
 WINDOW, WINDOW_PER_STROKE = 0.6, 3.0
 
 
-def find_ink(picture: Gray) -> tuple[Gray, Mask] | None:
-    """Return where the ink of a picture is; None if nothing stands out from the paper.
+class Ink(NamedTuple):
+    """The ink of a picture, each array of shape (rows, columns).
 
-    Parameters
+    Attributes
     ----------
-    picture : ndarray of float32, shape (rows, columns, channels)
-        Values in [0, 255].
-
-    Returns
-    -------
-    strength : ndarray of float32, shape (rows, columns)
+    plane
+        The mixture of colours in which it was found, in steps of brightness, without noise.
+    strength
         How much each pixel differs from the paper: 0 is paper, 1 is ink.
-    mask : ndarray of bool, shape (rows, columns)
+    mask
         Which pixels are ink.
     """
+
+    plane: Gray
+    strength: Gray
+    mask: Mask
+
+
+def find_ink(picture: Gray) -> Ink | None:
+    """Return the ink of a picture with values in [0, 255]; None if nothing stands out."""
     plane = _main_colour(picture)
     noise = _noise(plane)
     for blur in BLURS:
@@ -61,7 +67,7 @@ def find_ink(picture: Gray) -> tuple[Gray, Mask] | None:
     mask = apply_hysteresis_threshold(strength, FAINT, SURE)
     paper = strength[~mask]
     uneven = paper.size > 0 and paper.std() > MAX_UNEVENNESS
-    return None if uneven or mask.mean() > MAX_SHARE else (strength, mask)
+    return None if uneven or mask.mean() > MAX_SHARE else Ink(smooth, strength, mask)
 
 
 def _main_colour(picture: Gray) -> Gray:
@@ -161,6 +167,20 @@ def _shading(paper: Gray, plain: Mask) -> Gray:
     surface = terms @ fit.round(3).astype(np.float32)
     error = np.var(paper[sample] - surface[sample])
     return surface if error < 0.1 * np.var(paper[sample]) else np.zeros_like(paper)
+
+
+def share_of_edges(plane: Gray, strength: Gray, scale: float) -> float:
+    """Return how far the edges in a picture are those of ink: the correlation of their gradients.
+
+    Where the frame cuts off ink there is an edge of ink, but none in the picture: a pen leaves
+    paper on both sides of its stroke. Edges are compared at a scale in pixels.
+    """
+    margin = math.ceil(4 * scale)
+    picture, ink = (
+        np.stack(np.gradient(ndimage.gaussian_filter(padded, scale)))
+        for padded in (np.pad(plane, margin, "edge"), np.pad(strength, margin))
+    )
+    return abs(float((picture * ink).sum())) / math.sqrt((picture**2).sum() * (ink**2).sum())
 
 
 def share_of_frame(solid: Mask) -> float:

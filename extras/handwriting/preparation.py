@@ -25,7 +25,15 @@ from scipy.sparse.csgraph import connected_components
 from skimage.measure import euler_number, regionprops
 from skimage.morphology import remove_small_holes, remove_small_objects
 
-from extras.handwriting.ink import SOLID, Gray, Mask, find_ink, share_of_frame, stroke_width
+from extras.handwriting.ink import (
+    SOLID,
+    Gray,
+    Mask,
+    find_ink,
+    share_of_edges,
+    share_of_frame,
+    stroke_width,
+)
 
 # Pillow reads many more, some by starting other programs. These are pictures, without any help.
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP", "PPM")
@@ -35,6 +43,8 @@ MAX_PIXELS = 64_000_000
 MAX_SIDE = 640
 # Plain paper has fewer specks, and digits are more of what stands out from it.
 MAX_PIECES, MIN_SHARE = 30, 0.5
+# In a photograph, or across the edges of shadows, fewer of the edges are those of digits.
+MIN_SHARE_OF_EDGES = 0.75
 
 # Of the height of the highest digit: a lower piece is a part of one; a smaller one is a speck.
 MIN_HEIGHT, MIN_PART = 0.3, 0.1
@@ -90,18 +100,12 @@ class Digits:
 
 
 def decode(file: BinaryIO) -> tuple[Gray, float]:
-    """Decode a picture, whatever its format, depth, colours and EXIF orientation.
-
-    Parameters
-    ----------
-    file
-        One of `FORMATS`, open for reading bytes. Of several frames the first is used.
+    """Decode a picture, whatever its depth, colours and EXIF orientation; of several the first.
 
     Returns
     -------
     pixels : ndarray of float32, shape (rows, columns, channels)
-        Values in [0, 255], no side longer than `MAX_SIDE`. Where there is transparency, it is a
-        channel like the colours, and the colours fade with it.
+        Values in [0, 255], no side longer than `MAX_SIDE`. Transparency is a channel as well.
     scale : float
         How many pixels of the file's width are one of these.
 
@@ -153,12 +157,7 @@ def _channels(picture: Image.Image) -> Gray:
 def prepare(picture: Gray) -> Digits:
     """Find the digits of a picture and make of each an image like those of MNIST.
 
-    Digits that touch are not separated.
-
-    Parameters
-    ----------
-    picture : ndarray of float32, shape (rows, columns, channels)
-        Values in [0, 255]; lines of digits on plain paper.
+    The picture has values in [0, 255]. Digits that touch are not separated.
 
     Raises
     ------
@@ -168,17 +167,18 @@ def prepare(picture: Gray) -> Digits:
     ink = find_ink(picture)
     if ink is None:
         raise PictureError("no ink found: nothing stands out from the paper")
-    strength, mask = ink
-    pieces = _label_pieces(mask)
+    fine = max(1.0, stroke_width(ndimage.distance_transform_edt(ink.mask)) / 8)
+    pieces = _label_pieces(ink.mask, fine)
     if pieces.max() > MAX_PIECES:
         raise PictureError(f"{pieces.max()} pieces of ink are not lines of digits")
-    found = _find_digits(pieces, strength)
+    found = _find_digits(pieces, ink.strength)
     digits = [digit for _, digit in found]
-    if sum(map(np.count_nonzero, digits)) <= MIN_SHARE * np.count_nonzero(mask):
+    if sum(map(np.count_nonzero, digits)) <= MIN_SHARE * np.count_nonzero(ink.mask):
         raise PictureError("no digit found: most of what stands out is not drawn by a pen")
+    cuts = [_with_edge(digit, ink.strength) for digit in digits]
+    if share_of_edges(ink.plane, np.max(cuts, axis=0), fine) < MIN_SHARE_OF_EDGES:
+        raise PictureError("no digit found: most edges are not those of strokes on paper")
     boxes = [ndimage.find_objects(digit.astype(np.int8))[0] for digit in digits]
-    # The edge of a stroke is fainter than what counts as ink.
-    cuts = [np.where(ndimage.binary_dilation(digit, iterations=2), strength, 0) for digit in digits]
     return Digits(
         np.stack([_image(cut).ravel() for cut in cuts]),
         np.array([(box[1].start, box[0].start, box[1].stop, box[0].stop) for box in boxes]),
@@ -194,10 +194,14 @@ def scale_whole(picture: Gray) -> Digits:
     return Digits(image.reshape(1, -1), np.array([[0, 0, columns, rows]]), np.zeros(1, np.int_))
 
 
-def _label_pieces(mask: Mask) -> NDArray[np.int32]:
-    """Label the ink that hangs together, also across the smallest gaps; 0 is paper."""
-    reach = max(1.0, stroke_width(ndimage.distance_transform_edt(mask)) / 8)
-    joined = ndimage.distance_transform_edt(~mask) <= reach
+def _with_edge(digit: Mask, strength: Gray) -> Gray:
+    # The edge of a stroke is fainter than what counts as ink.
+    return np.where(ndimage.binary_dilation(digit, iterations=2), strength, np.float32(0))
+
+
+def _label_pieces(mask: Mask, gap: float) -> NDArray[np.int32]:
+    """Label the ink that hangs together, also across a gap of some pixels; 0 is paper."""
+    joined = ndimage.distance_transform_edt(~mask) <= gap
     return np.where(mask, ndimage.label(joined, np.ones((3, 3)))[0], 0).astype(np.int32)
 
 
@@ -254,17 +258,8 @@ def _group(boxes: NDArray[np.int_]) -> list[tuple[int, NDArray[np.intp]]]:
     """Group pieces to digits and lines.
 
     Parts that stand above one another are one digit, and so is a low part with the digit that is
-    nearest to it.
-
-    Parameters
-    ----------
-    boxes : ndarray of int, shape (n, 4)
-        Top, left, bottom and right of each piece.
-
-    Returns
-    -------
-    list
-        The line and the pieces of each digit, line by line and from left to right.
+    nearest to it. From the top, left, bottom and right of each piece follow the line and the
+    pieces of each digit, line by line and from left to right.
     """
     top, left, bottom, right = boxes.T
     height = int((bottom - top).max())
