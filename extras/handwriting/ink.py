@@ -169,16 +169,20 @@ def _shading(paper: Gray, plain: Mask) -> Gray:
     return surface if error < 0.1 * np.var(paper[sample]) else np.zeros_like(paper)
 
 
-def share_of_edges(plane: Gray, strength: Gray, scale: float) -> float:
+def share_of_edges(plane: Gray, strength: Gray, scale: float, *, cell: bool) -> float:
     """Return how far the edges in a picture are those of ink: the correlation of their gradients.
 
     Where the frame cuts off ink there is an edge of ink, but none in the picture: a pen leaves
-    paper on both sides of its stroke. Edges are compared at a scale in pixels.
+    paper on both sides of its stroke, unless it fills a cell. Edges are compared at a scale in
+    pixels.
     """
     margin = math.ceil(4 * scale)
     picture, ink = (
         np.stack(np.gradient(ndimage.gaussian_filter(padded, scale)))
-        for padded in (np.pad(plane, margin, "edge"), np.pad(strength, margin))
+        for padded in (
+            np.pad(plane, margin, "edge"),
+            np.pad(strength, margin, "edge" if cell else "constant"),
+        )
     )
     return abs(float((picture * ink).sum())) / math.sqrt((picture**2).sum() * (ink**2).sum())
 

@@ -44,7 +44,7 @@ MAX_SIDE = 640
 # Plain paper has fewer specks, and digits are more of what stands out from it.
 MAX_PIECES, MIN_SHARE = 30, 0.5
 # In a photograph, or across the edges of shadows, fewer of the edges are those of digits.
-MIN_SHARE_OF_EDGES = 0.75
+MIN_SHARE_OF_EDGES = 0.69
 
 # Of the height of the highest digit: a lower piece is a part of one; a smaller one is a speck.
 MIN_HEIGHT, MIN_PART = 0.3, 0.1
@@ -176,7 +176,8 @@ def prepare(picture: Gray) -> Digits:
     if sum(map(np.count_nonzero, digits)) <= MIN_SHARE * np.count_nonzero(ink.mask):
         raise PictureError("no digit found: most of what stands out is not drawn by a pen")
     cuts = [_with_edge(digit, ink.strength) for digit in digits]
-    if share_of_edges(ink.plane, np.max(cuts, axis=0), fine) < MIN_SHARE_OF_EDGES:
+    cell = max(ink.mask.shape) <= SMALL
+    if share_of_edges(ink.plane, np.max(cuts, axis=0), fine, cell=cell) < MIN_SHARE_OF_EDGES:
         raise PictureError("no digit found: most edges are not those of strokes on paper")
     boxes = [ndimage.find_objects(digit.astype(np.int8))[0] for digit in digits]
     return Digits(
