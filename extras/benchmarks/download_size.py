@@ -2,7 +2,7 @@
 
     python -m extras.benchmarks.download_size requirements.lock
 
-``bytes`` is the size of all packages of a lock file, as pypi.org states it, and
+``bytes`` is the size of all packages of a lock file, as the package index states it, and
 ``bytes_with_tensorflow`` their size with `tensorflow` in place of `tensorflow-cpu`.
 """
 

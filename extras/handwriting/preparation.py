@@ -188,7 +188,7 @@ def prepare(picture: Gray) -> Digits:
 
 
 def scale_whole(picture: Gray) -> Digits:
-    """Make one image of a whole picture as it is, in grey, for a model of other things."""
+    """Return a whole picture as one grey image, for a model whose classes are not digits."""
     rows, columns = picture.shape[:2]
     grey = Image.fromarray(picture[:, :, :3].mean(axis=2).clip(0, 255).round().astype(np.uint8))
     image = np.asarray(grey.resize((SIZE, SIZE), Image.Resampling.BICUBIC))

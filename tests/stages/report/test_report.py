@@ -55,7 +55,7 @@ def test_the_same_inputs_give_the_same_bytes_elsewhere(evaluated: Workspace) -> 
 
 
 def test_a_report_of_one_run_without_images(evaluated: Workspace) -> None:
-    """A missed threshold is said in words, and text that looks like HTML stays text."""
+    """A missed threshold is reported in words, and text that looks like HTML stays text."""
     path = Path("data/flat/description.json")
     shape = load_description(path).feature_shape
     save_description(path, load_description(path).model_copy(update={"example_shape": shape}))

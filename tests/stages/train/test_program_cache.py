@@ -15,7 +15,7 @@ FLAG = "--tf_xla_persistent_cache_directory="
 
 
 def folder() -> Path:
-    """Return the folder that XLA is told to use."""
+    """Return the folder that XLA reads and writes."""
     return Path(os.environ["TF_XLA_FLAGS"].removeprefix(FLAG))
 
 
