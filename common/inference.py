@@ -10,7 +10,7 @@ from scipy.special import softmax
 
 from common.model import Weights, logits
 
-# Bounds the memory: 4,096 images of 784 pixels take 26 MB in float64.
+# Bounds the memory: 4,096 examples of 784 features take 26 MB in float64.
 EXAMPLES_PER_CHUNK = 4096
 
 

@@ -1,13 +1,20 @@
-"""Where the MLflow store is, and where it keeps artifacts."""
+"""Where the MLflow store is, where it keeps artifacts, and the lock for it."""
 
 from __future__ import annotations
 
 import os
 import re
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from common.command_line import echo
 
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
+LOCK_SECONDS = 600
 
 
 def repository() -> Path:
@@ -42,3 +49,20 @@ def is_server(uri: str) -> bool:
 def artifact_location(root: Path) -> str:
     """Return the URI of the folder for models and figures, if the store is not a server."""
     return (root / ARTIFACTS).as_uri()
+
+
+def acquire_lock(root: Path) -> AbstractContextManager[Any]:
+    """Wait until no other process of the repository uses the store, and keep others away.
+
+    Two processes that create a new store at once would damage it. Raises filelock's Timeout.
+    """
+    lock = FileLock(root / ".dvc" / "tmp" / "mlflow.lock")
+    Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return lock.acquire(timeout=0)
+    except Timeout:
+        echo(f"waiting for the process that holds {lock.lock_file}; if there is none, delete it")
+        return lock.acquire(timeout=LOCK_SECONDS)
+    except OSError as error:
+        error.filename = lock.lock_file  # the system does not say which file cannot be locked
+        raise

@@ -13,18 +13,18 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pydantic
 import scipy
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from common.command_line import CommandError, echo, gc_disabled, redact_credentials
+from common.command_line import CommandError, gc_disabled, redact_credentials
 from common.splits import load_description
 from stages.track import location
 from stages.track.provenance import Provenance, writer
@@ -57,7 +57,6 @@ Config.set_main_option = lambda self, name, value: _set_option(  # type: ignore[
     self, name, re.sub("%%?", "%%", value)
 )
 
-LOCK_SECONDS = 600
 CHAMPION = "champion"
 # MLflow's charts draw at most this many points of a curve.
 MAX_POINTS_PER_CURVE = 320
@@ -212,24 +211,11 @@ def open_store(root: Path) -> Iterator[Store]:
     uri = location.tracking_uri(root)
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    with store_errors(uri), _acquire(FileLock(root / ".dvc" / "tmp" / "mlflow.lock")):
+    with store_errors(uri), location.acquire_lock(root):
         if location.is_server(uri):
             _check_server(uri)
         mlflow.set_tracking_uri(uri)
         yield Store(MlflowClient(uri, uri), uri, root)
-
-
-def _acquire(lock: FileLock) -> AbstractContextManager[Any]:
-    # Two processes that create a new store at once would damage it.
-    Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
-    try:
-        return lock.acquire(timeout=0)
-    except Timeout:
-        echo(f"waiting for the process that holds {lock.lock_file}; if there is none, delete it")
-        return lock.acquire(timeout=LOCK_SECONDS)
-    except OSError as error:
-        error.filename = lock.lock_file  # the system does not say which file cannot be locked
-        raise
 
 
 @contextmanager

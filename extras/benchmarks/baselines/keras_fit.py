@@ -13,7 +13,8 @@ from extras.benchmarks.baselines.task import Task, Training
 def compiled_model(task: Task) -> keras.Model:
     """Return the model, ready to be trained."""
     adam = task.adam
-    hidden = [keras.layers.Dense(units, activation="relu") for units in task.model.hidden_units]
+    widths = [len(bias) for _, bias in task.layers()[:-1]]
+    hidden = [keras.layers.Dense(units, activation="relu") for units in widths]
     model = keras.Sequential(
         [keras.Input(task.features.shape[1:]), *hidden, keras.layers.Dense(task.classes)]
     )

@@ -2,8 +2,6 @@
 
 from collections import deque
 
-import numpy as np
-
 from common.inference import probabilities
 from common.splits import Split
 from extras.benchmarks.baselines.task import Task, Training
@@ -14,7 +12,7 @@ SCALED = False  # scaling is part of the project's model
 
 def train(task: Task) -> Training:
     """Train with the compiled loop."""
-    examples = Split(task.features, task.labels.astype(np.uint8))
+    examples = Split(task.features, task.labels)
     trainer = Trainer(task.model, task.adam, examples, task.classes)
     for iterations in task.sections:
         deque(trainer.train(iterations), maxlen=0)
