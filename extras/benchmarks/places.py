@@ -10,7 +10,6 @@ from pathlib import Path
 
 import yaml
 
-from common.command_line import CommandError
 from common.config import PARAMS
 from common.datasets import DATASETS
 from common.yaml_file import read_yaml
@@ -26,7 +25,7 @@ def new_clone(iterations: Mapping[str, int]) -> Iterator[Path]:
     """Work in a new clone, whose runs have these numbers of iterations."""
     with tempfile.TemporaryDirectory(dir=TEMPORARY, ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
-        _run(folder, "git", "clone", "--quiet", str(ROOT), ".")
+        subprocess.run(["git", "clone", "--quiet", ROOT, "."], cwd=folder, check=True)
         params = read_yaml(folder / PARAMS)
         if iterations != {run: params["runs"][run]["iterations"] for run in params["runs"]}:
             for run, number in iterations.items():
@@ -40,8 +39,8 @@ def prepared_clone(iterations: Mapping[str, int]) -> Iterator[Path]:
     """Work in a new clone with the environment of this folder, and with the raw data."""
     with new_clone(iterations) as folder:
         (folder / ".venv").symlink_to(ROOT / ".venv")
-        dvc = str(ROOT / ".venv/bin/dvc")
-        _run(folder, dvc, "config", "--local", "core.site_cache_dir", str(folder / ".dvc-state"))
+        configure = [ROOT / ".venv/bin/dvc", "config", "--local", "core.site_cache_dir"]
+        subprocess.run([*configure, folder / ".dvc-state"], cwd=folder, check=True)
         shutil.copytree(ROOT / RAW, folder / RAW)
         yield folder
 
@@ -71,9 +70,3 @@ def repeat_examples(path: Path, times: int) -> str:
             file.write(memoryview(content)[header:])
         file.seek(0)
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _run(folder: Path, *command: str) -> None:
-    completed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if completed.returncode:
-        raise CommandError(f"{command[0]}: {completed.stderr}")

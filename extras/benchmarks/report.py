@@ -5,9 +5,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import StrictUndefined, Template
 
-from extras.benchmarks.cases import load_yaml
+from extras.benchmarks.cases import CASES
 
 HERE = Path(__file__).parent
 # What was measured in one round, by names such as "cold repro/seconds".
@@ -22,21 +22,15 @@ def page(results: Mapping[str, Any]) -> str:
         values = [measured[name] * scale for measured in rounds if name in measured]
         return f"{median(values):,.{digits}f}" if values else ""
 
-    environment = Environment(  # noqa: S701 - Markdown, not HTML
-        loader=FileSystemLoader(HERE),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
+    targets = [
+        (title, target.get("at_most", ""), spread(target, rounds))
+        for title, target in CASES["targets"].items()
+    ]
+    text = (HERE / "results.md.j2").read_text(encoding="utf-8")
+    template = Template(
+        text, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
     )
-    return environment.get_template("results.md.j2").render(
-        results,
-        targets=[
-            (title, target.get("at_most", ""), spread(target, rounds))
-            for title, target in load_yaml("targets").items()
-        ],
-        groups=load_yaml("groups"),
-        cell=cell,
-    )
+    return template.render(results, targets=targets, groups=CASES["groups"], cell=cell)
 
 
 def spread(target: Mapping[str, Any], rounds: Sequence[Round]) -> str:

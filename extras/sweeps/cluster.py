@@ -41,7 +41,7 @@ def connected(address: str | None) -> Iterator[None]:
     Raises InputError if Ray is not installed, CommandError if the cluster cannot be reached.
     """
     if not find_spec("ray"):
-        raise InputError("Ray is not installed; `make sweep` installs it")
+        raise InputError("Ray is not installed; `make .venv/installed-sweeps` installs it")
     os.environ.update(ENVIRONMENT if address else ENVIRONMENT | LOCAL_ENVIRONMENT)
     with gc_disabled():
         import ray

@@ -12,6 +12,7 @@ validation images; the test images are not read. --resume continues after an int
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from common.atomic import sha256
@@ -81,7 +82,8 @@ def main() -> None:
         raise KeyboardInterrupt
     if not results.best:
         raise CommandError(f"{path}: no setting was trained to its end with every seed")
-    echo(sweep.command(results.best))
+    changes = [word for name in sweep.parameters for word in ("-S", f"{name}={results.best[name]}")]
+    echo(shlex.join([".venv/bin/dvc", "exp", "run", *changes]))
 
 
 if __name__ == "__main__":

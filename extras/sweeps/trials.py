@@ -26,7 +26,7 @@ from common.config import Config
 from common.inference import accuracy
 from common.model import ModelParams
 from common.splits import Split
-from extras.sweeps.search_space import SEED, Sweep
+from extras.sweeps.search_space import SEED, Sweep, is_range
 from stages.track.provenance import machine
 
 if TYPE_CHECKING:
@@ -65,12 +65,11 @@ def train_trial(
     for start in range(0, iterations, sweep.validate_every_iterations):
         end = min(start + sweep.validate_every_iterations, iterations)
         costs = np.concatenate(list(trainer.train(end - start)))
-        # If the last report of a trial is not its end, the scheduler has stopped it there.
-        status, correct = "finished" if end == iterations else "stopped", math.nan
+        status, correct = "failed", math.nan
         if np.isfinite(costs).all():
+            # If the last report of a trial is not its end, the scheduler has stopped it there.
+            status = "finished" if end == iterations else "stopped"
             correct = accuracy(trainer.weights(), validation.features, validation.labels)
-        else:
-            status = "failed"
         history.append((end, float(costs.mean(dtype=np.float64)), correct))
         report = (end, str(costs[-1]), correct, status, list(history))
         tune.report(dict(zip(MEASUREMENTS, report, strict=True)))
@@ -111,8 +110,9 @@ class Progress(tune.Callback):  # type: ignore[misc]
 def _search_space(sweep: Sweep, first_seed: int) -> dict[str, Any]:
     space = {}
     for name, parameter in sweep.parameters.items():
-        arguments = parameter.arguments if parameter.is_range else [list(parameter.arguments)]
-        space[name] = getattr(tune, parameter.function)(*arguments)
+        ((function, arguments),) = parameter.items()
+        draw = getattr(tune, function)
+        space[name] = draw(*arguments) if is_range(function) else draw(list(arguments))
     space.setdefault(SEED, tune.grid_search(list(range(first_seed, first_seed + sweep.seeds))))
     return space
 

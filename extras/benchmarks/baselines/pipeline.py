@@ -1,7 +1,5 @@
 """The project's own training."""
 
-from collections import deque
-
 import numpy as np
 
 from common.inference import probabilities
@@ -17,7 +15,7 @@ def train(task: Task) -> Training:
     examples = Split(task.features, task.labels.astype(np.uint8))
     trainer = Trainer(task.model, task.adam, examples, task.classes)
     for iterations in task.sections:
-        deque(trainer.train(iterations), maxlen=0)
+        list(trainer.train(iterations))  # it trains as its costs are read
         weights = trainer.weights()
         yield None
     yield probabilities(weights, task.test_features).argmax(axis=1)
