@@ -83,7 +83,8 @@ def main() -> None:
     groups = load_groups(iterations, is_quick=arguments.quick)
     groups = {title: groups[title] for title in arguments.only or groups}
     places.TEMPORARY.mkdir(parents=True, exist_ok=True)
-    results = {"machine": machine(), "iterations": iterations, "rounds": [], "failures": []}
+    results: dict[str, Any] = {"machine": machine(), "iterations": iterations}
+    results |= {"rounds": [], "failures": []}
     rounds = 1 if arguments.quick else ROUNDS
     with progress("measuring", rounds * sum(len(group.cases) for group in groups.values())) as bar:
         for _ in range(rounds):

@@ -1,26 +1,23 @@
 """Write the page of measurements."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from statistics import median
 from typing import Any
 
+import pandas as pd
 from jinja2 import StrictUndefined, Template
 
 from extras.benchmarks.cases import CASES
 
 HERE = Path(__file__).parent
-# What was measured in one round, by names such as "cold repro/seconds".
-Round = Mapping[str, float]
 
 
 def page(results: Mapping[str, Any]) -> str:
     """Return the page in Markdown, from the content of results.json."""
-    rounds: Sequence[Round] = results["rounds"]
+    rounds = pd.DataFrame(results["rounds"])
 
     def cell(name: str, digits: int = 2, scale: float = 1) -> str:
-        values = [measured[name] * scale for measured in rounds if name in measured]
-        return f"{median(values):,.{digits}f}" if values else ""
+        return f"{rounds[name].median() * scale:,.{digits}f}" if name in rounds else ""
 
     targets = [
         (title, target.get("at_most", ""), spread(target, rounds))
@@ -33,15 +30,19 @@ def page(results: Mapping[str, Any]) -> str:
     return template.render(results, targets=targets, groups=CASES["groups"], cell=cell)
 
 
-def spread(target: Mapping[str, Any], rounds: Sequence[Round]) -> str:
-    """Return the median and the range of what a target asks for, over the rounds that have it."""
+def spread(target: Mapping[str, Any], rounds: pd.DataFrame) -> str:
+    """Return the median and the range of a target, over the rounds in which it was measured.
+
+    There is one row per round, and a column per value, such as "cold repro/seconds".
+    """
     value, less, others = target["value"], target.get("less"), target.get("divided_by", [])
-    values = [
-        (measured[value] - (measured[less] if less else 0))
-        / (sum(measured[name] for name in others) if others else 1)
-        for measured in rounds
-        if {value, less or value, *others} <= measured.keys()
-    ]
-    if not values:
+    rounds = rounds.reindex(columns=[value, less, *others])
+    values = rounds[value]
+    if less:
+        values = values - rounds[less]
+    if others:
+        values = values / rounds[others].sum(axis="columns", skipna=False)
+    values = values.dropna()
+    if values.empty:
         return "not measured | "
-    return f"**{median(values):.2f}** | {min(values):.2f} to {max(values):.2f}"
+    return f"**{values.median():.2f}** | {values.min():.2f} to {values.max():.2f}"
