@@ -1,12 +1,12 @@
 """Measure time and memory of the pipeline, compared with other implementations.
 
-    python -m extras.benchmarks                   all cases, three times in turn: half an hour
-    python -m extras.benchmarks --quick           once and with few iterations: a few minutes
-    python -m extras.benchmarks --only Pipeline   some groups of cases.yaml
+    python -m extras.benchmarks                   every case three times: half an hour
+    python -m extras.benchmarks --quick           once, with few iterations: a few minutes
+    python -m extras.benchmarks --only Pipeline   one group of cases.yaml, or several
 
 Needs the raw data, and .venv-bench for JAX, PyTorch and autologging: `make bench` makes both.
-Clones are of the last commit. After each case results.json and results.md are written into
-.cache/benchmarks; at its end a full run copies both into extras/benchmarks.
+The last commit is measured. After each case results.json and results.md are written into
+.cache/benchmarks; at its end a full run also writes both into extras/benchmarks.
 """
 
 import json
@@ -69,7 +69,7 @@ def main() -> None:
     parser = argument_parser("extras.benchmarks", __doc__)
     parser.add_argument("--quick", action="store_true", help="once, with few iterations")
     parser.add_argument(
-        "--only", nargs="+", choices=CASES["groups"], metavar="GROUP", help="of cases.yaml"
+        "--only", nargs="+", choices=CASES["groups"], metavar="GROUP", help="these groups only"
     )
     arguments = parser.parse_args()
     if sys.platform != "linux":

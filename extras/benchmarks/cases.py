@@ -21,7 +21,7 @@ class Group(NamedTuple):
 
 
 def load_groups(iterations: Mapping[str, int], *, is_quick: bool = False) -> dict[str, Group]:
-    """Return the groups by their titles; `iterations` are those of each run."""
+    """Return the groups by their titles; `iterations` has the number of each run."""
     python = shlex.quote(sys.executable)
     words = {
         "python": python,

@@ -1,4 +1,4 @@
-"""Where cases are measured: in new clones of the last commit, which are deleted afterwards."""
+"""The places where cases are measured: new clones of the last commit, deleted afterwards."""
 
 import hashlib
 import shutil
@@ -15,14 +15,14 @@ from common.datasets import DATASETS
 from common.yaml_file import read_yaml
 
 ROOT = Path(__file__).parents[2]
-# On the disk of the project and not in /tmp, which may be in memory; ignored by git.
+# Not in /tmp, which may be in memory, but on the disk of the project; git ignores it.
 TEMPORARY = ROOT / ".cache/benchmarks"
 RAW = Path("data/raw")
 
 
 @contextmanager
 def new_clone(iterations: Mapping[str, int]) -> Iterator[Path]:
-    """Work in a new clone, whose runs have these numbers of iterations."""
+    """Make a new clone, in which each run has the given number of iterations."""
     with tempfile.TemporaryDirectory(dir=TEMPORARY, ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
         subprocess.run(["git", "clone", "--quiet", ROOT, "."], cwd=folder, check=True)
@@ -36,7 +36,7 @@ def new_clone(iterations: Mapping[str, int]) -> Iterator[Path]:
 
 @contextmanager
 def prepared_clone(iterations: Mapping[str, int]) -> Iterator[Path]:
-    """Work in a new clone with the environment of this folder, and with the raw data."""
+    """Make a new clone with the environment of this folder, and with the raw data."""
     with new_clone(iterations) as folder:
         (folder / ".venv").symlink_to(ROOT / ".venv")
         configure = [ROOT / ".venv/bin/dvc", "config", "--local", "core.site_cache_dir"]
@@ -47,7 +47,7 @@ def prepared_clone(iterations: Mapping[str, int]) -> Iterator[Path]:
 
 @contextmanager
 def tenfold_clone(iterations: Mapping[str, int]) -> Iterator[Path]:
-    """Work in a prepared clone whose splits have each example ten times."""
+    """Make a prepared clone whose splits have each example ten times."""
     with prepared_clone(iterations) as folder:
         params, datasets = read_yaml(folder / PARAMS), read_yaml(folder / DATASETS)
         params["flatten"]["validation_examples"] *= 10

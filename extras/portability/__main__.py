@@ -42,7 +42,7 @@ VARIABLES = (
 
 
 def prefixes(processors: tuple[str, ...] = PROCESSORS) -> dict[str, tuple[str, ...]]:
-    """Return the command under which each training runs, by the name of its machine."""
+    """Return the command under which each training runs, by what the table calls it."""
     usable = os.sched_getaffinity(0)
     return {
         f"this processor, {len(usable)} threads": (),
@@ -75,7 +75,8 @@ def train(prefix: tuple[str, ...], iterations: int = ITERATIONS) -> tuple[str, .
     with tempfile.TemporaryDirectory() as name:
         process = run_stage(prefix, iterations, Path(name))
         if process.returncode:
-            raise CommandError(f"{' '.join(prefix)}: the training failed: {process.stderr[-500:]}")
+            reason = f"the training failed: {process.stderr[-500:]}"
+            raise CommandError(f"{' '.join(prefix) or 'this processor'}: {reason}")
         return tuple(sha256((Path(name) / file).read_bytes()) for file in FILES)
 
 

@@ -21,7 +21,7 @@ STATUSES = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
 
 def track_sweep(results: SweepResults, dataset: str, fingerprint: str) -> None:
     """Write the runs of a sweep, and replace those that have the same fingerprint."""
-    # One time for all, because MLflow shows the time between two as the training time.
+    # Start and end are equal, because the time between would look like that of the training.
     now = time.time_ns() // 1_000_000
     tags = {"fingerprint": fingerprint, "mlflow.source.name": "extras/sweeps/sweep.py"}
     with open_store(repository()) as store:

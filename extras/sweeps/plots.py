@@ -1,4 +1,4 @@
-"""The figure of a sweep: the validation accuracy over each parameter."""
+"""The figure of a sweep: the validation accuracy against each parameter."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from extras.sweeps.search_space import Parameter, is_range
 from stages.report.style import BLUE, PAGE, VERMILLION, new_figure, png
 
 PANEL_WIDTH, HEIGHT = 3.5, 4.0  # inches
-# A logit axis has neither 0 nor 1.
+# Accuracies are clipped to these, because a logit axis has neither 0 nor 1.
 LOWEST, HIGHEST = 0.001, 0.9999
 TICKS = (0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 
@@ -27,7 +27,7 @@ def sweep_figure(results: SweepResults) -> bytes:
         _draw(axes, _positions(axes, ranking[name], parameter), ranking)
     figure.supylabel("validation accuracy", size=10)
     title = f"{results.folder.name}: {len(ranking)} settings of {sweep.run}, seeds: {sweep.seeds}"
-    legend = "bars show the standard deviation, the star is the best"
+    legend = "bars show the standard deviation, the star marks the best"
     figure.suptitle(f"{title}; {legend}", size=11, x=0.01, ha="left")
     return png(figure)
 

@@ -36,7 +36,7 @@ class SweepResults:
         """Each setting that has finished with all seeds, the best first.
 
         Columns are the parameters, and the mean (``validation``) and the standard deviation
-        (``std``) of the validation accuracy over the seeds; NaN if there is only one seed.
+        (``std``, NaN if there is only one seed) of the validation accuracy.
         """
         parameters = list(self.sweep.parameters)
         finished = self.table[self.table["status"] == "finished"].astype({"validation": float})

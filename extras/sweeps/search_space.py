@@ -50,7 +50,7 @@ Parameter = Annotated[
 
 
 class Resources(StrictModel):
-    """What one worker may use of a machine; there are as many workers as fit."""
+    """What one worker needs of a machine; as many workers run as fit."""
 
     cpus: PositiveInteger
     memory_megabytes: PositiveInteger
@@ -70,7 +70,7 @@ class Sweep(StrictModel):
 
     @property
     def grid_points(self) -> int:
-        """The number of combinations of all grids' values."""
+        """The number of combinations of the values of all grids."""
         return prod(
             len(one["grid_search"]) for one in self.parameters.values() if "grid_search" in one
         )
@@ -84,12 +84,12 @@ class Sweep(StrictModel):
         return rounded
 
     def apply(self, config: Config, values: Mapping[str, Any], path: Path = PARAMS) -> Config:
-        """Return the settings of one trial: `config` with some values, by their dotted names.
+        """Return `config` with some values changed, by dotted names such as ``train.seed``.
 
         Raises InputError, which names the file `path`, if a name or a value is impossible.
         """
         run = f"runs.{self.run}"
-        # Other settings would change the data that trials are compared by.
+        # Other settings would change the data on which trials are compared.
         sections: dict[str, Any] = {"model": config.model, "train": config.train}
         sections[run] = config.run(self.run)
         for name, value in values.items():
