@@ -39,8 +39,8 @@ def prepared_clone(iterations: Mapping[str, int]) -> Iterator[Path]:
     """Make a new clone with the environment of this folder, and with the raw data."""
     with new_clone(iterations) as folder:
         (folder / ".venv").symlink_to(ROOT / ".venv")
-        configure = [ROOT / ".venv/bin/dvc", "config", "--local", "core.site_cache_dir"]
-        subprocess.run([*configure, folder / ".dvc-state"], cwd=folder, check=True)
+        dvc, setting = ROOT / ".venv/bin/dvc", ("core.site_cache_dir", folder / ".dvc-state")
+        subprocess.run([dvc, "config", "--local", *setting], cwd=folder, check=True)
         shutil.copytree(ROOT / RAW, folder / RAW)
         yield folder
 

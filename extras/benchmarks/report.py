@@ -23,9 +23,11 @@ def page(results: Mapping[str, Any]) -> str:
         (title, target.get("at_most", ""), spread(target, rounds))
         for title, target in CASES["targets"].items()
     ]
-    text = (HERE / "results.md.j2").read_text(encoding="utf-8")
-    template = Template(
-        text, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
+    template: Template = Template(
+        (HERE / "results.md.j2").read_text(encoding="utf-8"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
     )
     return template.render(results, targets=targets, groups=CASES["groups"], cell=cell)
 
