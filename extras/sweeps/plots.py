@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
 from extras.sweeps.results import SweepResults
 from extras.sweeps.search_space import Parameter, is_range
 from stages.report.style import BLUE, PAGE, VERMILLION, new_figure, png
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PANEL_WIDTH, HEIGHT = 3.5, 4.0  # inches
 # Accuracies are clipped to these, because a logit axis has neither 0 nor 1.
