@@ -58,13 +58,14 @@ def test_the_printed_command_makes_the_best_trial_again(
 def test_asha_stops_what_is_behind(project_copy: Project, document: dict[str, Any]) -> None:
     """Hopeless settings end at the first validation, and the best one reaches its end."""
     document["parameters"] = {"train.learning_rate": {"grid_search": [0.01, 1e-6, 1e-7, 1e-8]}}
+    document |= {"run": "long", "seeds": 1, "scheduler": "asha", "validate_every_iterations": 100}
     # One worker, because each of several would be the first to reach a validation.
-    document |= {"resources": {"cpus": os.cpu_count(), "memory_megabytes": 100}}
-    write_yaml(project_copy.path / "some.yaml", document | {"seeds": 1, "scheduler": "asha"})
+    document["resources"]["cpus"] = os.cpu_count()
+    write_yaml(project_copy.path / "some.yaml", document)
     out = project_copy.do(*COMMAND)
     table = pd.read_csv(project_copy.path / RESULTS)
     assert list(table["status"]) == ["finished", "stopped", "stopped", "stopped"]
-    assert list(table["iterations"]) == [ITERATIONS["short"], 10, 10, 10]
+    assert list(table["iterations"]) == [ITERATIONS["long"], 100, 100, 100]
     assert [status for _, status in project_copy.tracked_runs()].count("KILLED") == 3
     assert out.endswith("dvc exp run -S train.learning_rate=0.01\n")
 
@@ -113,12 +114,13 @@ def test_a_killed_worker_and_an_interrupt_change_no_result(
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Return the address of a cluster on this machine: only its second node has a processor."""
-    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     from ray.cluster_utils import Cluster
 
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     # In /tmp, because the paths of Ray's sockets have at most 107 bytes.
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder:
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "temp_dir": folder})
+        monkeypatch.setenv("RAY_TMPDIR", folder)
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
         cluster.add_node(num_cpus=1)
         yield cluster.address
         cluster.shutdown()
