@@ -56,7 +56,7 @@ def _positions(axes: Axes, values: pd.Series, parameter: Parameter) -> pd.Series
 def _draw(axes: Axes, positions: pd.Series, ranking: pd.DataFrame) -> None:
     accuracies, deviations = ranking["validation"].clip(LOWEST, HIGHEST), ranking["std"].fillna(0)
     axes.errorbar(positions, accuracies, deviations, fmt="o", color=BLUE, alpha=0.7, markersize=4)
-    axes.plot(positions[:1], accuracies[:1], "*", color=VERMILLION, markersize=14, zorder=4)
+    axes.plot(positions[:1], accuracies[:1], "*", color=VERMILLION, markersize=11, zorder=4)
     axes.set_yscale("logit")
     axes.set_yticks(TICKS)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value * 100:g}%")
