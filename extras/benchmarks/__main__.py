@@ -68,9 +68,7 @@ def main() -> None:
     """Read the arguments, and measure round after round."""
     parser = argument_parser("extras.benchmarks", __doc__)
     parser.add_argument("--quick", action="store_true", help="once, with few iterations")
-    parser.add_argument(
-        "--only", nargs="+", choices=CASES["groups"], metavar="GROUP", help="these groups only"
-    )
+    parser.add_argument("--only", nargs="+", choices=CASES["groups"], help="these groups only")
     arguments = parser.parse_args()
     if sys.platform != "linux":
         raise InputError(f"this is {sys.platform}; memory is measured on Linux only")

@@ -39,12 +39,9 @@ def spread(target: Mapping[str, Any], rounds: pd.DataFrame) -> str:
     """
     value, less, others = target["value"], target.get("less"), target.get("divided_by", [])
     rounds = rounds.reindex(columns=[value, less, *others])
-    values = rounds[value]
-    if less:
-        values = values - rounds[less]
-    if others:
-        values = values / rounds[others].sum(axis="columns", skipna=False)
-    values = values.dropna()
+    differences = rounds[value] - (rounds[less] if less else 0)
+    divisors = rounds[others].sum(axis="columns", skipna=False) if others else 1
+    values = (differences / divisors).dropna()
     if values.empty:
         return "not measured | "
     return f"**{values.median():.2f}** | {values.min():.2f} to {values.max():.2f}"

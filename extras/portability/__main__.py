@@ -6,8 +6,6 @@ Needs the arrays in data/flat (`make repro`) and qemu-x86_64 (Debian's package q
 emulates the processors. Three to seven minutes on two cores. Exit status 1 if any byte differs.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """Connect to Ray: on this machine, or on a cluster of many."""
 
-from __future__ import annotations
-
 import logging
 import os
 import secrets
@@ -63,7 +61,6 @@ def connected(address: str | None) -> Iterator[None]:
             )
         except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
-            where = f"at {address}" if address else "on this machine"
-            raise CommandError(f"Ray {where}: {lines[0]:.300}") from None
+            raise CommandError(f"Ray ({address or 'this machine'}): {lines[0]:.300}") from None
         with connection:
             yield

@@ -1,7 +1,5 @@
 """A sweep in MLflow: one run with its settings and results, and a child run per trial."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """The results of a sweep: the table of trials, and the settings from the best to the worst."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path

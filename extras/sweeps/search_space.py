@@ -1,7 +1,5 @@
 """A sweep file: which settings to search, and how."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import chain

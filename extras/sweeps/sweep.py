@@ -10,8 +10,6 @@ command, which runs the pipeline with the best setting: the one with the highest
 validation images. The test images are not read. --resume continues an interrupted sweep.
 """
 
-from __future__ import annotations
-
 import shlex
 from pathlib import Path
 
@@ -28,8 +26,6 @@ FLAT = Path("data/flat")
 # The splits that a trial reads.
 SPLITS = ("train", "validation")
 STATE = Path(".cache/sweeps")
-# How many of the best settings are printed; results.csv has all.
-PRINTED_SETTINGS = 10
 
 
 def fingerprint(path: Path) -> str:
@@ -72,7 +68,7 @@ def main() -> None:
         table = trials.run(sweep, config, splits, state, resume=arguments.resume)
     results = SweepResults(path, sweep, table)
     results.write()
-    echo(results.ranking.head(PRINTED_SETTINGS).to_string(index=False))
+    echo(results.ranking.head(10).to_string(index=False))
     echo(results.table["status"].value_counts().to_string())
     from extras.sweeps.mlflow_runs import track_sweep
 

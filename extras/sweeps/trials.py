@@ -32,10 +32,7 @@ from stages.track.provenance import machine
 if TYPE_CHECKING:
     from stages.train.trainer import Trainer
 
-# How many times a trial is tried, in all, if its process is killed.
-ATTEMPTS = 3
-# What a trial reports; its history has the iterations, the mean cost and the validation accuracy
-# of each report so far.
+# What a trial reports; its history has iterations, mean cost and validation of all its reports.
 MEASUREMENTS = ("iterations", "cost", "validation", "status", "history")
 # This worker's compiled programs, of which it keeps a few.
 TRAINERS: dict[tuple[ModelParams, int], Trainer] = {}
@@ -160,7 +157,7 @@ def _tuner(trainable: Any, sweep: Sweep, config: Config, state: Path) -> tune.Tu
         run_config=tune.RunConfig(
             name=state.name,
             storage_path=str(state.parent),
-            failure_config=tune.FailureConfig(max_failures=ATTEMPTS - 1),
+            failure_config=tune.FailureConfig(max_failures=2),  # so that it is tried three times
             callbacks=[Progress(sweep)],
             verbose=0,
         ),

@@ -1,7 +1,5 @@
 """Commands are measured one by one; measurements become ratios, a page and a column."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import subprocess

@@ -1,7 +1,5 @@
 """Train the same on several processors."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Train with several seeds, summarise that, and compare a run with it."""
 
-from __future__ import annotations
-
 import json
 import math
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Real sweeps of the synthetic dataset with Ray: on one node, and on another one."""
 
-from __future__ import annotations
-
 import os
 import shlex
 import signal

@@ -1,7 +1,5 @@
 """What a sweep file may contain, and what prevents a sweep."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
