@@ -1,1 +1,1 @@
-"""Measure time and memory, compare other implementations, and profile the loop."""
+"""Measure time and memory of the pipeline, and compare it with other implementations."""

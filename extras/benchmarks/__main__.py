@@ -1,33 +1,31 @@
 """Measure time and memory of the pipeline, compared with other implementations.
 
-    python -m extras.benchmarks                   all cases, three times in turn: half an hour
-    python -m extras.benchmarks --quick           once and with few iterations: a few minutes
-    python -m extras.benchmarks --only Pipeline   some groups of cases.yaml
+    python -m extras.benchmarks                   every case three times: half an hour
+    python -m extras.benchmarks --quick           once, with few iterations: a few minutes
+    python -m extras.benchmarks --only Pipeline   one group of cases.yaml, or several
 
 Needs the raw data, and .venv-bench for JAX, PyTorch and autologging: `make bench` makes both.
-Clones are of the last commit. After each case results.json and results.md are written into
-.cache/benchmarks; at its end a full run copies both into extras/benchmarks.
+The last commit is measured. After each case results.json and results.md are written into
+.cache/benchmarks; at its end a full run also writes both into extras/benchmarks.
 """
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 from common.atomic import atomic_write
 from common.command_line import CommandError, InputError, argument_parser, echo, progress, run
 from common.config import load_config
 from extras.benchmarks import places
-from extras.benchmarks.cases import Group, load_groups
+from extras.benchmarks.cases import CASES, Group, load_groups
 from extras.benchmarks.measurement import machine, measure
 from extras.benchmarks.report import HERE, page
 
 ROUNDS = 3
-# A round that would probably end later is not started.
-MAX_SECONDS = 35 * 60
 QUICK_ITERATIONS = 20
 
 
@@ -54,7 +52,7 @@ def record_failure(name: str, results: Mapping[str, Any]) -> Iterator[None]:
     """Go on with the next case if one fails, and add the reason to the results."""
     try:
         yield
-    except (CommandError, OSError, ValueError) as error:
+    except (CommandError, OSError, ValueError, subprocess.CalledProcessError) as error:
         line = f"{name}, round {len(results['rounds'])}: {' '.join(str(error).split()):.300}"
         results["failures"].append(line)
         echo(f"failed: {line}")
@@ -70,7 +68,7 @@ def main() -> None:
     """Read the arguments, and measure round after round."""
     parser = argument_parser("extras.benchmarks", __doc__)
     parser.add_argument("--quick", action="store_true", help="once, with few iterations")
-    parser.add_argument("--only", nargs="+", default=[], metavar="GROUP", help="of cases.yaml")
+    parser.add_argument("--only", nargs="+", choices=CASES["groups"], help="these groups only")
     arguments = parser.parse_args()
     if sys.platform != "linux":
         raise InputError(f"this is {sys.platform}; memory is measured on Linux only")
@@ -81,18 +79,14 @@ def main() -> None:
     if arguments.quick:
         iterations = {name: QUICK_ITERATIONS * (1 + i) for i, name in enumerate(runs)}
     groups = load_groups(iterations, is_quick=arguments.quick)
-    chosen = {name: groups[name] for name in groups if name in (arguments.only or groups)}
-    if not chosen:
-        raise InputError(f"--only: should be of {', '.join(groups)}")
+    groups = {title: groups[title] for title in arguments.only or groups}
     places.TEMPORARY.mkdir(parents=True, exist_ok=True)
     results: dict[str, Any] = {"machine": machine(), "iterations": iterations}
     results |= {"rounds": [], "failures": []}
-    rounds, start = 1 if arguments.quick else ROUNDS, monotonic()
-    with progress("measuring", rounds * sum(len(group.cases) for group in chosen.values())) as bar:
-        for number in range(1, rounds + 1):
-            measure_round(chosen, results, bar)
-            if (monotonic() - start) * (number + 1) / number > MAX_SECONDS:
-                break
+    rounds = 1 if arguments.quick else ROUNDS
+    with progress("measuring", rounds * sum(len(group.cases) for group in groups.values())) as bar:
+        for _ in range(rounds):
+            measure_round(groups, results, bar)
     folder = places.TEMPORARY if arguments.quick or arguments.only else HERE
     save(results, folder)
     echo(f"{folder / 'results.md'}: written")

@@ -1,4 +1,4 @@
-"""Read cases.yaml."""
+"""The commands to measure, from cases.yaml."""
 
 import shlex
 import sys
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from common.yaml_file import read_yaml
 from extras.benchmarks.places import ROOT
 
-CASES = Path(__file__).with_name("cases.yaml")
+CASES: dict[str, Any] = read_yaml(Path(__file__).with_name("cases.yaml"))
 
 
 class Group(NamedTuple):
@@ -21,7 +21,7 @@ class Group(NamedTuple):
 
 
 def load_groups(iterations: Mapping[str, int], *, is_quick: bool = False) -> dict[str, Group]:
-    """Return the groups by their titles; `iterations` are those of each run."""
+    """Return the groups by their titles; `iterations` has the number of each run."""
     python = shlex.quote(sys.executable)
     words = {
         "python": python,
@@ -33,14 +33,8 @@ def load_groups(iterations: Mapping[str, int], *, is_quick: bool = False) -> dic
         **iterations,
     }
     groups = {}
-    for title, group in load_yaml("groups").items():
+    for title, group in CASES["groups"].items():
         commands = group["cases"] | group.get("baselines", {})
         cases = {name: Template(commands[name]).safe_substitute(words) for name in commands}
         groups[title] = Group(group["place"], cases)
     return groups
-
-
-def load_yaml(section: str) -> dict[str, Any]:
-    """Return ``groups`` or ``targets`` as cases.yaml has it."""
-    content: dict[str, Any] = read_yaml(CASES)[section]
-    return content

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from statistics import median
+
+import pandas as pd
 
 from common.config import Config
 
@@ -14,9 +15,6 @@ def summary_columns(config: Config) -> dict[str, Mapping[str, str]]:
     """Return the measured time of each run's training process, if there is a measurement."""
     if not RESULTS.exists():
         return {}
-    rounds = json.loads(RESULTS.read_bytes())["rounds"]
-    times = {
-        run: [measured[name] for measured in rounds if (name := f"train {run}/seconds") in measured]
-        for run in config.runs
-    }
-    return {"Time": {run: f"{median(values):.1f} s" for run, values in times.items() if values}}
+    medians = pd.DataFrame(json.loads(RESULTS.read_bytes())["rounds"]).median()
+    times = {run: medians.get(f"train {run}/seconds") for run in config.runs}
+    return {"Time": {run: f"{time:.1f} s" for run, time in times.items() if time is not None}}

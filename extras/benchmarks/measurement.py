@@ -30,8 +30,8 @@ PACKAGES = ("dvc", "jax", "keras", "mlflow", "numpy", "tensorflow", "tensorflow-
 def measure(command: str, folder: Path) -> dict[str, float]:
     """Run a command without the settings of the caller's shell, and end what it leaves running.
 
-    Returns ``seconds``; ``peak_bytes``, the memory of its largest process, unless that of this
-    process is larger, because Linux lets a new process begin with it; and what it printed as JSON.
+    Returns ``seconds``; what the command printed as JSON; and ``peak_bytes``, the memory of its
+    largest process, unless it is less than that of this process, which a new process inherits.
     Raises `CommandError` with the end of what it printed if its exit status is not 0.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
@@ -65,7 +65,7 @@ def measure(command: str, folder: Path) -> dict[str, float]:
 
 
 def machine() -> dict[str, str]:
-    """Return the processor, the date, and the versions of packages, also of the baselines'."""
+    """Return the processor, the date, and the versions of packages, also those of baselines."""
     baselines = ROOT.glob(".venv-bench/lib/python*/site-packages")
     installed = distributions(path=[*sys.path, *map(str, baselines)])
     versions = {one.name.replace("_", "-"): one.version for one in installed}

@@ -1,4 +1,4 @@
-"""Where cases are measured: in new clones of the last commit, which are deleted afterwards."""
+"""The places where cases are measured: new clones of the last commit, deleted afterwards."""
 
 import hashlib
 import shutil
@@ -10,23 +10,22 @@ from pathlib import Path
 
 import yaml
 
-from common.command_line import CommandError
 from common.config import PARAMS
 from common.datasets import DATASETS
 from common.yaml_file import read_yaml
 
 ROOT = Path(__file__).parents[2]
-# On the disk of the project and not in /tmp, which may be in memory; ignored by git.
+# Not in /tmp, which may be in memory, but on the disk of the project; git ignores it.
 TEMPORARY = ROOT / ".cache/benchmarks"
 RAW = Path("data/raw")
 
 
 @contextmanager
 def new_clone(iterations: Mapping[str, int]) -> Iterator[Path]:
-    """Work in a new clone, whose runs have these numbers of iterations."""
+    """Make a new clone, in which each run has the given number of iterations."""
     with tempfile.TemporaryDirectory(dir=TEMPORARY, ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
-        _run(folder, "git", "clone", "--quiet", str(ROOT), ".")
+        subprocess.run(["git", "clone", "--quiet", ROOT, "."], cwd=folder, check=True)
         params = read_yaml(folder / PARAMS)
         if iterations != {run: params["runs"][run]["iterations"] for run in params["runs"]}:
             for run, number in iterations.items():
@@ -37,18 +36,18 @@ def new_clone(iterations: Mapping[str, int]) -> Iterator[Path]:
 
 @contextmanager
 def prepared_clone(iterations: Mapping[str, int]) -> Iterator[Path]:
-    """Work in a new clone with the environment of this folder, and with the raw data."""
+    """Make a new clone with the environment of this folder, and with the raw data."""
     with new_clone(iterations) as folder:
         (folder / ".venv").symlink_to(ROOT / ".venv")
-        dvc = str(ROOT / ".venv/bin/dvc")
-        _run(folder, dvc, "config", "--local", "core.site_cache_dir", str(folder / ".dvc-state"))
+        dvc, setting = ROOT / ".venv/bin/dvc", ("core.site_cache_dir", folder / ".dvc-state")
+        subprocess.run([dvc, "config", "--local", *setting], cwd=folder, check=True)
         shutil.copytree(ROOT / RAW, folder / RAW)
         yield folder
 
 
 @contextmanager
 def tenfold_clone(iterations: Mapping[str, int]) -> Iterator[Path]:
-    """Work in a prepared clone whose splits have each example ten times."""
+    """Make a prepared clone whose splits have each example ten times."""
     with prepared_clone(iterations) as folder:
         params, datasets = read_yaml(folder / PARAMS), read_yaml(folder / DATASETS)
         params["flatten"]["validation_examples"] *= 10
@@ -71,9 +70,3 @@ def repeat_examples(path: Path, times: int) -> str:
             file.write(memoryview(content)[header:])
         file.seek(0)
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _run(folder: Path, *command: str) -> None:
-    completed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if completed.returncode:
-        raise CommandError(f"{command[0]}: {completed.stderr}")

@@ -1,53 +1,47 @@
 """Write the page of measurements."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+import pandas as pd
+from jinja2 import StrictUndefined, Template
 
-from extras.benchmarks.cases import load_yaml
+from extras.benchmarks.cases import CASES
 
 HERE = Path(__file__).parent
-# What was measured in one round, by names such as "cold repro/seconds".
-Round = Mapping[str, float]
 
 
 def page(results: Mapping[str, Any]) -> str:
     """Return the page in Markdown, from the content of results.json."""
-    rounds: Sequence[Round] = results["rounds"]
+    rounds = pd.DataFrame(results["rounds"])
 
     def cell(name: str, digits: int = 2, scale: float = 1) -> str:
-        values = [measured[name] * scale for measured in rounds if name in measured]
-        return f"{median(values):,.{digits}f}" if values else ""
+        return f"{rounds[name].median() * scale:,.{digits}f}" if name in rounds else ""
 
-    environment = Environment(  # noqa: S701 - Markdown, not HTML
-        loader=FileSystemLoader(HERE),
+    targets = [
+        (title, target.get("at_most", ""), spread(target, rounds))
+        for title, target in CASES["targets"].items()
+    ]
+    template: Template = Template(
+        (HERE / "results.md.j2").read_text(encoding="utf-8"),
         undefined=StrictUndefined,
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("results.md.j2").render(
-        results,
-        targets=[
-            (title, target.get("at_most", ""), spread(target, rounds))
-            for title, target in load_yaml("targets").items()
-        ],
-        groups=load_yaml("groups"),
-        cell=cell,
-    )
+    return template.render(results, targets=targets, groups=CASES["groups"], cell=cell)
 
 
-def spread(target: Mapping[str, Any], rounds: Sequence[Round]) -> str:
-    """Return the median and the range of what a target asks for, over the rounds that have it."""
+def spread(target: Mapping[str, Any], rounds: pd.DataFrame) -> str:
+    """Return the median and the range of a target, over the rounds in which it was measured.
+
+    There is one row per round, and a column per value, such as "cold repro/seconds".
+    """
     value, less, others = target["value"], target.get("less"), target.get("divided_by", [])
-    values = [
-        (measured[value] - (measured[less] if less else 0))
-        / (sum(measured[name] for name in others) if others else 1)
-        for measured in rounds
-        if {value, less or value, *others} <= measured.keys()
-    ]
-    if not values:
+    rounds = rounds.reindex(columns=[value, less, *others])
+    differences = rounds[value] - (rounds[less] if less else 0)
+    divisors = rounds[others].sum(axis="columns", skipna=False) if others else 1
+    values = (differences / divisors).dropna()
+    if values.empty:
         return "not measured | "
-    return f"**{median(values):.2f}** | {min(values):.2f} to {max(values):.2f}"
+    return f"**{values.median():.2f}** | {values.min():.2f} to {values.max():.2f}"

@@ -6,8 +6,6 @@ Needs the arrays in data/flat (`make repro`) and qemu-x86_64 (Debian's package q
 emulates the processors. Three to seven minutes on two cores. Exit status 1 if any byte differs.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
@@ -24,14 +22,14 @@ from common.config import PARAMS
 from common.datasets import DATASETS
 from common.yaml_file import read_yaml
 
+ROOT = Path(__file__).parents[2]
+FLAT = ROOT / "data/flat"
 EMULATOR = "qemu-x86_64"
-FLAT = Path("data/flat")
 ITERATIONS = 250
 RUN = "portability"
 FILES = ("weights.npz", "costs.csv")
 # Two by Intel and two by AMD, with different caches. QEMU emulates no AVX-512.
 PROCESSORS = ("Haswell", "Broadwell", "EPYC-Rome", "EPYC-Milan")
-
 # A user's shell may have set these; each would change the result if training did not override it.
 VARIABLES = (
     "TF_DETERMINISTIC_OPS=1",
@@ -42,7 +40,7 @@ VARIABLES = (
 
 
 def prefixes(processors: tuple[str, ...] = PROCESSORS) -> dict[str, tuple[str, ...]]:
-    """Return the command under which each training runs, by the name of its machine."""
+    """Return the command under which each training runs, by what the table calls it."""
     usable = os.sched_getaffinity(0)
     return {
         f"this processor, {len(usable)} threads": (),
@@ -53,29 +51,30 @@ def prefixes(processors: tuple[str, ...] = PROCESSORS) -> dict[str, tuple[str, .
 
 
 def run_stage(
-    prefix: tuple[str, ...], root: Path, folder: Path, iterations: int
+    prefix: tuple[str, ...], iterations: int, folder: Path
 ) -> subprocess.CompletedProcess[str]:
-    """Run `stages.train` of the project in `root`; it writes `FILES` into the folder."""
-    params = read_yaml(root / PARAMS)
+    """Run `stages.train` under a command; it writes `FILES` into the folder."""
+    params = read_yaml(ROOT / PARAMS)
     params["runs"] = {RUN: {"iterations": iterations, "min_test_accuracy": 0.0}}
     (folder / PARAMS).write_text(yaml.safe_dump(params), encoding="utf-8")
-    shutil.copy(root / DATASETS, folder)
+    shutil.copy(ROOT / DATASETS, folder)
     return subprocess.run(
-        [*prefix, sys.executable, "-m", "stages.train", RUN, str(root / FLAT), *FILES],
+        [*prefix, sys.executable, "-m", "stages.train", RUN, FLAT, *FILES],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(root)},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
     )
 
 
-def train(prefix: tuple[str, ...], root: Path, iterations: int = ITERATIONS) -> tuple[str, ...]:
+def train(prefix: tuple[str, ...], iterations: int = ITERATIONS) -> tuple[str, ...]:
     """Train under a command, and return the SHA-256 of each of `FILES`."""
     with tempfile.TemporaryDirectory() as name:
-        process = run_stage(prefix, root, Path(name), iterations)
+        process = run_stage(prefix, iterations, Path(name))
         if process.returncode:
-            raise CommandError(f"{' '.join(prefix)}: the training failed: {process.stderr[-500:]}")
+            reason = f"the training failed: {process.stderr[-500:]}"
+            raise CommandError(f"{' '.join(prefix) or 'this processor'}: {reason}")
         return tuple(sha256((Path(name) / file).read_bytes()) for file in FILES)
 
 
@@ -83,17 +82,17 @@ def main() -> None:
     """Train on every machine, print one row for each, and compare."""
     argument_parser("extras.portability", __doc__).parse_args()
     if not FLAT.exists():
-        raise InputError(f"{FLAT}: not found; `make repro` makes it")
+        raise InputError("data/flat: not found; `make repro` makes it")
     if not shutil.which(EMULATOR):
         raise InputError(f"{EMULATOR}: not found; `apt-get install qemu-user` installs it")
     machines = prefixes()
     echo(f"{'weights':12}  {'costs':12}  after {ITERATIONS} iterations on")
     with ThreadPoolExecutor(max_workers=2) as pool:
-        trainings = pool.map(lambda prefix: train(prefix, Path.cwd()), machines.values())
         digests = set()
-        for name, (weights, costs) in zip(machines, trainings, strict=True):
+        for name, digest in zip(machines, pool.map(train, machines.values()), strict=True):
+            weights, costs = digest
             echo(f"{weights[:12]}  {costs[:12]}  {name}")
-            digests.add((weights, costs))
+            digests.add(digest)
     if len(digests) > 1:
         raise CommandError("the bytes differ between processors; see the rows above")
     echo(f"the same bytes {len(machines)} times")

@@ -1,7 +1,5 @@
 """Connect to Ray: on this machine, or on a cluster of many."""
 
-from __future__ import annotations
-
 import logging
 import os
 import secrets
@@ -19,15 +17,15 @@ ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    # It would warn about a future change for GPUs, which are not used here.
+    # Otherwise Ray warns of a future change for GPUs, which are not used here.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    # Ray Tune would write three files per trial, which nobody reads, and print tables.
+    # Otherwise Ray Tune writes three files per trial, which nobody reads, and prints tables.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "RAY_AIR_NEW_OUTPUT": "0",
 }
 # A cluster that is started here listens on loopback only, and accepts only its own workers.
 LOCAL_ENVIRONMENT = {
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # otherwise it replaces the address of loopback
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # otherwise Ray replaces the loopback address
     "RAY_AUTH_MODE": "token",
     "RAY_AUTH_TOKEN": secrets.token_hex(32),
 }
@@ -36,12 +34,12 @@ LOCAL_OPTIONS = {"address": "local", "include_dashboard": False, "_node_ip_addre
 
 @contextmanager
 def connected(address: str | None) -> Iterator[None]:
-    """Connect to a running cluster, or start one on this machine, while the context lasts.
+    """Connect to a running cluster, or start one on this machine, until the context ends.
 
     Raises InputError if Ray is not installed, CommandError if the cluster cannot be reached.
     """
     if not find_spec("ray"):
-        raise InputError("Ray is not installed; `make sweep` installs it")
+        raise InputError("Ray is not installed; `make .venv/installed-sweeps` installs it")
     os.environ.update(ENVIRONMENT if address else ENVIRONMENT | LOCAL_ENVIRONMENT)
     with gc_disabled():
         import ray
@@ -49,7 +47,7 @@ def connected(address: str | None) -> Iterator[None]:
     # In /tmp, because the paths of Ray's sockets have at most 107 bytes.
     with tempfile.TemporaryDirectory("", "ray-", "/tmp", ignore_cleanup_errors=True) as name:
         if address:
-            # Other machines have the same packages installed; they receive the code from here.
+            # Other machines have the packages installed; they receive the code from here.
             environment["py_modules"] = [str(ROOT / it) for it in ("common", "stages", "extras")]
             options: dict[str, Any] = {"address": address}
         else:
@@ -63,6 +61,6 @@ def connected(address: str | None) -> Iterator[None]:
             )
         except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
-            raise CommandError(f"Ray at {address or 'this machine'}: {lines[0]:.300}") from None
+            raise CommandError(f"Ray ({address or 'this machine'}): {lines[0]:.300}") from None
         with connection:
             yield

@@ -1,12 +1,9 @@
 """A sweep in MLflow: one run with its settings and results, and a child run per trial."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from typing import Any
 
-from common.command_line import progress
 from extras.sweeps.results import SweepResults
 from stages.track.location import repository
 from stages.track.mlflow_store import open_store, origin_tags
@@ -22,7 +19,7 @@ STATUSES = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
 
 def track_sweep(results: SweepResults, dataset: str, fingerprint: str) -> None:
     """Write the runs of a sweep, and replace those that have the same fingerprint."""
-    # One time for all, because MLflow shows the time between two as the training time.
+    # Start and end are equal, because the time between would look like that of the training.
     now = time.time_ns() // 1_000_000
     tags = {"fingerprint": fingerprint, "mlflow.source.name": "extras/sweeps/sweep.py"}
     with open_store(repository()) as store:
@@ -33,12 +30,10 @@ def track_sweep(results: SweepResults, dataset: str, fingerprint: str) -> None:
         parent_tags = tags | origin_tags(current())
         parent = client.create_run(experiment, now, parent_tags, results.folder.name).info.run_id
         _log_sweep(client, parent, results, now)
-        with progress("writing MLflow runs", len(results.table)) as advance:
-            for row in results.table.to_dict("records"):
-                child_tags = tags | {"mlflow.parentRunId": parent}
-                child = client.create_run(experiment, now, child_tags, f"trial {row['trial']}")
-                _log_trial(client, child.info.run_id, {str(name): row[name] for name in row}, now)
-                advance(1)
+        child_tags = tags | {"mlflow.parentRunId": parent}
+        for row in results.table.to_dict("records"):
+            child = client.create_run(experiment, now, child_tags, f"trial {row['trial']}")
+            _log_trial(client, child.info.run_id, row, now)
         client.set_terminated(parent, "FINISHED" if results.is_complete else "KILLED", now)
 
 
@@ -53,7 +48,7 @@ def _log_sweep(client: MlflowClient, run: str, results: SweepResults, now: int) 
         client.log_artifact(run, str(file))
 
 
-def _log_trial(client: MlflowClient, run: str, row: Mapping[str, Any], now: int) -> None:
+def _log_trial(client: MlflowClient, run: str, row: Mapping[Any, Any], now: int) -> None:
     metrics = [
         Metric(name, value, now, iterations)
         for iterations, cost, validation in row["history"] or ()

@@ -1,4 +1,4 @@
-"""The figure of a sweep: the validation accuracy over each parameter."""
+"""The figure of a sweep: the validation accuracy against each parameter."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ import numpy as np
 import pandas as pd
 
 from extras.sweeps.results import SweepResults
-from extras.sweeps.search_space import Parameter
+from extras.sweeps.search_space import Parameter, is_range
 from stages.report.style import BLUE, PAGE, VERMILLION, new_figure, png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PANELS_PER_ROW = 3
-PANEL_HEIGHT = 3.6  # inches
-# A logit axis has neither 0 nor 1.
+PANEL_WIDTH, HEIGHT = 3.5, 4.0  # inches
+# Accuracies are clipped to these, because a logit axis has neither 0 nor 1.
 LOWEST, HIGHEST = 0.001, 0.9999
 TICKS = (0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 
@@ -24,27 +23,25 @@ TICKS = (0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 def sweep_figure(results: SweepResults) -> bytes:
     """Return a figure of a sweep in which a setting has finished, as a PNG file."""
     sweep, ranking = results.sweep, results.ranking
-    columns = min(len(sweep.parameters), PANELS_PER_ROW)
-    rows = -(-len(sweep.parameters) // columns)
-    figure = new_figure(PAGE, PANEL_HEIGHT * rows + 0.4)
-    panels = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
-    for axes in panels[len(sweep.parameters) :]:
-        axes.set_visible(False)
-    for axes, (parameter_name, parameter) in zip(panels, sweep.parameters.items(), strict=False):
-        axes.set_xlabel(parameter_name)
-        _draw(axes, _positions(axes, ranking[parameter_name], parameter), ranking)
+    panels = len(sweep.parameters)
+    figure = new_figure(max(PAGE, PANEL_WIDTH * panels), HEIGHT)
+    (row,) = figure.subplots(1, panels, sharey=True, squeeze=False)
+    for axes, (name, parameter) in zip(row, sweep.parameters.items(), strict=True):
+        axes.set_xlabel(name)
+        _draw(axes, _positions(axes, ranking[name], parameter), ranking)
     figure.supylabel("validation accuracy", size=10)
     title = f"{results.folder.name}: {len(ranking)} settings of {sweep.run}, seeds: {sweep.seeds}"
-    legend = "bars show the standard deviation, the star is the best"
+    legend = "bars show the standard deviation, the star marks the best"
     figure.suptitle(f"{title}; {legend}", size=11, x=0.01, ha="left")
     return png(figure)
 
 
 def _positions(axes: Axes, values: pd.Series, parameter: Parameter) -> pd.Series:
-    """Return the position of each value on the horizontal axis, after giving the axis its scale."""
-    if parameter.is_range:
-        axes.set_xscale("log" if parameter.function.startswith("log") else "linear")
-        axes.set_xlim(*parameter.arguments)
+    """Set the scale of the horizontal axis, and return the position of each value on it."""
+    ((function, arguments),) = parameter.items()
+    if is_range(function):
+        axes.set_xscale("log" if function.startswith("log") else "linear")
+        axes.set_xlim(*arguments)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         return values
     categories = sorted(set(values))
@@ -58,14 +55,8 @@ def _positions(axes: Axes, values: pd.Series, parameter: Parameter) -> pd.Series
 
 def _draw(axes: Axes, positions: pd.Series, ranking: pd.DataFrame) -> None:
     accuracies, deviations = ranking["validation"].clip(LOWEST, HIGHEST), ranking["std"].fillna(0)
-    axes.errorbar(
-        positions, accuracies, deviations, fmt="o",
-        color=BLUE, alpha=0.7, markersize=5, markeredgewidth=0,
-    )  # fmt: skip
-    axes.plot(
-        positions[:1], accuracies[:1], "*",
-        color=VERMILLION, markeredgecolor="white", markersize=14, zorder=4,
-    )  # fmt: skip
+    axes.errorbar(positions, accuracies, deviations, fmt="o", color=BLUE, alpha=0.7, markersize=4)
+    axes.plot(positions[:1], accuracies[:1], "*", color=VERMILLION, markersize=11, zorder=4)
     axes.set_yscale("logit")
     axes.set_yticks(TICKS)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value * 100:g}%")

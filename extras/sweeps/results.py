@@ -1,7 +1,5 @@
 """The results of a sweep: the table of trials, and the settings from the best to the worst."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -36,20 +34,18 @@ class SweepResults:
         """Each setting that has finished with all seeds, the best first.
 
         Columns are the parameters, and the mean (``validation``) and the standard deviation
-        (``std``) of the validation accuracy over the seeds; NaN if there is only one seed.
+        (``std``, NaN if there is only one seed) of the validation accuracy.
         """
-        parameters, finished = list(self.sweep.parameters), self.table["status"] == "finished"
+        parameters = list(self.sweep.parameters)
+        finished = self.table[self.table["status"] == "finished"].astype({"validation": float})
         ranking: pd.DataFrame = (
-            self.table[finished]
-            .astype({"validation": float})
-            .drop_duplicates([*{*parameters, SEED}])  # a setting may be drawn twice
+            finished.drop_duplicates([*{*parameters, SEED}])  # a setting may be drawn twice
             .groupby(parameters, sort=False, as_index=False)
             .agg(validation=("validation", "mean"), std=("validation", "std"), seeds=(SEED, "size"))
-            # Stable, so that among equals the one that was drawn first is the best.
-            .sort_values("validation", ascending=False, kind="stable", ignore_index=True)
         )
-        is_whole = ranking.pop("seeds") == self.sweep.seeds
-        return ranking[is_whole].reset_index(drop=True)
+        ranking = ranking[ranking.pop("seeds") == self.sweep.seeds]
+        # Stable, so that among equals the one that was drawn first is the best.
+        return ranking.sort_values("validation", ascending=False, kind="stable", ignore_index=True)
 
     @property
     def best(self) -> dict[str, Any]:

@@ -4,14 +4,13 @@
     python -m extras.sweeps.sweep extras/sweeps/learning_rate.yaml --address 10.0.0.1:6379
     python -m extras.sweeps.sweep extras/sweeps/learning_rate.yaml --resume
 
-A sweep file says which settings of params.yaml to search, and how; extras/sweeps/README.md explains
-it. Writes results.csv and sweep.png into a folder beside it. The last line is the command that
-makes an ordinary run of the pipeline with the best setting: the one with the best accuracy on the
-validation images; the test images are not read. --resume continues after an interrupt.
+A sweep file lists the settings of params.yaml to search, and how; extras/sweeps/README.md explains
+it. Writes results.csv and sweep.png into a folder beside it. The last line of the output is a
+command, which runs the pipeline with the best setting: the one with the highest accuracy on the
+validation images. The test images are not read. --resume continues an interrupted sweep.
 """
 
-from __future__ import annotations
-
+import shlex
 from pathlib import Path
 
 from common.atomic import sha256
@@ -27,8 +26,6 @@ FLAT = Path("data/flat")
 # The splits that a trial reads.
 SPLITS = ("train", "validation")
 STATE = Path(".cache/sweeps")
-# How many of the best settings are printed; results.csv has all.
-PRINTED_SETTINGS = 10
 
 
 def fingerprint(path: Path) -> str:
@@ -51,7 +48,7 @@ def main() -> None:
     """Run a sweep; write, track and print its results."""
     parser = argument_parser("extras.sweeps.sweep", __doc__)
     parser.add_argument("sweep", type=Path, help="the sweep file: extras/sweeps/learning_rate.yaml")
-    parser.add_argument("--address", help="of a Ray cluster; without it, this machine only")
+    parser.add_argument("--address", help="of a Ray cluster; by default this machine only")
     parser.add_argument("--resume", action="store_true", help="continue an interrupted sweep")
     arguments = parser.parse_args()
     path: Path = arguments.sweep
@@ -61,17 +58,17 @@ def main() -> None:
     state = STATE.resolve() / path.stem / identity[:16]
     if arguments.resume and not state.exists():
         raise InputError(
-            f"{path}: nothing to resume, or the sweep, {PARAMS} or the data have changed since; "
-            "leave --resume out to start again"
+            f"{path}: nothing to resume, or this file, {PARAMS}, {DATASETS} or the data have "
+            "changed since; leave --resume out to start again"
         )
     with connected(arguments.address):
-        # After everything is checked, because Ray takes seconds to import.
+        # Here, because Ray takes seconds to import; wrong input is reported before.
         from extras.sweeps import trials
 
         table = trials.run(sweep, config, splits, state, resume=arguments.resume)
     results = SweepResults(path, sweep, table)
     results.write()
-    echo(results.ranking.head(PRINTED_SETTINGS).to_string(index=False))
+    echo(results.ranking.head(10).to_string(index=False))
     echo(results.table["status"].value_counts().to_string())
     from extras.sweeps.mlflow_runs import track_sweep
 
@@ -80,8 +77,9 @@ def main() -> None:
         echo(f"interrupted; `python -m extras.sweeps.sweep {path} --resume` continues")
         raise KeyboardInterrupt
     if not results.best:
-        raise CommandError(f"{path}: no setting was trained to its end with every seed")
-    echo(sweep.command(results.best))
+        raise CommandError(f"{path}: no setting finished with all seeds; see the trials above")
+    changes = [word for name in sweep.parameters for word in ("-S", f"{name}={results.best[name]}")]
+    echo(shlex.join([".venv/bin/dvc", "exp", "run", *changes]))
 
 
 if __name__ == "__main__":

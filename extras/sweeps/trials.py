@@ -1,8 +1,8 @@
 """The trials of a sweep on Ray Tune.
 
-Ray draws the settings, places the workers, stops early, retries the trial of a killed worker, and
-keeps the state that a sweep resumes from. A worker imports TensorFlow once, and compiles one
-program per shape; then a trial costs only its iterations.
+Ray draws the settings, starts the workers, stops trials early, retries the trial of a killed
+worker, and keeps the state from which a sweep resumes. A worker imports TensorFlow once, and
+compiles one program per model and batch size; then a trial costs only its iterations.
 """
 
 from __future__ import annotations
@@ -26,17 +26,15 @@ from common.config import Config
 from common.inference import accuracy
 from common.model import ModelParams
 from common.splits import Split
-from extras.sweeps.search_space import SEED, Sweep
+from extras.sweeps.search_space import SEED, Sweep, is_range
 from stages.track.provenance import machine
 
 if TYPE_CHECKING:
     from stages.train.trainer import Trainer
 
-# How often a trial is tried if its process is killed.
-ATTEMPTS = 3
-# What a trial reports; its history is a list of iterations, mean cost and validation accuracy.
+# What a trial reports; its history has iterations, mean cost and validation of all its reports.
 MEASUREMENTS = ("iterations", "cost", "validation", "status", "history")
-# The compiled programs of this worker, at most so many.
+# This worker's compiled programs, of which it keeps a few.
 TRAINERS: dict[tuple[ModelParams, int], Trainer] = {}
 MAX_TRAINERS = 4
 
@@ -55,7 +53,7 @@ def train_trial(
     splits: Mapping[str, Split],
     required: Mapping[str, str],
 ) -> None:
-    """Train with some settings, and report after each validation."""
+    """Train one trial, and report after each validation."""
     if versions() != required:
         raise CommandError(f"this node has {versions()}, the sweep needs {required}")
     config = sweep.apply(config, sweep.round_values(settings))
@@ -65,12 +63,11 @@ def train_trial(
     for start in range(0, iterations, sweep.validate_every_iterations):
         end = min(start + sweep.validate_every_iterations, iterations)
         costs = np.concatenate(list(trainer.train(end - start)))
-        # If the last report of a trial is not its end, the scheduler has stopped it there.
-        status, correct = "finished" if end == iterations else "stopped", math.nan
+        status, correct = "failed", math.nan
         if np.isfinite(costs).all():
+            # If the last report of a trial is not its end, the scheduler has stopped it there.
+            status = "finished" if end == iterations else "stopped"
             correct = accuracy(trainer.weights(), validation.features, validation.labels)
-        else:
-            status = "failed"
         history.append((end, float(costs.mean(dtype=np.float64)), correct))
         report = (end, str(costs[-1]), correct, status, list(history))
         tune.report(dict(zip(MEASUREMENTS, report, strict=True)))
@@ -102,17 +99,18 @@ class Progress(tune.Callback):  # type: ignore[misc]
         echo(", ".join(f"{name} {row[name]}" for name in row if name != "history"))
 
     def on_trial_error(self, *, trial: Trial, **_: object) -> None:
-        """Print why the last attempt of a trial failed."""
+        """Print the row of a trial, and why its last attempt failed."""
         self.on_trial_complete(trial=trial)
         lines = str(trial.get_pickled_error() or "its process was killed").strip().splitlines()
-        echo(f"failed {ATTEMPTS} times: {lines[-1]:.200}")
+        echo(f"why its last attempt failed: {lines[-1]:.200}")
 
 
 def _search_space(sweep: Sweep, first_seed: int) -> dict[str, Any]:
     space = {}
     for name, parameter in sweep.parameters.items():
-        arguments = parameter.arguments if parameter.is_range else [list(parameter.arguments)]
-        space[name] = getattr(tune, parameter.function)(*arguments)
+        ((function, arguments),) = parameter.items()
+        draw = getattr(tune, function)
+        space[name] = draw(*arguments) if is_range(function) else draw(list(arguments))
     space.setdefault(SEED, tune.grid_search(list(range(first_seed, first_seed + sweep.seeds))))
     return space
 
@@ -123,7 +121,7 @@ def run(
     """Run all trials, or those that are left and those that failed.
 
     Returns one row per trial that has ended, in the order in which they were drawn: its number,
-    its settings, and `MEASUREMENTS`. Ray keeps the state of the sweep in the folder `state`.
+    its settings, and its `MEASUREMENTS`. Ray keeps the state of the sweep in the folder `state`.
     """
     inputs = {"sweep": sweep, "config": config, "splits": splits, "required": versions()}
     resources = {"cpu": sweep.resources.cpus, "memory": sweep.resources.memory_megabytes << 20}
@@ -143,7 +141,7 @@ def run(
 
 
 def _tuner(trainable: Any, sweep: Sweep, config: Config, state: Path) -> tune.Tuner:
-    # The same draws for each seed, and for each point of the grid.
+    # Each seed, and each point of the grid, is tried with the same draws.
     draws = BasicVariantGenerator(constant_grid_search=True, random_state=sweep.draw_seed)
     first = sweep.validate_every_iterations
     asha = ASHAScheduler("iterations", "validation", "max", grace_period=first, max_t=sys.maxsize)
@@ -159,7 +157,7 @@ def _tuner(trainable: Any, sweep: Sweep, config: Config, state: Path) -> tune.Tu
         run_config=tune.RunConfig(
             name=state.name,
             storage_path=str(state.parent),
-            failure_config=tune.FailureConfig(max_failures=ATTEMPTS - 1),
+            failure_config=tune.FailureConfig(max_failures=2),  # so that it is tried three times
             callbacks=[Progress(sweep)],
             verbose=0,
         ),
@@ -167,7 +165,7 @@ def _tuner(trainable: Any, sweep: Sweep, config: Config, state: Path) -> tune.Tu
 
 
 def _row(trial: Trial, sweep: Sweep) -> dict[str, Any]:
-    # Ray counts in its identifiers, from 0 on.
+    # Ray's identifiers end with a number, from 0 on.
     row: dict[str, Any] = {"trial": int(trial.trial_id.rpartition("_")[2]) + 1}
     for name, value in sweep.round_values(trial.config).items():
         # Settings are grouped by their values, which a list does not allow.

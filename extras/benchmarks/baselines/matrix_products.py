@@ -10,19 +10,12 @@ from stages.train.reproducible import tf
 SIZE = 2048
 
 
-def operations_per_iteration(sizes: list[int], batch_size: int) -> int:
-    """Return the multiplications and additions of one iteration's products.
-
-    `sizes` are those of the matrices, from the input on. A layer has three products: the forward
-    pass, and the gradients of its weights and of its input. The first layer's input needs none.
-    """
-    return 2 * batch_size * (3 * sum(sizes) - sizes[0])
-
-
 def train(task: Task) -> Training:
     """Multiply matrices, without training anything."""
     sizes = [matrix.size for matrix, _ in task.layers()]
-    operations = operations_per_iteration(sizes, task.adam.batch_size)
+    # A layer has three products: the forward pass, and the gradients of its weights and of its
+    # input. The first layer's input needs none. Each is a multiplication and an addition.
+    operations = 2 * task.adam.batch_size * (3 * sum(sizes) - sizes[0])
     matrix = tf.random.stateless_uniform((SIZE, SIZE), (0, 1))
     for iterations in task.sections:
         products, rows = divmod(round(operations * iterations / (2 * SIZE**2)), SIZE)

@@ -10,20 +10,15 @@ from torch import nn
 from extras.benchmarks.baselines.task import Task, Training
 
 
-def module(task: Task) -> nn.Module:
-    """Return the model with its first weights."""
+def train(task: Task) -> Training:
+    """Make a step of Adam for each batch."""
+    features, labels = torch.from_numpy(task.features), torch.from_numpy(task.labels)
     layers: list[nn.Module] = []
     for matrix, bias in task.layers():
         layer = nn.Linear(*matrix.shape)
         layer.weight.data, layer.bias.data = torch.tensor(matrix.T), torch.tensor(bias)
         layers += [layer, nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
-
-
-def train(task: Task) -> Training:
-    """Make a step of Adam for each batch."""
-    features, labels = torch.from_numpy(task.features), torch.from_numpy(task.labels)
-    adam, model = task.adam, module(task)
+    adam, model = task.adam, nn.Sequential(*layers[:-1])
     optimizer = torch.optim.Adam(
         model.parameters(), adam.learning_rate, (adam.beta_1, adam.beta_2), adam.epsilon, fused=True
     )

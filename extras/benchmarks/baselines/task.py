@@ -1,6 +1,6 @@
 """The task of every baseline: the model, the batches and Adam of params.yaml."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,4 +42,3 @@ class Task:
 
 # Yields None after each section, and at the end the predicted class of each test example.
 Training = Iterator[NDArray[Any] | None]
-Train = Callable[[Task], Training]

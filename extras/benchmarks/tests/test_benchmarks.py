@@ -1,7 +1,5 @@
 """Commands are measured one by one; measurements become ratios, a page and a column."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import subprocess
@@ -9,9 +7,9 @@ import sys
 import time
 from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import pandas as pd
 import psutil
 import pytest
 
@@ -19,8 +17,7 @@ from common.command_line import CommandError
 from common.config import load_config
 from extras.benchmarks import __main__ as benchmarks
 from extras.benchmarks import hooks, measurement, places, report
-from extras.benchmarks.baselines import matrix_products
-from extras.benchmarks.cases import Group, load_groups, load_yaml
+from extras.benchmarks.cases import CASES, Group, load_groups
 from tests.fixtures import ROOT
 from tests.synthetic import idx
 
@@ -46,11 +43,6 @@ def test_every_case_can_be_measured() -> None:
     correct = [value for name, value in measured.items() if name.endswith("/correct")]
     assert min(correct) > 5000
     assert bool(process.returncode) == bool(results["failures"])
-
-
-def test_operations_are_those_of_the_products() -> None:
-    """A 3-2-1 network has 6 + 2 weights, each used three times but those of the first layer."""
-    assert matrix_products.operations_per_iteration([6, 2], 5) == 2 * 5 * (3 * (6 + 2) - 6)
 
 
 def test_command_is_measured_without_the_settings_of_the_shell(
@@ -108,13 +100,13 @@ def test_target_is_compared_with_the_median_of_the_rounds() -> None:
         {"a": 9.0, "b": 0.0, "c": 2.0, "d": 1.0},
         {"a": 5.0, "b": 1.0, "c": 1.0},
     ]
-    assert report.spread(target, rounds) == "**2.00** | 1.00 to 3.00"
+    assert report.spread(target, pd.DataFrame(rounds)) == "**2.00** | 1.00 to 3.00"
 
 
 def test_targets_name_values_that_are_measured() -> None:
     """Each names a case and a value of it."""
     cases = {case for group in load_groups(ITERATIONS).values() for case in group.cases}
-    for target in load_yaml("targets").values():
+    for target in CASES["targets"].values():
         for name in (target["value"], target.get("less"), *target.get("divided_by", [])):
             assert name is None or name.partition("/")[0] in cases
 
@@ -126,8 +118,7 @@ def test_case_that_fails_is_reported_and_the_others_are_measured(
     monkeypatch.setattr(places, "TEMPORARY", tmp_path)
     monkeypatch.setattr(places, "here", lambda _: nullcontext(tmp_path), raising=False)
     groups = {"Some": Group("here", {"evaluate": "false", "report": "true"})}
-    results: dict[str, Any] = {"machine": {"processor": "A CPU"}, "iterations": ITERATIONS}
-    results |= {"rounds": [], "failures": []}
+    results = {"machine": {}, "iterations": ITERATIONS, "rounds": [], "failures": []}
     benchmarks.measure_round(groups, results, lambda _: None)
     page = (tmp_path / "results.md").read_text()
     assert "- evaluate, round 1: exit status 1" in page

@@ -1,14 +1,11 @@
 """Train the same on several processors."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 
 import pytest
 
 from extras.portability.__main__ import EMULATOR, FLAT, prefixes, run_stage, train
-from tests.fixtures import ROOT
 
 # The other processors and more iterations take minutes: `make portability`.
 EMULATED = ("Haswell", "EPYC-Milan")
@@ -17,22 +14,20 @@ ITERATIONS = 120  # a full call of the compiled program, and a shorter one
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not shutil.which(EMULATOR), reason="needs qemu-x86_64 (Debian: qemu-user)"),
-    pytest.mark.skipif(
-        not (ROOT / FLAT).exists(), reason="needs data/flat: run `make repro` first"
-    ),
+    pytest.mark.skipif(not FLAT.exists(), reason="needs data/flat: run `make repro` first"),
 ]
 
 
 def test_bytes_are_the_same_on_all_processors() -> None:
     """Weights and costs depend neither on threads, nor on the shell, nor on the processor."""
-    digests = {name: train(prefix, ROOT, ITERATIONS) for name, prefix in prefixes(EMULATED).items()}
+    digests = {name: train(prefix, ITERATIONS) for name, prefix in prefixes(EMULATED).items()}
     assert len(digests) == 3 + len(EMULATED)
     assert len(set(digests.values())) == 1, digests
 
 
 def test_a_processor_without_avx2_is_warned(tmp_path: Path) -> None:
     """It trains there as well, but its last digits may differ."""
-    process = run_stage((EMULATOR, "-cpu", "Haswell,-avx2"), ROOT, tmp_path, iterations=1)
+    process = run_stage((EMULATOR, "-cpu", "Haswell,-avx2"), 1, tmp_path)
     assert process.returncode == 0, process.stderr
     assert "this processor has no AVX2: " in process.stdout
     assert "iteration 0, batch cost: 2.2635" in process.stdout

@@ -1,7 +1,5 @@
 """A sweep file for the tests."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

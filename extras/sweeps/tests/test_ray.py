@@ -1,22 +1,14 @@
 """Real sweeps of the synthetic dataset with Ray: on one node, and on another one."""
 
-from __future__ import annotations
-
 import os
 import shlex
-import shutil
 import signal
 import subprocess
-import sys
 import tempfile
-import time
-from collections import Counter
 from collections.abc import Iterator
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
-import mlflow
 import pandas as pd
 import psutil
 import pytest
@@ -27,22 +19,11 @@ from tests.fixtures import ITERATIONS, Project, write_yaml
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not find_spec("ray"), reason="`make sweep` installs Ray"),
-    pytest.mark.filterwarnings("ignore"),  # of MLflow's libraries
+    pytest.mark.skipif(not find_spec("ray"), reason="`make .venv/installed-sweeps` installs Ray"),
 ]
 
 COMMAND = ("python", "-m", "extras.sweeps.sweep", "some.yaml")
 RESULTS = "some/results.csv"
-
-
-def _runs(project: Project) -> Counter[tuple[str, str]]:
-    """Count the runs in MLflow by their kind and their status."""
-    client = mlflow.MlflowClient(f"sqlite:///{project.path}/mlflow.db")
-    experiment = client.get_experiment_by_name("synthetic-sweeps")
-    return Counter(
-        ("trial" if "mlflow.parentRunId" in run.data.tags else "sweep", run.info.status)
-        for run in client.search_runs([experiment.experiment_id])
-    )
 
 
 def test_the_printed_command_makes_the_best_trial_again(
@@ -55,7 +36,8 @@ def test_the_printed_command_makes_the_best_trial_again(
     table = pd.read_csv(project_copy.path / RESULTS)
     assert list(table["trial"]) == [1, 2, 3, 4, 5, 6, 7, 8]
     assert set(table["status"]) == {"finished"}
-    assert _runs(project_copy) == {("sweep", "FINISHED"): 1, ("trial", "FINISHED"): 8}
+    runs = [("some", "FINISHED"), *((f"trial {number}", "FINISHED") for number in table["trial"])]
+    assert project_copy.tracked_runs() == runs
     assert not list(project_copy.home.rglob("*"))
 
     project_copy.commit()
@@ -74,14 +56,15 @@ def test_the_printed_command_makes_the_best_trial_again(
 def test_asha_stops_what_is_behind(project_copy: Project, document: dict[str, Any]) -> None:
     """Hopeless settings end at the first validation, and the best one reaches its end."""
     document["parameters"] = {"train.learning_rate": {"grid_search": [0.01, 1e-6, 1e-7, 1e-8]}}
+    document |= {"run": "long", "seeds": 1, "scheduler": "asha", "validate_every_iterations": 100}
     # One worker, because each of several would be the first to reach a validation.
-    document |= {"resources": {"cpus": os.cpu_count(), "memory_megabytes": 100}}
-    write_yaml(project_copy.path / "some.yaml", document | {"seeds": 1, "scheduler": "asha"})
+    document["resources"]["cpus"] = os.cpu_count()
+    write_yaml(project_copy.path / "some.yaml", document)
     out = project_copy.do(*COMMAND)
     table = pd.read_csv(project_copy.path / RESULTS)
     assert list(table["status"]) == ["finished", "stopped", "stopped", "stopped"]
-    assert list(table["iterations"]) == [ITERATIONS["short"], 10, 10, 10]
-    assert _runs(project_copy)["trial", "KILLED"] == 3
+    assert list(table["iterations"]) == [ITERATIONS["long"], 100, 100, 100]
+    assert [status for _, status in project_copy.tracked_runs()].count("KILLED") == 3
     assert out.endswith("dvc exp run -S train.learning_rate=0.01\n")
 
 
@@ -119,36 +102,26 @@ def test_a_killed_worker_and_an_interrupt_change_no_result(
         os.kill(process.pid, signal.SIGINT)
         _, err = process.communicate()
     assert (process.returncode, err) == (130, "error: interrupted\n")
-    assert _runs(project_copy)["sweep", "KILLED"] == 1
+    assert project_copy.tracked_runs()[0] == ("some", "KILLED")
     project_copy.do(*COMMAND, "--resume")
     assert (project_copy.path / RESULTS).read_bytes() == expected
-    assert _runs(project_copy) == {
-        ("sweep", "FINISHED"): 1,
-        ("trial", "FINISHED"): 4,
-        ("trial", "FAILED"): 4,
-    }
+    statuses = sorted(status for _, status in project_copy.tracked_runs())
+    assert statuses == ["FAILED"] * 4 + ["FINISHED"] * 5
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[str]:
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Return the address of a cluster on this machine: only its second node has a processor."""
-    folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # short, because Ray's sockets are in it
-    variables = os.environ | {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
-    address, nodes = "127.0.0.1:6399", []
-    head = ["--head", "--num-cpus=0", "--port=6399", "--include-dashboard=false"]
-    for options in ([*head, "--temp-dir", folder], ["--num-cpus=1", "--address", address]):
-        log = tmp_path / f"{len(nodes)}.log"
-        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *options]
-        with log.open("w") as file:
-            nodes.append(subprocess.Popen(command, env=variables, stdout=file, stderr=file))
-        while "Ray runtime started" not in log.read_text():
-            assert nodes[-1].poll() is None, log.read_text()
-            time.sleep(0.1)
-    yield address
-    for node in reversed(nodes):
-        node.terminate()
-        node.wait()
-    shutil.rmtree(folder)
+    from ray.cluster_utils import Cluster
+
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    # In /tmp, because the paths of Ray's sockets have at most 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as folder:
+        monkeypatch.setenv("RAY_TMPDIR", folder)
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+        cluster.add_node(num_cpus=1)
+        yield cluster.address
+        cluster.shutdown()
 
 
 def test_another_node_gives_the_same_results(
@@ -159,5 +132,5 @@ def test_another_node_gives_the_same_results(
     project_copy.do(*COMMAND)
     expected = (project_copy.path / RESULTS).read_bytes()
     (project_copy.path / RESULTS).unlink()
-    project_copy.do(*COMMAND, "--address", cluster, RAY_AUTH_MODE="disabled")
+    project_copy.do(*COMMAND, "--address", cluster)
     assert (project_copy.path / RESULTS).read_bytes() == expected

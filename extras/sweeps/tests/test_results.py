@@ -1,7 +1,5 @@
 """Which setting is the best, and what is written."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 from typing import Any

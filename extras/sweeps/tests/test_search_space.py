@@ -1,6 +1,4 @@
-"""What a sweep file may contain, and the errors when it is wrong."""
-
-from __future__ import annotations
+"""What a sweep file may contain, and what prevents a sweep."""
 
 from pathlib import Path
 from typing import Any
@@ -9,15 +7,17 @@ import pytest
 
 from common.command_line import InputError
 from common.config import load_config
+from extras.sweeps import cluster
 from extras.sweeps.search_space import Sweep, load_sweep
-from tests.fixtures import ROOT, write_yaml
+from tests.fixtures import ROOT, Workspace, write_yaml
 
 pytestmark = pytest.mark.usefixtures("workspace")
+SWEEP = Path("some.yaml")
 
 
-def _load(document: object, name: str = "some.yaml") -> Sweep:
-    write_yaml(Path(name), document)
-    return load_sweep(Path(name), load_config())
+def _load(document: object) -> Sweep:
+    write_yaml(SWEEP, document)
+    return load_sweep(SWEEP, load_config())
 
 
 def test_the_sweep_of_the_repository_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,9 +51,7 @@ def test_only_numbers_from_a_range_are_rounded(document: dict[str, Any]) -> None
     ("name", "value", "message"),
     [
         ("run", "shrot", "run: no run 'shrot' in params.yaml, there are: short, long"),
-        ("trials", 0, "trials: is 0, should be greater than 0"),
         ("trials", 3, "trials: is 3, should be a multiple of 2, the number of points in the grid"),
-        ("scheduler", "ahsa", "scheduler: is 'ahsa', should be 'none' or 'asha'"),
         ("flatten.validation_examples", {"choice": [1]}, "should be a setting of model, train"),
         ("runs.long.iterations", {"choice": [1]}, "a setting of model, train, runs.short"),
         ("model.hidden_unit", {"choice": [1]}, "parameters.model.hidden_unit: unknown name"),
@@ -79,7 +77,29 @@ def test_a_wrong_value_is_one_line(
     assert message in str(raised.value)
 
 
-def test_the_name_of_a_sweep_is_that_of_a_folder(document: dict[str, Any]) -> None:
-    """Another name is refused."""
-    with pytest.raises(InputError, match=r"should be NAME\.yaml"):
-        _load(document, "a b.yaml")
+@pytest.mark.parametrize(
+    ("arguments", "validation_examples", "message"),
+    [
+        (["some"], 100, "some: should be NAME.yaml"),
+        (["some.yaml", "--resume"], 100, "some.yaml: nothing to resume"),
+        # A trial would be validated with other examples than the pipeline's run.
+        (["some.yaml"], 101, "data/flat: made with other settings"),
+        (["some.yaml"], 100, "Ray is not installed; `make .venv/installed-sweeps` installs it"),
+    ],
+)
+def test_what_prevents_a_sweep_is_one_line(
+    completed_workspace: Workspace,
+    document: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    validation_examples: int,
+    message: str,
+) -> None:
+    """The command ends with status 2."""
+    monkeypatch.setattr(cluster, "find_spec", lambda _: None)
+    write_yaml(SWEEP, document)
+    completed_workspace.params["flatten"]["validation_examples"] = validation_examples
+    completed_workspace.write()
+    completed = completed_workspace.run("extras.sweeps.sweep", *arguments)
+    assert completed.status == 2
+    assert message in completed.error()
