@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
 
 from common.config import Config
 from stages.report import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def draw(config: Config, results: pd.DataFrame) -> bytes:
@@ -58,6 +61,6 @@ def _draw_accuracies(axes: Axes, config: Config, results: pd.DataFrame) -> None:
     axes.set_xticks(range(len(config.runs)), list(config.runs))
     axes.set_xlim(-0.5, len(config.runs) - 0.5)
     axes.set(xlabel="run", ylabel="accuracy on the test split")
-    axes.yaxis.set_major_formatter(PercentFormatter(1, 1))
+    axes.yaxis.set_major_formatter("{x:.1%}")
     axes.set_title(f"Test accuracy of {results['seed'].nunique()} seeds")
     axes.legend(loc="upper left")
