@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from io import BytesIO
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -61,7 +60,7 @@ def address() -> Iterator[str]:
 
 @pytest.fixture
 def page(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """Open the page; whatever the browser complains of fails the test."""
+    """Open the page; whatever the browser complains of, or asks of other servers, is a failure."""
     options = {"viewport": {"width": 1100, "height": 860}, "color_scheme": "light"}
     context = browser.new_context(**{**options, **getattr(request, "param", {})})
     opened = context.new_page()
@@ -77,28 +76,20 @@ def page(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iter
             else None
         ),
     )
+    asked: list[str] = []
+    opened.on("request", lambda request: asked.append(request.url))
     opened.goto(address)
     expect(opened.locator(".examples li")).to_have_count(10)
     yield opened
     context.close()
     assert complaints == []
+    assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
 
 
+# What is drawn last is what is shown.
+NOTHING_IS_ASKED = "!asking && !again"
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 DARK = {"color_scheme": "dark"}
-
-
-def curve(stroke: list[tuple[int, int]]) -> list[tuple[float, float]]:
-    """Round the corners of a line, by cutting each of them three times (Chaikin)."""
-    points: list[tuple[float, float]] = [*stroke]
-    for _ in range(3):
-        cut = [
-            (x + (to_x - x) * part, y + (to_y - y) * part)
-            for (x, y), (to_x, to_y) in pairwise(points)
-            for part in (0.25, 0.75)
-        ]
-        points = [points[0], *cut, points[-1]]
-    return points
 
 
 def draw(page: Page, digit: str, left: float = 0, scale: float = 1) -> None:
@@ -111,7 +102,7 @@ def draw(page: Page, digit: str, left: float = 0, scale: float = 1) -> None:
                 box["x"] + (left + x / 100 * scale) * box["width"],
                 box["y"] + (0.5 + (y / 100 - 0.5) * scale) * box["height"],
             )
-            for x, y in curve(stroke)
+            for x, y in stroke
         ]
         page.mouse.move(*points[0])
         page.mouse.down()
@@ -126,10 +117,11 @@ def test_digit_drawn_with_the_mouse_is_read(page: Page, digit: str) -> None:
     draw(page, digit)
     for run in ("long", "short"):
         page.get_by_role("radio", name=re.compile(f"^{run}")).check()
+        page.wait_for_function(NOTHING_IS_ASKED)
         expect(page.locator("#digits")).to_have_text(digit)
         expect(page.locator(".bars .best .name")).to_contain_text(digit)
-    probability = page.locator(".bars .best .share").inner_text()
-    expect(page.locator("#sure")).to_have_text(f"Probability {probability}")
+        probability = page.locator(".bars .best .share").inner_text()
+        expect(page.locator("#sure")).to_have_text(f"Probability {probability}")
 
 
 def test_two_digits_are_read_from_left_to_right(page: Page) -> None:
@@ -274,24 +266,11 @@ def test_dark_scheme_draws_light_ink(page: Page) -> None:
     assert brightest > 200
 
 
-def test_page_asks_nothing_of_other_servers(page: Page, address: str) -> None:
-    """Everything that the page needs comes from the demo itself."""
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.reload()
-    draw(page, "1")
-    expect(page.locator("#digits")).to_have_text("1")
-    assert asked
-    assert [url for url in asked if not url.startswith((address, "data:"))] == []
-
-
 def test_screenshot_for_the_documentation(page: Page, tmp_path: Path) -> None:
     """The page with a digit drawn is a picture; DEMO_SCREENSHOT says where it should go."""
     target = Path(os.environ.get("DEMO_SCREENSHOT", tmp_path / "demo.png"))
     draw(page, "5")
-    # What is drawn last is what is shown.
-    while page.evaluate("asking || again"):
-        page.wait_for_timeout(50)
+    page.wait_for_function(NOTHING_IS_ASKED)
     expect(page.get_by_role("status")).to_contain_text("Predicted 5")
     page.mouse.move(0, 0)
     page.screenshot(path=target)
