@@ -27,9 +27,9 @@ from PIL import Image, ImageDraw, ImageOps
 from common.atomic import atomic_write
 from common.command_line import argument_parser, run
 from common.config import load_config
-from extras.handwriting.ink import Gray
+from extras.handwriting.pictures import Gray, PictureError, decode
 from extras.handwriting.predictor import Prediction, load_predictor
-from extras.handwriting.preparation import SIZE, Digits, PictureError, decode
+from extras.handwriting.preparation import SIZE, Digits
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".ppm", ".pgm"}
 ZOOM = 4

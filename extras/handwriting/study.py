@@ -31,9 +31,9 @@ from common.config import load_config
 from common.inference import probabilities
 from common.splits import load_split
 from extras.handwriting.drawing import NO_INK, WAYS, without_ink
-from extras.handwriting.ink import Gray
+from extras.handwriting.pictures import Gray, PictureError, decode
 from extras.handwriting.predictor import Predictor, load_predictor
-from extras.handwriting.preparation import BOX, SIZE, PictureError, decode, prepare
+from extras.handwriting.preparation import BOX, SIZE, prepare
 
 TEST = Path("data/flat/test.npz")
 README = Path("extras/handwriting/README.md")

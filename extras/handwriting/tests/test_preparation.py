@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 
-from extras.handwriting.preparation import FORMATS, PictureError, decode, prepare
+from extras.handwriting.pictures import FORMATS, PictureError, decode
+from extras.handwriting.preparation import prepare
 
 # A 7, a 5 whose bar is apart, and a 1, on paper of 100 x 100.
 SEVEN = [[(28, 20), (70, 18), (46, 84)]]
