@@ -35,12 +35,12 @@ from extras.handwriting.pictures import Gray, PictureError
 # Plain paper has fewer specks.
 MAX_PIECES = 30
 # In a photograph, or across the edges of shadows, fewer of the edges are those of digits.
-MIN_SHARE_OF_EDGES = 0.69
+MIN_SHARE_OF_EDGES = 0.72
 
 # Of the height of the highest digit: a lower piece is a part of one; a smaller one is a speck.
 MIN_HEIGHT, MIN_PART = 0.3, 0.1
 # A wider piece is a line, or several digits that touch; of its height.
-MAX_WIDTH = 2.0
+MAX_WIDTH = 1.6
 # Pieces that share more of their width are one digit.
 MIN_OVERLAP = 0.4
 # What has more of its outline on the frame is cut off by it, such as the border of a form or the
@@ -48,8 +48,8 @@ MIN_OVERLAP = 0.4
 MAX_CUT_OFF = 0.5
 # How much of the frame digits may cover; the corners count as much as all of it.
 MAX_SHARE_OF_FRAME = 0.19
-# A broader stroke is a blot; of the longer side of the piece.
-MAX_STROKE = 0.3
+# A broader stroke is a blot, and a longer one is a pattern; of the longer side of the piece.
+MAX_STROKE, MAX_LENGTH = 0.3, 3.2
 # An 8 has two; holes that are only grain are not counted.
 MAX_LOOPS = 2
 
@@ -172,11 +172,16 @@ def _without_specks(regions: list[Any]) -> list[Any]:
 
 
 def _is_drawn(ink: Gray) -> bool:
-    """Return whether a pen may have drawn a piece: not too broad, with few loops."""
+    """Return whether a pen may have drawn a piece: neither broad nor long, with few loops."""
     inside, depth = _solid(ink)
+    stroke = stroke_width(depth)
     around = np.bincount(ndimage.label(~inside)[0][~inside])
     loops = np.count_nonzero(around > SPECK) - 1
-    return stroke_width(depth) <= MAX_STROKE * FINE and loops <= MAX_LOOPS
+    return bool(
+        stroke <= MAX_STROKE * FINE
+        and np.count_nonzero(inside) <= MAX_LENGTH * FINE * stroke
+        and loops <= MAX_LOOPS
+    )
 
 
 def _group(boxes: NDArray[np.int_]) -> list[tuple[int, NDArray[np.intp]]]:

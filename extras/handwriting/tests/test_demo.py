@@ -153,10 +153,8 @@ def test_large_body_is_refused(address: str, *, chunked: bool) -> None:
 @pytest.mark.parametrize("path", ["/", "/runs", "/examples"])
 def test_other_host_names_are_refused(address: str, path: str) -> None:
     """A page elsewhere cannot give itself this machine's address and read along."""
-    statuses = {
-        host: get(address + path, host).status_code for host in ("evil.example", "127.0.0.1")
-    }
-    assert statuses == {"evil.example": 400, "127.0.0.1": 200}
+    assert get(address + path, "evil.example").status_code == 400
+    assert get(address + path, "127.0.0.1").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/runs", "/elsewhere"])
