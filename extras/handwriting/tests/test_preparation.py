@@ -19,7 +19,7 @@ from extras.handwriting.preparation import prepare
 # A 7, a 5 whose bar is apart, and a 1, on paper of 100 x 100.
 SEVEN = [[(28, 20), (70, 18), (46, 84)]]
 FIVE = [[(36, 26), (34, 48), (52, 44), (66, 60), (56, 82), (32, 82)], [(42, 14), (70, 12)]]
-ONE = [[(50, 10), (50, 90)]]
+ONE = [[(40, 24), (50, 10), (50, 90)]]
 
 
 def ink(*digits: list[list[tuple[int, int]]], side: int = 200, width: float = 9) -> Image.Image:
