@@ -36,8 +36,8 @@ MAX_PIECES = 30
 # In a photograph, or across the edges of shadows, fewer of the edges are those of digits.
 MIN_SHARE_OF_EDGES = 0.72
 
-# Of the height of the highest digit: a lower piece is a part of one, or a speck.
-MIN_HEIGHT = 0.3
+# Of the height of the highest digit: a lower piece is a part of one; a smaller one is a speck.
+MIN_HEIGHT, MIN_PART = 0.3, 0.1
 # A wider piece is a line, or several digits that touch; of its height.
 MAX_WIDTH = 1.6
 # Pieces that share more of their width are one digit.
@@ -152,7 +152,7 @@ def _find_digits(pieces: NDArray[np.int32], strength: Gray) -> tuple[list[int], 
         return [], []
     drawn = [region for region in whole if _is_drawn(strength[region.slice] * region.image)]
     height = max((region.image.shape[0] for region in drawn), default=0)
-    drawn = [region for region in drawn if not _is_wide(*region.image.shape, height)]
+    drawn = [region for region in drawn if _is_part(*region.image.shape, height)]
     if not drawn:
         return [], []
     labels = np.array([region.label for region in drawn])
@@ -160,8 +160,9 @@ def _find_digits(pieces: NDArray[np.int32], strength: Gray) -> tuple[list[int], 
     return [line for line, _ in groups], [np.isin(pieces, labels[group]) for _, group in groups]
 
 
-def _is_wide(rows: int, columns: int, height: int) -> bool:
-    return columns > max(MAX_WIDTH * rows, height)
+def _is_part(rows: int, columns: int, height: int) -> bool:
+    """Return whether a piece is neither a speck nor a line, beside digits of a height."""
+    return max(rows, columns) > MIN_PART * height and columns <= max(MAX_WIDTH * rows, height)
 
 
 def _is_drawn(ink: Gray) -> bool:
