@@ -95,18 +95,20 @@ def prepare(picture: Gray) -> Digits:
     """
     ink = find_ink(picture)
     if ink is None:
-        raise PictureError("no ink found: nothing stands out from the paper")
+        raise PictureError("no ink found: nothing stands out from the paper; write darker")
     fine = max(1.0, stroke_width(ndimage.distance_transform_edt(ink.mask)) / 8)
     pieces = _label_pieces(ink.mask, fine)
     if pieces.max() > MAX_PIECES:
-        raise PictureError(f"{pieces.max()} pieces of ink are not lines of digits")
+        problem = f"{pieces.max()} pieces of ink are not lines of digits"
+        raise PictureError(f"{problem}; crop the picture to the digits")
     lines, digits = _find_digits(pieces, ink.strength)
     if not digits:
-        raise PictureError("no digit found: what stands out is not drawn by a pen")
+        raise PictureError("no digit found: no pen drew what stands out; write on plain paper")
     cuts = [_with_edge(digit, ink.strength) for digit in digits]
     cell = max(ink.mask.shape) <= SMALL
     if share_of_edges(ink.plane, np.max(cuts, axis=0), fine, cell=cell) < MIN_SHARE_OF_EDGES:
-        raise PictureError("no digit found: most edges are not those of strokes on paper")
+        problem = "no digit found: most edges are not those of strokes on paper"
+        raise PictureError(f"{problem}; crop the picture to the digits")
     boxes = [ndimage.find_objects(digit.astype(np.int8))[0] for digit in digits]
     return Digits(
         np.stack([_image(cut).ravel() for cut in cuts]),
@@ -152,7 +154,7 @@ def _find_digits(pieces: NDArray[np.int32], strength: Gray) -> tuple[list[int], 
         return [], []
     drawn = [region for region in whole if _is_drawn(strength[region.slice] * region.image)]
     height = max((region.image.shape[0] for region in drawn), default=0)
-    drawn = [region for region in drawn if _is_part(*region.image.shape, height)]
+    drawn = [region for region in drawn if _is_part(region.image, height)]
     if not drawn:
         return [], []
     labels = np.array([region.label for region in drawn])
@@ -160,8 +162,9 @@ def _find_digits(pieces: NDArray[np.int32], strength: Gray) -> tuple[list[int], 
     return [line for line, _ in groups], [np.isin(pieces, labels[group]) for _, group in groups]
 
 
-def _is_part(rows: int, columns: int, height: int) -> bool:
+def _is_part(image: Mask, height: int) -> bool:
     """Return whether a piece is neither a speck nor a line, beside digits of a height."""
+    rows, columns = image.shape
     return max(rows, columns) > MIN_PART * height and columns <= max(MAX_WIDTH * rows, height)
 
 

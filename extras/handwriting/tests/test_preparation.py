@@ -264,6 +264,15 @@ def test_specks_and_a_line_below_are_left_out() -> None:
     assert difference(EXPECTED, images[:1]) < 2
 
 
+@pytest.mark.parametrize(
+    "values", [np.zeros((1, 1)), 255 * (np.hypot(Y, X) < 0.7)], ids=["pixel", "blot"]
+)
+def test_what_no_pen_has_drawn_is_refused(values: NDArray[np.float64]) -> None:
+    """Neither a plain picture, however small, nor a blot has a digit in it."""
+    with pytest.raises(PictureError, match=r"no ink found|no digit found"):
+        prepared(Image.fromarray(values.astype(np.uint8)))
+
+
 def test_too_many_pieces_are_refused() -> None:
     """A page of text is not taken for a number."""
     with pytest.raises(PictureError, match="40 pieces of ink are not lines of digits"):
