@@ -165,7 +165,7 @@ def _find_digits(pieces: NDArray[np.int32], strength: Gray) -> tuple[list[int], 
 def _is_part(image: Mask, height: int) -> bool:
     """Return whether a piece is neither a speck nor a line, beside digits of a height."""
     rows, columns = image.shape
-    return max(rows, columns) > MIN_PART * height and columns <= max(MAX_WIDTH * rows, height)
+    return bool(max(rows, columns) > MIN_PART * height and columns <= max(MAX_WIDTH * rows, height))
 
 
 def _is_drawn(ink: Gray) -> bool:
