@@ -86,8 +86,6 @@ def page(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iter
     assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
 
 
-# What is drawn last is what is shown.
-NOTHING_IS_ASKED = "!asking && !again"
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 DARK = {"color_scheme": "dark"}
 
@@ -111,13 +109,19 @@ def draw(page: Page, digit: str, left: float = 0, scale: float = 1) -> None:
         page.mouse.up()
 
 
+def wait_for_answer(page: Page) -> None:
+    """Wait until what was drawn last is what is shown."""
+    while page.evaluate("asking || again"):
+        page.wait_for_timeout(50)
+
+
 @pytest.mark.parametrize("digit", list(STROKES))
 def test_digit_drawn_with_the_mouse_is_read(page: Page, digit: str) -> None:
     """Each of the ten digits, drawn as a person draws it, is read by both runs as what it is."""
     draw(page, digit)
     for run in ("long", "short"):
         page.get_by_role("radio", name=re.compile(f"^{run}")).check()
-        page.wait_for_function(NOTHING_IS_ASKED)
+        wait_for_answer(page)
         expect(page.locator("#digits")).to_have_text(digit)
         expect(page.locator(".bars .best .name")).to_contain_text(digit)
         probability = page.locator(".bars .best .share").inner_text()
@@ -270,7 +274,7 @@ def test_screenshot_for_the_documentation(page: Page, tmp_path: Path) -> None:
     """The page with a digit drawn is a picture; DEMO_SCREENSHOT says where it should go."""
     target = Path(os.environ.get("DEMO_SCREENSHOT", tmp_path / "demo.png"))
     draw(page, "5")
-    page.wait_for_function(NOTHING_IS_ASKED)
+    wait_for_answer(page)
     expect(page.get_by_role("status")).to_contain_text("Predicted 5")
     page.mouse.move(0, 0)
     page.screenshot(path=target)
