@@ -10,8 +10,11 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
+from scipy.interpolate import make_interp_spline
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
@@ -90,6 +93,13 @@ PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobil
 DARK = {"color_scheme": "dark"}
 
 
+def curve(stroke: list[tuple[int, int]]) -> NDArray[np.float64]:
+    """Return the points of a smooth line through those of a stroke."""
+    last = len(stroke) - 1
+    line = make_interp_spline(range(last + 1), stroke, k=min(2, last))
+    return np.asarray(line(np.linspace(0, last, 8 * last)))
+
+
 def draw(page: Page, digit: str, left: float = 0, scale: float = 1) -> None:
     """Draw a digit with the mouse; `left` and `scale` are fractions of the paper's side."""
     box = page.locator("#paper").bounding_box()
@@ -100,7 +110,7 @@ def draw(page: Page, digit: str, left: float = 0, scale: float = 1) -> None:
                 box["x"] + (left + x / 100 * scale) * box["width"],
                 box["y"] + (0.5 + (y / 100 - 0.5) * scale) * box["height"],
             )
-            for x, y in stroke
+            for x, y in curve(stroke)
         ]
         page.mouse.move(*points[0])
         page.mouse.down()
