@@ -171,6 +171,8 @@ def _is_part(image: Mask, height: int) -> bool:
 def _is_drawn(ink: Gray) -> bool:
     """Return whether a pen may have drawn a piece: neither broad nor long, with few loops."""
     inside, depth = _solid(ink)
+    if not inside.any():  # a hairline that fades away when it is scaled
+        return False
     stroke = stroke_width(depth)
     around = np.bincount(ndimage.label(~inside)[0][~inside])
     loops = np.count_nonzero(around > SPECK) - 1
