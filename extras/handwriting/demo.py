@@ -16,7 +16,6 @@ import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -26,21 +25,21 @@ import uvicorn
 from anyio import CapacityLimiter, to_thread
 from numpy.typing import NDArray
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from common.command_line import CommandError, argument_parser, echo, port, run
 from common.config import Config, load_config
 from common.inference import accuracy
 from common.splits import Split, load_split
+from extras.handwriting.pictures import PictureError, decode
 from extras.handwriting.predictor import Predictor, load_predictor
-from extras.handwriting.preparation import PictureError, decode
 
 PAGE = Path(__file__).with_suffix(".html")
 TEST = Path("data/flat/test.npz")
@@ -50,6 +49,13 @@ PORT = 8501
 PORTS_TO_TRY = 20
 MAX_BODY_BYTES = 20_000_000
 EXAMPLES_PER_REQUEST = 10
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,13 @@ class Demo:
 
     def application(self) -> Starlette:
         """Return the web application."""
-        policy = content_security_policy(self.page)
+        headers = HEADERS | {"Content-Security-Policy": content_security_policy(self.page)}
+
+        async def add_headers(request: Request, call: RequestResponseEndpoint) -> Response:
+            response = await call(request)
+            response.headers.update(headers)
+            return response
+
         return Starlette(
             routes=[
                 Route("/", self.show_page),
@@ -87,7 +99,7 @@ class Demo:
                 Route("/examples/{number:int}", self.predict_example),
             ],
             middleware=[
-                Middleware(partial(_SecurityHeaders, policy=policy)),
+                Middleware(BaseHTTPMiddleware, dispatch=add_headers),
                 # A page elsewhere whose name is made to mean this machine is refused.
                 Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"]),
             ],
@@ -156,27 +168,6 @@ def content_security_policy(page: str) -> str:
         "img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'none'"
     )
-
-
-class _SecurityHeaders:
-    def __init__(self, app: ASGIApp, policy: str) -> None:
-        self.app = app
-        self.headers = {
-            "Content-Security-Policy": policy,
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
-            "Cross-Origin-Opener-Policy": "same-origin",
-            "Cross-Origin-Resource-Policy": "same-origin",
-            "Cache-Control": "no-store",
-        }
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(self.headers)
-            await send(message)
-
-        await self.app(scope, receive, send_with_headers)
 
 
 async def _body(request: Request) -> bytes:

@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import ndimage
 from skimage import data
 
-from extras.handwriting.ink import Gray
+from extras.handwriting.pictures import Gray
 from extras.handwriting.preparation import SIZE
 
 Images = NDArray[np.uint8]

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.filters import apply_hysteresis_threshold, threshold_isodata
 
-Gray = NDArray[np.float32]
+from extras.handwriting.pictures import Gray
+
 Mask = NDArray[np.bool_]
 
 # Of the contrast of the ink: half way up its edge; what is ink; and what is if it hangs together

@@ -18,7 +18,7 @@ from common.config import Config
 from common.inference import probabilities
 from common.model import Weights
 from common.splits import load_description
-from extras.handwriting.ink import Gray
+from extras.handwriting.pictures import Gray
 from extras.handwriting.preparation import SIZE, Digits, prepare, scale_whole
 
 MODELS = Path("models")

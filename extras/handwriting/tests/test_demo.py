@@ -19,45 +19,20 @@ import pytest
 import requests
 from PIL import Image, ImageDraw
 
-from common.arrays import load_weights, save_arrays
+from common.arrays import load_weights
 from common.inference import accuracy
-from common.splits import Description, Split, load_split, save_description, save_split
+from common.splits import load_split
 from extras.handwriting import demo
 from extras.handwriting.predictor import Predictor
+from tests.settings import ROOT
 
-ROOT = Path(__file__).parents[3]
 TIMEOUT = 20
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a project with networks that have learnt nothing, and a dozen test images."""
-    folder = tmp_path_factory.mktemp("project")
-    for name in ("params.yaml", "datasets.yaml"):
-        shutil.copy(ROOT / name, folder)
-    random = np.random.default_rng(1)
-    for run in ("short", "long"):
-        weights = {"W1": random.normal(0, 1, (784, 10)), "b1": np.zeros(10)}
-        path = folder / f"models/{run}/weights.npz"
-        save_arrays(path, {name: array.astype(np.float32) for name, array in weights.items()})
-    images = random.integers(0, 256, (12, 784)).astype(np.uint8)
-    labels = random.integers(0, 10, 12).astype(np.uint8)
-    save_split(folder / "data/flat/test.npz", Split(images, labels), "images")
-    description = Description(
-        classes=tuple("0123456789"),
-        example_shape=(28, 28),
-        feature_shape=(784,),
-        feature_dtype="uint8",
-        examples={"train": 1, "validation": 1, "test": 12},
-    )
-    save_description(folder / "data/flat/description.json", description)
-    return folder
-
-
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def start(folder: Path, port: int = 0) -> subprocess.Popen[str]:
     """Start the demo as a person does."""
     return subprocess.Popen(
-        [sys.executable, "-m", "extras.handwriting.demo", *arguments],
+        [sys.executable, "-m", "extras.handwriting.demo", "--port", str(port)],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -70,21 +45,26 @@ def address_of(server: subprocess.Popen[str]) -> str:
     """Wait for the line that says where the page is."""
     assert server.stdout is not None
     line = server.stdout.readline()
-    found = re.fullmatch(r"(http://127\.0\.0\.1:\d+)/ is the page; Ctrl\+C ends it\n", line)
-    assert found, line
-    return found[1]
+    match = re.fullmatch(r"(http://127\.0\.0\.1:\d+)/ is the page; Ctrl\+C ends it\n", line)
+    assert match, line
+    return match[1]
 
 
 @pytest.fixture(scope="module")
-def address(folder: Path) -> Iterator[str]:
+def address(untrained_project: Path) -> Iterator[str]:
     """Serve the page on a free port."""
-    with start(folder, "--port", "0") as server:
+    with start(untrained_project) as server:
         yield address_of(server)
         server.terminate()
 
 
+def get(address: str, host: str = "localhost:1234") -> requests.Response:
+    """Ask the demo, by a name of this machine."""
+    return requests.get(address, headers={"Host": host}, timeout=TIMEOUT)
+
+
 def picture(digits: int = 1) -> bytes:
-    """Give a PNG file of a row of strokes."""
+    """Return a PNG file of a row of strokes."""
     sheet = Image.new("L", (100 * digits, 100), 255)
     for place in range(digits):
         ImageDraw.Draw(sheet).line([(100 * place + 50, 15), (100 * place + 45, 85)], 0, 8)
@@ -101,38 +81,37 @@ def read(address: str, body: bytes | Iterator[bytes], run: str = "long") -> requ
 def test_picture_is_read(address: str) -> None:
     """Each digit comes with the pixels that the network saw and ten probabilities."""
     answer = read(address, picture(digits=2)).json()
-    assert 2 == len(answer["images"]) == len(answer["digits"])
+    assert len(answer["images"]) == len(answer["digits"]) == 2
     for image, digit in zip(answer["images"], answer["digits"], strict=True):
         assert len(base64.b64decode(image["pixels"])) == 784
-        assert pytest.approx(sum(image["probabilities"])) == 1
+        assert sum(image["probabilities"]) == pytest.approx(1)
         assert int(digit) == np.argmax(image["probabilities"])
     least = min(max(image["probabilities"]) for image in answer["images"])
-    assert least == answer["probability"]
+    assert answer["probability"] == least
 
 
-def test_runs_answer_each_for_itself(address: str, folder: Path) -> None:
+def test_runs_answer_each_for_itself(address: str, untrained_project: Path) -> None:
     """The page can switch between all runs of params.yaml."""
-    runs = requests.get(f"{address}/runs", timeout=TIMEOUT).json()["runs"]
-    assert [run["name"] for run in runs] == ["short", "long"]
-    assert [run["iterations"] for run in runs] == [1000, 10000]
-    test = load_split(folder / "data/flat/test.npz")
+    runs = get(f"{address}/runs").json()["runs"]
+    assert [(run["name"], run["iterations"]) for run in runs] == [("short", 1000), ("long", 10000)]
+    test = load_split(untrained_project / "data/flat/test.npz")
     for run in runs:
-        weights = load_weights(folder / f"models/{run['name']}/weights.npz")
+        weights = load_weights(untrained_project / f"models/{run['name']}/weights.npz")
         assert run["test"] == accuracy(weights, test.features, test.labels)
-    short, long = (read(address, picture(), run["name"]).json() for run in runs)
-    assert short["images"][0]["pixels"] == long["images"][0]["pixels"]
-    assert short["images"][0]["probabilities"] != long["images"][0]["probabilities"]
+    short, long = (read(address, picture(), run["name"]).json()["images"][0] for run in runs)
+    assert short["pixels"] == long["pixels"]
+    assert short["probabilities"] != long["probabilities"]
 
 
-def test_examples_go_round(address: str, folder: Path) -> None:
+def test_examples_go_round(address: str, untrained_project: Path) -> None:
     """Ten at a time, as they are in the test set, and from the beginning again at its end."""
-    asked = requests.get(f"{address}/examples?start=10", timeout=TIMEOUT).json()["examples"]
-    assert [example["number"] for example in asked] == [10, 11, 0, 1, 2, 3, 4, 5, 6, 7]
-    test = load_split(folder / "data/flat/test.npz")
-    assert test.features[10].tobytes() == base64.b64decode(asked[0]["pixels"])
-    answer = requests.get(f"{address}/examples/10?run=long", timeout=TIMEOUT).json()
-    assert str(test.labels[10]) == answer["label"]
-    assert asked[0]["pixels"] == answer["images"][0]["pixels"]
+    examples = get(f"{address}/examples?start=10").json()["examples"]
+    assert [example["number"] for example in examples] == [10, 11, 0, 1, 2, 3, 4, 5, 6, 7]
+    test = load_split(untrained_project / "data/flat/test.npz")
+    assert base64.b64decode(examples[0]["pixels"]) == test.features[10].tobytes()
+    answer = get(f"{address}/examples/10?run=long").json()
+    assert answer["label"] == str(test.labels[10])
+    assert answer["images"][0]["pixels"] == examples[0]["pixels"]
 
 
 @pytest.mark.parametrize(
@@ -150,24 +129,14 @@ def test_wrong_question_is_answered_in_one_line(
     address: str, path: str, status: int, problem: str
 ) -> None:
     """Whatever is asked, there is an answer that says what is wrong."""
-    answer = requests.get(address + path, timeout=TIMEOUT)
-    assert (status, {"error": problem}) == (answer.status_code, answer.json())
+    answer = get(address + path)
+    assert (answer.status_code, answer.json()) == (status, {"error": problem})
 
 
-@pytest.mark.parametrize(
-    ("body", "problem"),
-    [
-        (b"", "not a picture in a known format"),
-        (b"\0" * 1000, "not a picture in a known format"),
-        (b"GIF89a" + b"\xff" * 1000, ""),
-        (picture()[:100], "damaged"),
-    ],
-)
-def test_garbage_is_refused_in_one_line(address: str, body: bytes, problem: str) -> None:
+def test_garbage_is_refused_in_one_line(address: str) -> None:
     """What is no picture is said to be none, and the next is read."""
-    answer = read(address, body)
+    answer = read(address, b"GIF89a" + b"\xff" * 1000)
     assert answer.status_code == 422
-    assert answer.json()["error"].startswith(problem)
     assert "\n" not in answer.json()["error"]
     assert read(address, picture()).status_code == 200
 
@@ -184,17 +153,14 @@ def test_large_body_is_refused(address: str, *, chunked: bool) -> None:
 @pytest.mark.parametrize("path", ["/", "/runs", "/examples"])
 def test_other_host_names_are_refused(address: str, path: str) -> None:
     """A page elsewhere cannot give itself this machine's address and read along."""
-    answer = requests.get(address + path, headers={"Host": "evil.example"}, timeout=TIMEOUT)
-    assert answer.status_code == 400
-    for host in ("localhost:1234", "127.0.0.1"):
-        answer = requests.get(address + path, headers={"Host": host}, timeout=TIMEOUT)
-        assert answer.status_code == 200
+    assert get(address + path, "evil.example").status_code == 400
+    assert get(address + path, "127.0.0.1").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/runs", "/elsewhere"])
 def test_every_answer_has_security_headers(address: str, path: str) -> None:
     """Nothing from elsewhere runs in the page, and nothing elsewhere can embed it."""
-    headers = requests.get(address + path, timeout=TIMEOUT).headers
+    headers = get(address + path).headers
     policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
     assert policy["default-src"] == "'self'"
     assert policy["frame-ancestors"] == "'none'"
@@ -206,7 +172,7 @@ def test_every_answer_has_security_headers(address: str, path: str) -> None:
 
 def test_policy_allows_the_page_its_own_script(address: str) -> None:
     """The digests in the policy are those of the script and the style as they are served."""
-    answer = requests.get(address, timeout=TIMEOUT)
+    answer = get(address)
     for tag in ("script", "style"):
         (content,) = re.findall(f"<{tag}>(.*?)</{tag}>", answer.text, re.DOTALL)
         digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
@@ -215,59 +181,50 @@ def test_policy_allows_the_page_its_own_script(address: str) -> None:
 
 
 def test_page_names_the_dataset(address: str) -> None:
-    """The heading speaks of digits because its classes are digits, and no placeholder is left."""
-    page = requests.get(address, timeout=TIMEOUT).text
+    """The heading speaks of digits only if the classes are digits; HTML in a title is text."""
+    page = get(address).text
     assert "<h1>Draw a digit</h1>" in page
     assert "trained on MNIST handwritten digits" in page
     assert "{{" not in page
-
-
-def test_page_speaks_of_digits_only_where_there_are_any() -> None:
-    """The page of another dataset has its title, in which HTML is text."""
-    dataset = SimpleNamespace(title="Shirts <b>")
-    shirts = Predictor({}, ("shirt", "boot"))
-    page = demo.fill_page(
-        "{{ heading }}: {{ dataset }}", SimpleNamespace(dataset=dataset), {"a": shirts}
-    )
+    config = SimpleNamespace(dataset=SimpleNamespace(title="Shirts <b>"))
+    shirts = {"a": Predictor({}, ("shirt", "boot"))}
+    page = demo.fill_page("{{ heading }}: {{ dataset }}", config, shirts)
     assert page == "Draw or upload an image: Shirts &lt;b&gt;"
 
 
-def test_port_that_is_taken_is_said(folder: Path) -> None:
-    """A port that was asked for is not silently another."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with start(folder, "--port", str(port)) as server:
-            out, err = server.communicate(timeout=TIMEOUT)
-    assert (server.returncode, out) == (1, "")
-    assert f"error: port {port} is not free; choose another with --port, or 0 for any\n" == err
-
-
-def test_next_port_is_taken_where_none_was_asked_for(
-    monkeypatch: pytest.MonkeyPatch,
+def test_port_that_is_taken_is_said(
+    untrained_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two demos can run beside each other."""
+    """A port that was asked for is not silently another; otherwise the next one is taken."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
+        with start(untrained_project, port) as server:
+            out, err = server.communicate(timeout=TIMEOUT)
+        assert (server.returncode, out) == (1, "")
+        assert err == f"error: port {port} is not free; choose another with --port, or 0 for any\n"
         monkeypatch.setattr(demo, "PORT", port)
         with demo.listen(None) as opened:
-            assert port < opened.getsockname()[1] <= port + demo.PORTS_TO_TRY
-            assert opened.getsockname()[0] == "127.0.0.1"
+            host, next_port = opened.getsockname()
+        assert host == "127.0.0.1"
+        assert port < next_port < port + demo.PORTS_TO_TRY
 
 
-def test_interrupt_is_the_way_to_end(folder: Path) -> None:
+def test_interrupt_is_the_way_to_end(untrained_project: Path) -> None:
     """Ctrl+C ends the demo, and that is no error."""
-    with start(folder, "--port", "0") as server:
-        assert requests.get(address_of(server), timeout=TIMEOUT).ok
+    with start(untrained_project) as server:
+        assert get(address_of(server)).ok
         server.send_signal(signal.SIGINT)
         out, err = server.communicate(timeout=TIMEOUT)
     assert (server.returncode, out, err) == (0, "ended\n", "")
 
 
-def test_missing_weights_are_said_before_anything_is_served(tmp_path: Path, folder: Path) -> None:
+def test_missing_weights_are_said_before_anything_is_served(
+    untrained_project: Path, tmp_path: Path
+) -> None:
     """There is no page without a network to answer."""
     for name in ("params.yaml", "datasets.yaml"):
-        shutil.copy(folder / name, tmp_path)
-    with start(tmp_path, "--port", "0") as server:
+        shutil.copy(untrained_project / name, tmp_path)
+    with start(tmp_path) as server:
         out, err = server.communicate(timeout=TIMEOUT)
     assert (server.returncode, out) == (2, "")
     assert err == "error: models/short/weights.npz: not found; `dvc repro` makes it\n"

@@ -7,7 +7,8 @@ import pytest
 
 from extras.handwriting import study
 from extras.handwriting.drawing import NO_INK, WAYS, without_ink
-from extras.handwriting.preparation import PictureError, prepare
+from extras.handwriting.pictures import PictureError
+from extras.handwriting.preparation import prepare
 
 
 def test_readme_shows_every_way_to_draw() -> None:
