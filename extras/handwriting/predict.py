@@ -4,7 +4,7 @@
 
 One line per picture: its path, the digits, and the smallest of their probabilities, with tabs
 between. Of a folder, every picture in it is taken. Several lines of digits are read from top to
-bottom, with a space between.
+bottom, with a space between. `--grid` shows what the model sees.
 
 Where the dataset's classes are not digits, the whole picture is one image, in grey.
 
@@ -18,18 +18,22 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from io import TextIOWrapper
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageOps
 
+from common.atomic import atomic_write
 from common.command_line import argument_parser, run
 from common.config import load_config
 from extras.handwriting.pictures import Gray, PictureError, decode
 from extras.handwriting.predictor import Prediction, load_predictor
-from extras.handwriting.preparation import Digits
+from extras.handwriting.preparation import SIZE, Digits
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".ppm", ".pgm"}
+ZOOM = 4
+BOX_COLOUR = "#d95f02"
 
 
 def pictures(paths: Sequence[Path]) -> Iterator[Path]:
@@ -86,19 +90,47 @@ def as_json(
     )
 
 
+def draw_row(pixels: Gray, digits: Digits) -> Image.Image:
+    """Draw a picture with the boxes of its digits, and what the model sees of them beside it."""
+    side = ZOOM * SIZE
+    grey = np.clip(pixels[:, :, :3].mean(axis=2), 0, 255).astype(np.uint8)
+    picture = Image.fromarray(grey).convert("RGB")
+    thumbnail = ImageOps.contain(picture, (3 * side, side))
+    pencil, zoom = ImageDraw.Draw(thumbnail), thumbnail.width / picture.width
+    for box in digits.boxes:
+        pencil.rectangle([float(edge * zoom) for edge in box], outline=BOX_COLOUR)
+    row = Image.new("RGB", ((3 + len(digits.images)) * side, side), "white")
+    row.paste(thumbnail)
+    for number, image in enumerate(digits.images):
+        square = Image.fromarray(image.reshape(SIZE, SIZE)).resize((side, side), 0)
+        row.paste(square, ((3 + number) * side, 0))
+    return row
+
+
+def stack(rows: Sequence[Image.Image]) -> bytes:
+    """Return a PNG file with one row below the other."""
+    sheet = Image.new("RGB", (max(row.width for row in rows), sum(row.height for row in rows)))
+    for number, row in enumerate(rows):
+        sheet.paste(row, (0, number * row.height))
+    buffer = BytesIO()
+    sheet.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def main() -> None:
     """Read the arguments, the weights and the pictures; print the predictions."""
     parser = argument_parser("extras.handwriting.predict", __doc__)
     parser.add_argument("images", type=Path, nargs="+", metavar="IMAGE", help="a file or a folder")
     parser.add_argument("--run", help="a name under `runs` in params.yaml; else the longest run")
     parser.add_argument("--json", action="store_true", help="one line of JSON per picture")
+    parser.add_argument("--grid", type=Path, metavar="OUT.png", help="where to draw the images")
     arguments = parser.parse_args()
     config = load_config()
     predictor = load_predictor(arguments.run or config.longest_run, config)
     if isinstance(sys.stdout, TextIOWrapper):
         # The name of a file may have bytes that are not text.
         sys.stdout.reconfigure(errors="backslashreplace")
-    failed = False
+    rows, failed = [], False
     for path in pictures(arguments.images):
         try:
             pixels, scale = load_picture(path)
@@ -113,6 +145,10 @@ def main() -> None:
             line = as_json(path, digits, scale, prediction, predictor.classes)
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
+        if arguments.grid:
+            rows.append(draw_row(pixels, digits))
+    if rows:
+        atomic_write(arguments.grid, stack(rows))
     if failed:
         sys.exit(1)
 

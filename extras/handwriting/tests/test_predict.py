@@ -82,6 +82,14 @@ def test_longest_run_is_used_unless_another_is_named(predict: Predict) -> None:
     assert predict(name).out != predict("--run", "short", name).out
 
 
+def test_grid_shows_what_the_model_sees(predict: Predict) -> None:
+    """Each picture is a row: itself with the boxes of its digits, and 28 x 28 pixels of each."""
+    done = predict("--grid", "seen/grid.png", draw("a.png"), draw("b.png", digits=2))
+    assert done.status == 0
+    with Image.open("seen/grid.png") as grid:
+        assert grid.size == ((3 + 2) * 112, 2 * 112)
+
+
 def test_json_has_two_labels_and_a_box_for_each_digit(predict: Predict) -> None:
     """The boxes are in pixels of the picture, also if it is made smaller to be read."""
     (line,) = predict("--json", draw("a.png", digits=2, zoom=20)).out.splitlines()
