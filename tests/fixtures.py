@@ -8,8 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from filelock import FileLock
 from common import command_line
 from tests.fake_results import make_model, make_weights, write_fake_results
 from tests.project import CompletedRun, Project, flip_bit, make_project, project_in
-from tests.server import Response, Server, running_server
+from tests.server import Response, Server
 from tests.settings import ITERATIONS, ROOT, entry, synthetic_params, write_yaml
 from tests.synthetic import DESCRIPTION, RAW_FILES, make_features
 
@@ -52,11 +52,8 @@ class Workspace:
 
     def run(self, command: str, *arguments: object) -> CompletedRun:
         """Run ``train`` as `python -m stages.train` does, ``commands.gate`` as with `python -m`."""
-        name = command if "." in command else f"stages.{command}"
-        spec = find_spec(name)
-        assert spec, name
-        module = f"{name}.__main__" if spec.submodule_search_locations else name
-        main: Callable[[], None] = importlib.import_module(module).main
+        name = command if "." in command else f"stages.{command}.__main__"
+        main: Callable[[], None] = importlib.import_module(name).main
         with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as exit_:
             patch.setattr(sys, "argv", [name, *map(str, arguments)])
             command_line.run(main)
@@ -79,8 +76,11 @@ def workspace(
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """Start a server that has the synthetic dataset; no proxy is in its way."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    with running_server() as server:
+    with Server() as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}).start()
         yield server
+        server.released.set()
+        server.shutdown()
 
 
 @pytest.fixture(scope="session")

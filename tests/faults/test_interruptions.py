@@ -38,12 +38,13 @@ class Download:
 @pytest.fixture
 def download(server: Server, tmp_path: Path) -> Iterator[Download]:
     """Start a download; the server sends the rest of the file when it is released."""
-    server.answers[f"/data/{SECOND}"] = [Response(body=RAW_FILES[SECOND], stall=9), None]
+    server.answers[f"/data/{SECOND}"] = Response(body=RAW_FILES[SECOND], stall=9)
     project = make_project(tmp_path, f"{server.url}/data/{{file}}")
     with project.start("dvc", "repro", "fetch") as dvc:
         while f"/data/{SECOND}" not in server.requests:
             assert dvc.poll() is None
             time.sleep(0.02)
+        del server.answers[f"/data/{SECOND}"]
         yield Download(project, server, dvc)
         server.released.set()
 

@@ -12,10 +12,8 @@ from typing import Any
 
 import pytest
 
-from stages.track import provenance
 from stages.track.runs import load_runs
-from tests.fixtures import ITERATIONS, ROOT, Project, Server, Workspace, write_fake_results
-from tests.stages.track.test_runs import change_threshold
+from tests.fixtures import ROOT, Project, Server, Workspace, write_fake_results
 
 # MLflow's libraries warn about each other.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
@@ -69,7 +67,7 @@ class Pages:
 
 def track(workspace: Workspace, *arguments: str) -> str:
     """Run the command, and return what it printed."""
-    outcome = workspace.run("stages.track.__main__", *arguments)
+    outcome = workspace.run("track", *arguments)
     assert (outcome.status, outcome.err) == (0, "")
     return outcome.out
 
@@ -159,7 +157,7 @@ def test_a_changed_threshold_makes_no_run_but_changes_the_champion(
 ) -> None:
     before = pages.versions()
     for threshold, champion in ((0.999, None), (0.5, "long")):
-        change_threshold(completed_workspace.path, threshold)
+        write_fake_results(completed_workspace.path, threshold=threshold)
         track(completed_workspace)
         assert (pages.versions(), pages.champion(), len(pages.runs())) == (before, champion, 2)
 
@@ -180,16 +178,6 @@ def test_nothing_is_written_where_nothing_is_missing(
     pages.assert_complete(2)
 
 
-def _duplicate(pages: Pages) -> None:
-    """Store a result as another machine does that has not seen this one's."""
-    from stages.track.mlflow_store import open_store
-
-    with open_store(Path.cwd()) as store:
-        for run in load_runs(Path()):
-            store._create(pages.runs()[0].info.experiment_id, run, provenance.current())
-    assert len(pages.runs()) == 4
-
-
 HARM: dict[str, Callable[[Pages], object]] = {
     "a run deleted": lambda pages: pages.client.delete_run(pages.run("long").info.run_id),
     "the experiment deleted": lambda pages: pages.client.delete_experiment("1"),
@@ -199,7 +187,6 @@ HARM: dict[str, Callable[[Pages], object]] = {
     "a run incomplete": lambda pages: pages.client.delete_tag(
         pages.run("long").info.run_id, "fingerprint"
     ),
-    "runs duplicated": _duplicate,
 }
 
 
@@ -253,7 +240,7 @@ def test_a_store_that_cannot_be_used_is_one_line(
         with closing(sqlite3.connect(name)) as database, database:
             database.execute("UPDATE alembic_version SET version_num = ?", [schema])
     before = sorted(Path().rglob("*.*"))
-    outcome = completed_workspace.run("stages.track.__main__")
+    outcome = completed_workspace.run("track")
     assert (outcome.status, TROUBLE[uri] in outcome.error()) == (1, True), outcome.err
     assert "hunter2" not in outcome.err
     assert sorted(path for path in Path().rglob("*.*") if ".dvc" not in path.parts) == before
@@ -264,7 +251,7 @@ def test_an_old_server_is_refused_before_anything_is_written(
 ) -> None:
     server.files["/version"] = b"2.22.5"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
-    outcome = completed_workspace.run("stages.track.__main__")
+    outcome = completed_workspace.run("track")
     assert outcome.error() == f"{server.url} is MLflow 2.22.5, 3 is needed"
     assert server.requests == ["/version"]
 
@@ -278,29 +265,9 @@ def test_a_moved_repository_says_what_to_do(
     completed_workspace.path.rename(moved)
     monkeypatch.chdir(moved)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")  # MLflow has set it in this process
-    outcome = completed_workspace.run("stages.track.__main__")
+    outcome = completed_workspace.run("track")
     assert "delete mlflow.db and mlartifacts, `python -m stages.track" in outcome.error()
     completed_workspace.path.mkdir()
-
-
-def start(folder: Path, **variables: str) -> subprocess.Popen[str]:
-    """Start `python -m stages.track` in a folder."""
-    inherited = {name: value for name, value in os.environ.items() if "MLFLOW" not in name}
-    return subprocess.Popen(
-        [sys.executable, "-m", "stages.track"],
-        env=inherited | {"PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1"} | variables,
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> str:
-    """Wait for what must succeed, and return what it printed."""
-    out, err = process.communicate()
-    assert (process.returncode, err) == (0, "")
-    return out
 
 
 MOMENTS = {
@@ -319,23 +286,16 @@ def test_after_sigkill_the_next_call_leaves_one_run(
 ) -> None:
     path = completed_workspace.path
     write_fake_results(path, iterations={"long": 10_000})
-    process = start(path)
-    with closing(sqlite3.connect(f"file:{path}/mlflow.db?mode=ro", uri=True)) as database:
+    command = [sys.executable, "-m", "stages.track"]
+    with (
+        subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(ROOT)}) as process,
+        closing(sqlite3.connect(f"file:{path}/mlflow.db?mode=ro", uri=True)) as database,
+    ):
         while process.poll() is None and not database.execute(moment).fetchone():
             time.sleep(0.001)
-    process.kill()
-    process.communicate()
-    finish(start(path))
+        process.kill()
+    track(completed_workspace)
     Pages(path).assert_complete(1)
-
-
-def test_warnings_as_errors_and_a_foreign_dvc_root_change_nothing(
-    completed_workspace: Workspace,
-) -> None:
-    path = completed_workspace.path
-    out = finish(start(path, PYTHONWARNINGS="error", DVC_ROOT="/other/clone"))
-    assert out.count("tracked as run") == len(ITERATIONS)
-    Pages(path).assert_complete(len(ITERATIONS))
 
 
 def test_experiments_reach_the_repositorys_store(project: Project) -> None:

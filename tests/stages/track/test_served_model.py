@@ -43,7 +43,7 @@ if FEATURES.dtype == np.uint8:
 @pytest.fixture
 def store(completed_workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a workspace in whose store both runs are tracked."""
-    assert completed_workspace.run("stages.track.__main__").status == 0
+    assert completed_workspace.run("track").status == 0
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{completed_workspace.path}/mlflow.db")
     return completed_workspace.path
 
@@ -79,7 +79,7 @@ def test_two_versions_work_in_one_process(store: Path, completed_workspace: Work
     first = mlflow.pyfunc.load_model("models:/synthetic/2")
     expected = first.predict(FEATURES)
     write_fake_results(store, seed=2)
-    assert completed_workspace.run("stages.track.__main__").status == 0
+    assert completed_workspace.run("track").status == 0
     second = mlflow.pyfunc.load_model("models:/synthetic/4")
     assert second.predict(FEATURES)["label"].tolist() == _expected(store)
     assert first.predict(FEATURES).equals(expected)
