@@ -12,11 +12,26 @@ from hypothesis import strategies as st
 
 from tests.fixtures import RAW_FILES, Project, Workspace, entry, synthetic_params
 
-pytestmark = [pytest.mark.fault, pytest.mark.slow]
+pytestmark = pytest.mark.fault
 DOCUMENTS = 300
 SCALARS = st.none() | st.booleans() | st.integers() | st.integers(-2, 600) | st.floats() | st.text()
 VALUES = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(SCALARS, SCALARS, max_size=3)
 VALID = {"params": synthetic_params(), "datasets": {"synthetic": entry("data/{file}")}}
+
+
+def test_wrong_settings_stop_repro(project_copy: Project) -> None:
+    """They are named before a shell reads the name of a run; once corrected, nothing is lost."""
+    correct = (project_copy.path / "params.yaml").read_text("utf-8")
+    project_copy.edit("params.yaml", "learning_rate:", "learning_rat:")
+    project_copy.edit("params.yaml", "  short:", '  "a; touch entered; b":')
+    completed = project_copy.run("dvc", "repro")
+    assert completed.status != 0
+    assert "train.learning_rat: unknown name, did you mean learning_rate?" in completed.err
+    assert "should be made of letters, digits, - and _ only" in completed.err
+    assert "Traceback" not in completed.err
+    assert not (project_copy.path / "entered").exists()
+    (project_copy.path / "params.yaml").write_text(correct, "utf-8")
+    assert "iteration 0," not in project_copy.do("dvc", "repro", "evaluate")
 
 
 def _sections(document: Any) -> list[Any]:
@@ -43,6 +58,7 @@ def _mutate(data: st.DataObject) -> Any:
     return document
 
 
+@pytest.mark.slow
 @settings(
     max_examples=DOCUMENTS,
     deadline=None,
@@ -66,6 +82,7 @@ def test_any_settings_are_followed_or_refused(
         shutil.rmtree(workspace.path / "flat")
 
 
+@pytest.mark.slow
 def test_no_secret_of_the_environment_is_written(project_copy: Project) -> None:
     """Neither in a run of MLflow nor in any other file."""
     secret = secrets.token_hex()
