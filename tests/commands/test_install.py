@@ -69,17 +69,6 @@ global.timeout='60'
     }
 
 
-@pytest.mark.parametrize("package", ["uv", "setuptools"])
-def test_what_installs_is_locked_as_well(package: str) -> None:
-    """With every hash; a package that is not in the file has no lines."""
-    content = (ROOT / "requirements.lock").read_text("utf-8")
-    first, *hashes = install.locked(content, package).splitlines()
-    assert first.startswith(f"{package}==")
-    assert hashes
-    assert all(line.strip().startswith("--hash=sha256:") for line in hashes)
-    assert install.locked(content, "setup") == ""
-
-
 def _wheel(folder: Path, name: str, module: str) -> str:
     """Make a package with one module, and return its line of a lock file."""
     path = folder / f"{name}-1-py3-none-any.whl"

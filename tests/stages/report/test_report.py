@@ -1,6 +1,5 @@
 """The command: the page, the model card and the files of the figures."""
 
-import math
 import os
 import re
 import subprocess
@@ -106,11 +105,3 @@ def test_there_is_one_row_per_run_in_the_order_of_params(workspace: Workspace) -
     assert long.published is None
     with pytest.raises(InputError, match=r"accuracy\.json: has no run 'long'; `dvc repro`"):
         pages.rows(load_config(), {"short": SHORT}, 200)
-
-
-@pytest.mark.parametrize(
-    ("fraction", "expected"),
-    [(0.9571, "95.71%"), (1.0, "100.00%"), (None, "\N{EN DASH}"), (math.nan, "\N{EN DASH}")],
-)
-def test_percentages_have_two_decimals(fraction: float | None, expected: str) -> None:
-    assert pages.percent(fraction) == expected

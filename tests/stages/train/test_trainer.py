@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import common.model
 from common.config import TrainParams
 from common.inference import probabilities
 from common.model import Weights
@@ -98,14 +97,6 @@ def test_the_gradient_agrees_with_finite_differences_in_numpy() -> None:
             moved[name][place] += sign * step
             slopes.append(sign * numpy_cost(moved) / (2 * step))
         assert gradient[place] == pytest.approx(sum(slopes), rel=1e-4)
-
-
-def test_the_logits_of_numpy_and_tensorflow_are_the_same(trainer: Any) -> None:
-    """What is evaluated is what was trained."""
-    trainer.reset(PARAMS)
-    train(trainer, 100)
-    actual = common.model.logits(trainer.weights(), EXAMPLES.features)
-    np.testing.assert_allclose(actual, trainer.logits(EXAMPLES.features), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.slow
