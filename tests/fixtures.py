@@ -26,8 +26,6 @@ from tests.synthetic import DESCRIPTION, RAW_FILES, make_features
 # A shell has its background jobs ignore Ctrl+C, and what they start as well; tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-Once = Callable[[str, Callable[[Path], None]], Path]
-
 
 class Workspace:
     """A working directory with settings, for commands that run inside the test's process."""
@@ -83,25 +81,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         server.shutdown()
 
 
-@pytest.fixture(scope="session")
-def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
-    """Return a function that makes the content of a folder, once for all workers of pytest."""
-    base = tmp_path_factory.getbasetemp()
-    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-
-    def make_once(name: str, make: Callable[[Path], None]) -> Path:
-        path, complete = base / name, base / f"{name}.complete"
-        with FileLock(base / f"{name}.lock"):
-            if not complete.exists():
-                shutil.rmtree(path, ignore_errors=True)  # of a worker that failed
-                path.mkdir()
-                make(path)
-                complete.touch()
-        return path
-
-    return make_once
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """Return a project in which nothing has run yet."""
@@ -109,19 +88,21 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture(scope="session")
-def completed_project(once: Once) -> Project:
+def completed_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return a project in which everything has run once, and is committed.
 
     All workers of pytest share it, so a test only reads its files, and runs commands in a
     `project_copy`.
     """
-
-    def make(path: Path) -> None:
-        project = make_project(path)
-        project.do("dvc", "repro")
-        project.commit()
-
-    path = once("completed", make)
+    base = tmp_path_factory.getbasetemp()
+    path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "completed"
+    with FileLock(f"{path}.lock"):
+        if not (path / "complete").exists():
+            shutil.rmtree(path, ignore_errors=True)  # of a worker that failed
+            project = make_project(path)
+            project.do("dvc", "repro")
+            project.commit()
+            (path / "complete").touch()
     return Project(path / "project", path / "home", path / "temporary")
 
 
@@ -136,28 +117,31 @@ def project_copy(completed_project: Project, tmp_path: Path) -> Project:
     return project
 
 
+@pytest.fixture(scope="session")
+def new_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the database of a new MLflow store, which takes seconds to make."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    subprocess.run(
+        [sys.executable, "-c", "import mlflow; mlflow.MlflowClient().search_experiments()"],
+        env=os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{path}"},
+        cwd=path.parent,
+        check=True,
+        capture_output=True,
+    )
+    return path
+
+
 @pytest.fixture
 def completed_workspace(
-    workspace: Workspace, once: Once, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, new_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Workspace:
     """Return a working directory with fake results of both runs, and a new MLflow store."""
     for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME"):
         monkeypatch.setenv(name, "")  # so that what MLflow sets is undone as well
         monkeypatch.delenv(name)
-    shutil.copy(once("store", _make_store) / "mlflow.db", workspace.path)
+    shutil.copy(new_store, workspace.path)
     write_fake_results(workspace.path)
     return workspace
-
-
-def _make_store(path: Path) -> None:
-    """Make the database of a new MLflow store, which takes seconds."""
-    subprocess.run(
-        [sys.executable, "-c", "import mlflow; mlflow.MlflowClient().search_experiments()"],
-        env=os.environ | {"MLFLOW_TRACKING_URI": "sqlite:///mlflow.db"},
-        cwd=path,
-        check=True,
-        capture_output=True,
-    )
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The files that stages pass on: all comes back, and damage is named."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,7 @@ def test_a_table_has_the_columns_that_are_asked_for(tmp_path: Path) -> None:
     assert list(table["support"]) == [3, 4]
 
 
-def load_table(path: Path) -> Any:
-    return load_csv(path, COLUMNS)
+load_table = partial(load_csv, columns=COLUMNS)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url
 
 from stages.track import location
 
@@ -28,21 +27,3 @@ def test_a_relative_store_is_the_repositorys(
     if variable is not None:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", variable)
     assert location.tracking_uri(Path("/here")) == uri
-
-
-def test_the_name_of_a_folder_is_no_part_of_a_url(monkeypatch: pytest.MonkeyPatch) -> None:
-    """SQLAlchemy finds the database in the folder, whatever its name means in a URL."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    uri = make_url(location.tracking_uri(Path("/50%25 o'clock?x#")))
-    assert uri.database == "/50%25 o'clock?x#/mlflow.db"
-
-
-@pytest.mark.parametrize("folder", ["", ".dvc/tmp/exps/standalone/tmp1", ".dvc/tmp/exps/tmp2/sub"])
-def test_the_repository_is_found_without_dvc_root(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
-) -> None:
-    """The variable may be left over from another clone."""
-    monkeypatch.setenv("DVC_ROOT", "/other/clone")
-    (tmp_path / folder).mkdir(parents=True, exist_ok=True)
-    monkeypatch.chdir(tmp_path / folder)
-    assert location.repository() == tmp_path

@@ -10,7 +10,6 @@ import pytest
 from stages.train.program_cache import CACHE, program_cache
 from tests.fixtures import Project, Workspace
 
-pytestmark = pytest.mark.usefixtures("workspace")
 FLAG = "--tf_xla_persistent_cache_directory="
 
 
@@ -19,28 +18,16 @@ def folder() -> Path:
     return Path(os.environ["TF_XLA_FLAGS"].removeprefix(FLAG))
 
 
-def keep_a_program() -> Path:
-    """Write a program as XLA does, and return where it is kept."""
+@pytest.mark.fault
+@pytest.mark.usefixtures("workspace")
+def test_a_program_is_there_again_until_it_is_damaged() -> None:
+    """The next training finds it under the same name, but XLA never sees a damaged one."""
     with program_cache():
         (folder() / "program.pb").write_bytes(b"machine code")
-    (kept,) = CACHE.glob("*/program.*")
-    return kept
-
-
-def test_a_program_is_there_again() -> None:
-    """The next training finds it under the same name; the folder of this one is gone."""
-    keep_a_program()
-    earlier = folder()
     with program_cache():
         assert (folder() / "program.pb").read_bytes() == b"machine code"
-    assert not earlier.exists()
     assert not folder().exists()
-
-
-@pytest.mark.fault
-def test_a_damaged_program_is_deleted() -> None:
-    """XLA never sees it."""
-    kept = keep_a_program()
+    (kept,) = CACHE.glob("*/program.*")
     kept.write_bytes(b"machine c0de")
     with program_cache():
         assert list(folder().iterdir()) == []

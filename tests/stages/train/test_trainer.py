@@ -99,22 +99,6 @@ def test_the_gradient_agrees_with_finite_differences_in_numpy() -> None:
         assert gradient[place] == pytest.approx(sum(slopes), rel=1e-4)
 
 
-@pytest.mark.slow
-def test_the_result_follows_from_the_settings(trainer: Any) -> None:
-    """A reset trainer gives the bytes of a new one; other settings give others."""
-
-    def result(trainer: Any) -> list[bytes]:
-        arrays = [train(trainer, 101), *trainer.weights().values()]
-        return [array.tobytes() for array in arrays]
-
-    trainer.reset(PARAMS.model_copy(update={"seed": 8, "learning_rate": 0.1}))
-    other = result(trainer)
-    trainer.reset(PARAMS)
-    expected = result(type(trainer)(make_model(), PARAMS, EXAMPLES, CLASSES))
-    assert result(trainer) == expected
-    assert other[0] != expected[0]
-
-
 def test_a_shorter_run_is_the_beginning_of_a_longer_one(trainer: Any) -> None:
     """Also one iteration after a call ends; the program is traced only once."""
     trainer.reset(PARAMS)
