@@ -15,7 +15,7 @@ DESCRIPTION = Description(
     example_shape=SHAPE,
     feature_shape=(SHAPE[0] * SHAPE[1],),
     feature_dtype="uint8",
-    examples={"train": 500, "validation": 100, "test": 200},
+    examples={"train": 500, "validation": 100, "test": 60},
 )
 
 
@@ -30,7 +30,7 @@ def make_raw_files() -> dict[str, bytes]:
     random = np.random.default_rng(0)
     prototypes = random.integers(50, size=(len(DESCRIPTION.classes) - 1, *SHAPE))
     files = {}
-    for part, images in (("train", 600), ("t10k", 200)):
+    for part, images in (("train", 600), ("t10k", 60)):
         labels = random.integers(len(prototypes), size=images)
         noise = random.integers(206, size=(images, *SHAPE))
         files[f"{part}-images-idx3-ubyte"] = idx((prototypes[labels] + noise).astype(np.uint8))

@@ -63,11 +63,7 @@ def test_repro_leaves_what_the_interface_promises(completed_project: Project) ->
     assert results["long"].test > 0.9
 
 
-def test_mlflow_has_one_run_per_result_however_often_it_is_tracked(
-    completed_project: Project,
-) -> None:
-    printed = completed_project.do("python", "-m", "stages.track")
-    assert printed.count("in MLflow already") == len(ITERATIONS)
+def test_mlflow_has_one_run_per_result(completed_project: Project) -> None:
     assert completed_project.tracked_runs() == [(name, "FINISHED") for name in sorted(ITERATIONS)]
 
 

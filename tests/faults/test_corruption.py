@@ -36,15 +36,14 @@ def test_only_a_damaged_raw_file_is_fetched_again(project_copy: Project) -> None
 
 def test_the_gate_reads_every_byte(project_copy: Project) -> None:
     """It names each file with a wrong bit, although DVC takes them for those that it knows."""
+    accuracy = project_copy.path / "metrics/accuracy.json"
+    flip_bit(accuracy, accuracy.read_bytes().index(b"0.") + 2)
     for name in CACHED:
         flip_bit(project_copy.path / name)
     error = project_copy.run("python", "-m", "commands.gate").error()
-    for name in CACHED:
-        assert name in error or f"modified {Path(name).parent}" in error, name
+    for name in (*CACHED, "metrics/accuracy.json"):
+        assert f"modified {name}" in error or f"modified {Path(name).parent}" in error, name
     assert "`make repair`" in error
-    flip_bit(project_copy.path / "metrics/accuracy.json")
-    error = project_copy.run("python", "-m", "commands.gate").error()
-    assert error.startswith("metrics/accuracy.json")
 
 
 @pytest.mark.slow

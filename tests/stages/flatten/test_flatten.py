@@ -41,7 +41,7 @@ def test_every_image_becomes_a_row_of_a_split(workspace: Workspace) -> None:
     np.testing.assert_array_equal(np.concatenate([validation.labels, train.labels]), LABELS)
     features = np.concatenate([validation.features, train.features])
     np.testing.assert_array_equal(features.reshape(-1, *SHAPE), IMAGES)
-    assert (len(validation), len(test)) == (100, 200)
+    assert (len(validation), len(test)) == (100, 60)
     assert load_description(Path("flat/description.json")) == DESCRIPTION
 
 
@@ -53,8 +53,8 @@ def test_every_image_becomes_a_row_of_a_split(workspace: Workspace) -> None:
         (TRAINING_FILES[1], idx(LABELS + 2), "from 0 to 3, because datasets.yaml names 4 classes"),
         (TRAINING_FILES[1], QMNIST_LABELS, "`labels = labels[:, 0]` in stages/flatten"),
         (TRAINING_FILES[1], idx(0 * LABELS), "all labels are 0"),
-        (TEST_FILES[0], idx(IMAGES[:200, 1:]), "shape 240, those for training 256; see datasets"),
-        (TEST_FILES[0], idx(IMAGES[:0]), "should have one label per example, has 200 for 0"),
+        (TEST_FILES[0], idx(IMAGES[:60, 1:]), "shape 240, those for training 256; see datasets"),
+        (TEST_FILES[0], idx(IMAGES[:0]), "should have one label per example, has 60 for 0"),
     ],
 )
 def test_files_that_do_not_fit_each_other_are_refused(
@@ -67,9 +67,9 @@ def test_files_that_do_not_fit_each_other_are_refused(
 
 
 def test_test_images_that_are_training_images_as_well_are_counted(workspace: Workspace) -> None:
-    completed = flatten(workspace, {TEST_FILES[0]: idx(IMAGES[200:400])})
+    completed = flatten(workspace, {TEST_FILES[0]: idx(IMAGES[200:260])})
     assert completed.status == 0
-    assert "warning: 200 of 200 test examples are also used for training\n" in completed.out
+    assert "warning: 60 of 60 test examples are also used for training\n" in completed.out
 
 
 @pytest.mark.fault

@@ -18,7 +18,7 @@ from stages.report.figures import ReportFigure
 from stages.report.run_results import ReportData, RunResults
 from stages.report.style import DOTS_PER_INCH, PAGE, VERMILLION
 
-EXAMPLES = 150
+EXAMPLES = 40
 PARAMS = ReportParams(grid_seed=1, smoothing_iterations=11, calibration_bins=10)
 
 

@@ -1,5 +1,8 @@
 """The command that trains, and what it refuses."""
 
+import os
+import shutil
+import subprocess
 import sys
 from itertools import islice
 from pathlib import Path
@@ -19,7 +22,9 @@ from stages.train.__main__ import (
     save_costs,
 )
 from stages.train.batches import batches
-from tests.fixtures import CompletedRun, Workspace, make_weights, write_fake_results
+from tests.fixtures import ROOT, CompletedRun, Workspace, make_weights, write_fake_results
+
+EMULATOR = "qemu-x86_64"
 
 
 def train(workspace: Workspace, run: str) -> CompletedRun:
@@ -87,6 +92,25 @@ def test_wrong_input_is_reported_before_tensorflow_starts(
     completed = train(workspace, run)
     assert (completed.status, completed.error()) == (2, problem)
     assert not {"tensorflow", "stages.train.trainer"} & (set(sys.modules) - before)
+    assert not Path("new").exists()
+
+
+@pytest.mark.fault
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which(EMULATOR), reason=f"needs {EMULATOR} (Debian: qemu-user)")
+def test_a_processor_without_avx_is_reported(workspace: Workspace) -> None:
+    """In one line, where TensorFlow would end the process without a word."""
+    write_fake_results(workspace.path)
+    arguments = ("short", "data/flat", "new/weights.npz", "new/costs.csv")
+    process = subprocess.run(
+        [EMULATOR, "-cpu", "Nehalem", sys.executable, "-m", "stages.train", *arguments],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    problem = "error: this processor has no AVX, which TensorFlow needs\n"
+    assert (process.returncode, process.stderr) == (1, problem)
     assert not Path("new").exists()
 
 
