@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from common.command_line import CommandError, InputError, echo, progress, redact_credentials, run
+from common.command_line import CommandError, InputError, run
 from tests.fixtures import ROOT
 
 
@@ -32,15 +32,6 @@ def test_a_failure_is_one_line_and_a_status(
     assert capsys.readouterr() == ("", line)
 
 
-def test_a_log_file_gets_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a terminal, progress is silent, and a long line stays one line."""
-    line = "[bold] 12,345 " + "x" * 300
-    with progress("counting", 3) as advance:
-        advance(2)
-        echo(line)
-    assert capsys.readouterr() == (line + "\n", "")
-
-
 @pytest.mark.fault
 def test_a_python_without_the_packages_is_reported() -> None:
     command = [sys.executable, "-S", "-m", "commands.gate"]
@@ -48,15 +39,3 @@ def test_a_python_without_the_packages_is_reported() -> None:
     assert completed.returncode == 1
     assert completed.stderr.startswith(f"error: {sys.executable} lacks the packages")
     assert completed.stderr.count("\n") == 1
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("http://name:secret@host:5000/path", "http://host:5000/path"),
-        ("postgresql://name:se@cret@host/db", "postgresql://host/db"),
-        ("sqlite:////a folder/mlflow.db", "sqlite:////a folder/mlflow.db"),
-    ],
-)
-def test_name_and_password_in_a_url_are_not_shown(url: str, expected: str) -> None:
-    assert redact_credentials(url) == expected

@@ -56,18 +56,6 @@ def test_a_wrong_value_is_named_in_one_line(place: str, value: Any, problem: str
         validate(Params, params, Path("a.yaml"), ("above", "the", "section"))
 
 
-@pytest.mark.fault
-def test_leftovers_of_a_removed_run_are_named(workspace: Workspace) -> None:
-    """Together with the command that deletes them."""
-    workspace.put("costs", {"long.csv": b"", "old.csv": b"", ".DS_Store": b"", ".a.partial": b""})
-    workspace.put("models/a run", {"weights.npz": b""})
-    files = "costs/old.csv 'models/a run/weights.npz'"
-    with pytest.raises(InputError) as error:
-        load_config().check_leftovers(Path("models"), Path("costs"))
-    assert str(error.value).startswith(f"{files}: left over from a run ")
-    assert f"`rm {files}`" in str(error.value)
-
-
 ARCHIVE = {"archive": "a.zip", "sha256": "0" * 64}
 
 

@@ -122,24 +122,6 @@ def test_the_next_source_replaces_one_that_fails(
     assert content() == RAW_FILES
 
 
-@pytest.mark.parametrize(
-    ("wrong", "reason"),
-    [
-        ({"sha256": "0" * 64}, f"SHA-256 should be {'0' * 64}, is"),
-        ({"member": "elsewhere/{file}"}, "has no member elsewhere/"),
-        ({"archive": "nowhere.zip"}, "nowhere.zip: No such file or directory"),
-        ({"archive": "text.zip", "sha256": sha256(TEXT)}, "text.zip: not a readable archive"),
-    ],
-)
-def test_what_is_wrong_with_an_archive_is_named(
-    workspace: Workspace, server: Server, wrong: dict[str, str], reason: str
-) -> None:
-    workspace.put(".", {"text.zip": TEXT})
-    completed = fetch(workspace, _archive(workspace, server, "gztar") | wrong)
-    assert completed.status == 1
-    assert reason in completed.error()
-
-
 def test_only_a_missing_or_damaged_file_is_fetched(workspace: Workspace, server: Server) -> None:
     """And another dataset's file is removed."""
     workspace.put("raw", RAW_FILES | {NAME: b"damaged", "other.csv": b""})
@@ -153,11 +135,20 @@ def test_if_no_source_delivers_each_is_named_with_its_reason(
 ) -> None:
     """What an earlier source has delivered stays, and nothing half-written."""
     server.answers[f"/data/{LAST}"] = Response(404)
-    completed = fetch(workspace, f"{server.url}/data/{{file}}", "nowhere/{file}")
+    workspace.put(".", {"text.zip": TEXT})
+    archive = _archive(workspace, server, "gztar")
+    wrong_archives = {
+        f"SHA-256 should be {'0' * 64}, is": {"sha256": "0" * 64},
+        "has no member elsewhere/": {"member": "elsewhere/{file}"},
+        "text.zip: not a readable archive": {"archive": "text.zip", "sha256": sha256(TEXT)},
+    }
+    places = [archive | wrong for wrong in wrong_archives.values()]
+    completed = fetch(workspace, f"{server.url}/data/{{file}}", "nowhere/{file}", *places)
     assert completed.status == 1
     error = completed.error()
     assert error.startswith(f"raw: no source delivered {LAST}: {server.url}/data/*: {LAST}: the ")
-    assert f"nowhere/*: nowhere/{LAST}: No such file or directory" in error
+    for reason in (f"nowhere/*: nowhere/{LAST}: No such file or directory", *wrong_archives):
+        assert reason in error
     assert content() == {name: RAW_FILES[name] for name in RAW_FILES if name != LAST}
 
 

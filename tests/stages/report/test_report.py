@@ -1,20 +1,16 @@
 """The command: the page, the model card and the files of the figures."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from common.atomic import sha256
 from common.command_line import InputError
 from common.config import load_config
 from common.results import Result
 from common.splits import load_description, save_description
 from stages.report import pages
-from tests.fixtures import ROOT, Workspace, write_fake_results
+from tests.fixtures import Workspace, write_fake_results
 
 INPUTS = ("data/flat", "models", "costs", "metrics", "plots/predictions")
 ARGUMENTS = (*INPUTS, "plots/figures", "plots/report.html", "MODEL_CARD.md")
@@ -28,29 +24,6 @@ def evaluated(workspace: Workspace) -> Workspace:
     write_fake_results(workspace.path)
     assert workspace.run("evaluate", *INPUTS).status == 0
     return workspace
-
-
-@pytest.mark.slow
-def test_the_same_inputs_give_the_same_bytes_elsewhere(evaluated: Workspace) -> None:
-    """Time zone, locale, backend and the user's own matplotlib settings change nothing."""
-
-    def digests() -> dict[str, str]:
-        files = [*Path("plots").rglob("*.png"), PAGE, CARD]
-        return {str(path): sha256(path.read_bytes()) for path in files}
-
-    assert evaluated.run("report", *ARGUMENTS).status == 0
-    before = digests()
-    CARD.unlink()
-    Path("matplotlibrc").write_text("lines.linewidth: 9\nfont.size: 30\n")
-    variables = {"TZ": "Asia/Tokyo", "LC_ALL": "tr_TR.UTF-8", "MPLBACKEND": "svg"}
-    subprocess.run(
-        [sys.executable, "-m", "stages.report", *ARGUMENTS],
-        cwd=evaluated.path,
-        env={**os.environ, **variables, "PYTHONPATH": str(ROOT), "SOURCE_DATE_EPOCH": "1"},
-        capture_output=True,
-        check=True,
-    )
-    assert digests() == before
 
 
 def test_a_report_of_one_run_without_images(evaluated: Workspace) -> None:
