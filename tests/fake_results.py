@@ -38,23 +38,21 @@ def write_fake_results(
     seed: int = 1,
     accuracy: Mapping[str, tuple[float, float]] = MappingProxyType({}),
     threshold: float = 0.5,
-    data: str = "",
 ) -> None:
     """Write what `dvc repro` leaves in a repository, with a dvc.lock that lists the files.
 
-    `iterations` are the runs, `seed` determines their weights and costs, `data` the splits;
-    `accuracy` is the validation and the test accuracy of a run, if they matter; `threshold` is that
-    of all runs.
+    `iterations` are the runs, `seed` determines their weights and costs, `accuracy` is the
+    validation and the test accuracy of a run, if they matter, and `threshold` is that of all runs.
     """
-    stages = {"flatten": _flatten(path, data)}
+    stages = {"flatten": _flatten(path)}
     for run, count in iterations.items():
         stages[f"train@{run}"] = _train(path, run, count, seed)
     stages["evaluate"] = _evaluate(path, iterations, accuracy, threshold)
     write_yaml(path / "dvc.lock", {"schema": "2.0", "stages": stages})
 
 
-def _flatten(path: Path, data: str) -> dict[str, Any]:
-    random = np.random.default_rng(list(data.encode()))
+def _flatten(path: Path) -> dict[str, Any]:
+    random = np.random.default_rng(0)
     for name, count in DESCRIPTION.examples.items():
         labels = (np.arange(count) % len(LABELS)).astype(np.uint8)
         split = Split(make_features(count, random), labels)

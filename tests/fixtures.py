@@ -50,6 +50,7 @@ class Workspace:
 
     def run(self, command: str, *arguments: object) -> CompletedRun:
         """Run ``train`` as `python -m stages.train` does, ``commands.gate`` as with `python -m`."""
+        self.write()
         name = command if "." in command else f"stages.{command}.__main__"
         main: Callable[[], None] = importlib.import_module(name).main
         with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as exit_:
@@ -57,6 +58,15 @@ class Workspace:
             command_line.run(main)
         printed = self._capsys.readouterr()
         return CompletedRun(int(exit_.value.code or 0), printed.out, printed.err)
+
+    def run_apart(self, *command: str) -> CompletedRun:
+        """Run a command in a process of its own."""
+        self.write()
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        process = subprocess.run(
+            command, cwd=self.path, env=environment, capture_output=True, text=True, check=False
+        )
+        return CompletedRun(process.returncode, process.stdout, process.stderr)
 
 
 @pytest.fixture
@@ -79,12 +89,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         yield server
         server.released.set()
         server.shutdown()
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """Return a project in which nothing has run yet."""
-    return make_project(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,6 @@ def test_missed_thresholds_and_missing_results_are_reported() -> None:
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
-        ({"changed deps": {"common/model.py": "modified"}}, ["s: modified common/model.py"]),
         (
             {"changed deps": {"params.yaml": {"train.seed": "modified"}}},
             ["s: modified params.yaml train.seed"],

@@ -69,7 +69,6 @@ def test_any_settings_are_followed_or_refused(
     workspace.put("raw", RAW_FILES)
     document = _mutate(data)
     workspace.params, workspace.datasets = document["params"], document["datasets"]
-    workspace.write()
     record_property("faults", 1)
     completed = workspace.run("flatten", "raw", "flat")
     if completed.status:

@@ -29,7 +29,6 @@ def fetch(workspace: Workspace, *places: dict[str, Any] | str) -> CompletedRun:
     """Run the stage with these sources."""
     checksums = workspace.datasets["synthetic"]["files"]
     workspace.datasets["synthetic"] = entry(*places) | {"files": checksums}
-    workspace.write()
     return workspace.run("fetch", "raw")
 
 
