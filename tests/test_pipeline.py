@@ -5,7 +5,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from io import StringIO
 from pathlib import Path
 
@@ -17,29 +16,9 @@ from common.atomic import sha256
 from common.config import load_config
 from common.results import load_results
 from common.splits import SPLITS, load_description, load_split
-from common.yaml_file import read_yaml
-from tests.fixtures import DESCRIPTION, ITERATIONS, RAW_FILES, ROOT, Project, make_weights
+from tests.fixtures import DESCRIPTION, ITERATIONS, RAW_FILES, Project, make_weights
 
-STAGES = read_yaml(ROOT / "dvc.yaml")["stages"]
 UP_TO_DATE = "Data and pipelines are up to date.\n"
-HELP = """
-import runpy, sys
-for name in sys.argv[1:]:
-    sys.argv = [name, "--help"]
-    try:
-        runpy.run_module(name, run_name="__main__", alter_sys=True)
-    except SystemExit as exit_:
-        assert not exit_.code
-print({"tensorflow", "matplotlib", "mlflow"} & set(sys.modules))
-"""
-
-
-def test_every_command_explains_itself_without_starting_a_large_library() -> None:
-    commands = [*(f"stages.{name}" for name in STAGES), "commands.gate", "commands.ui"]
-    command = [sys.executable, "-c", HELP, *commands]
-    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert re.findall(r"^usage: python -m (\S+) ", printed, re.MULTILINE) == commands
-    assert printed.endswith("\nset()\n")
 
 
 def test_repro_leaves_what_the_interface_promises(completed_project: Project) -> None:

@@ -1,11 +1,13 @@
 """How commands end, and what they print."""
 
+import re
 import subprocess
 import sys
 
 import pytest
 
 from common.command_line import CommandError, InputError, run
+from common.yaml_file import read_yaml
 from tests.fixtures import ROOT
 
 
@@ -39,3 +41,24 @@ def test_a_python_without_the_packages_is_reported() -> None:
     assert completed.returncode == 1
     assert completed.stderr.startswith(f"error: {sys.executable} lacks the packages")
     assert completed.stderr.count("\n") == 1
+
+
+HELP = """
+import runpy, sys
+for name in sys.argv[1:]:
+    sys.argv = [name, "--help"]
+    try:
+        runpy.run_module(name, run_name="__main__", alter_sys=True)
+    except SystemExit as exit_:
+        assert not exit_.code
+print({"tensorflow", "matplotlib", "mlflow"} & set(sys.modules))
+"""
+
+
+def test_every_command_explains_itself_without_starting_a_large_library() -> None:
+    stages = read_yaml(ROOT / "dvc.yaml")["stages"]
+    commands = [*(f"stages.{name}" for name in stages), "commands.gate", "commands.ui"]
+    command = [sys.executable, "-c", HELP, *commands]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert re.findall(r"^usage: python -m (\S+) ", printed, re.MULTILINE) == commands
+    assert printed.endswith("\nset()\n")
