@@ -112,12 +112,11 @@ def test_without_its_own_repository_the_commit_is_unknown(
 def test_earlier_results_are_the_oldest_of_each_content(repository: Path) -> None:
     """Those of commits come first, then those of DVC's experiments."""
     lock = repository / "project" / "dvc.lock"
-    without = git("rev-parse", "HEAD")
     lock.write_text("one")
     first = commit("has a lock")
     (repository / "beside").write_text("two\n")
     commit("has the same lock")
-    git("switch", "--quiet", "--create", "side", without)
+    git("switch", "--quiet", "--create", "side")
     lock.write_text("two")
     side = commit("has another lock")
     lock.unlink()
@@ -129,7 +128,7 @@ def test_earlier_results_are_the_oldest_of_each_content(repository: Path) -> Non
     git("update-ref", f"refs/exps/{first[:2]}/{first[2:]}/same-name", first)
     git("switch", "--quiet", "side")
     *commits, last = provenance.earlier("dvc.lock")
-    assert {one.commit for one in commits} == {first, side}
+    assert [one.commit for one in commits] == [first, side]
     assert [one.experiment for one in (*commits, last)] == [None, None, "brave-name"]
     assert (last.commit, last.machine, last.diff) == (experiment, {}, b"")
     assert last.committed_at == int(git("show", "-s", "--format=%ct", experiment))

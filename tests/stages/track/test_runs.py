@@ -91,14 +91,8 @@ def test_a_result_of_another_version_is_one_line(tmp_path: Path, params: dict[st
         load(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("costs", "windows"), [(1, 1), (319, 319), (320, 320), (321, 161), (1000, 250), (10_000, 313)]
-)
-def test_window_means_keep_the_mean_and_the_end(costs: int, windows: int) -> None:
-    values = np.random.default_rng(0).random(costs).astype(np.float32)
-    means = list(window_means(values, 320))
-    assert len(means) == windows
-    ends = [-1, *(end for end, _ in means)]
-    assert ends[-1] == costs - 1
-    total = sum(mean * (end - before) for before, (end, mean) in zip(ends, means, strict=False))
-    assert total == pytest.approx(float(values.sum(dtype=np.float64)), rel=1e-12)
+def test_window_means_keep_the_mean_and_the_end() -> None:
+    costs = np.random.default_rng(0).random(1000).astype(np.float32)
+    ends, means = zip(*window_means(costs, 320), strict=True)
+    assert ends == tuple(range(3, 1000, 4))
+    np.testing.assert_allclose(means, costs.reshape(-1, 4).mean(axis=1), rtol=1e-6)
