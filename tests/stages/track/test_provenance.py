@@ -132,3 +132,16 @@ def test_earlier_results_are_the_oldest_of_each_content(repository: Path) -> Non
     assert [one.experiment for one in (*commits, last)] == [None, None, "brave-name"]
     assert (last.commit, last.machine, last.diff) == (experiment, {}, b"")
     assert last.committed_at == int(git("show", "-s", "--format=%ct", experiment))
+
+
+@pytest.mark.fault
+def test_a_partial_clone_is_reported(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lacks the files of earlier commits, which DVC would wait for."""
+    git("config", "uploadpack.allowFilter", "true")
+    (repository / "project" / "latin").write_text("another\n")
+    commit("second")
+    clone = repository.parent / "clone"
+    git("clone", "--quiet", "--filter=blob:none", repository.as_uri(), str(clone))
+    monkeypatch.chdir(clone / "project")
+    with pytest.raises(CommandError, match="`git fetch --refetch --no-filter` completes it"):
+        list(provenance.earlier("dvc.lock"))
