@@ -44,34 +44,29 @@ def commit(message: str) -> str:
     return git("rev-parse", "HEAD")
 
 
-def test_only_changes_of_this_folder_count(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Neither untracked files nor those of the larger repository do."""
-    (repository / "project" / "untracked").touch()
-    (repository / "beside").write_text("hunter2\n")
-    monkeypatch.setenv("DVC_EXP_NAME", "brave-name")
-    current = provenance.current()
-    assert current.commit == git("rev-parse", "HEAD")
-    assert (current.diff, current.experiment, current.committed_at) == (b"", "brave-name", None)
-    assert {"processor", "python", "package_numpy", "package_dvc"} <= set(current.machine)
-
-
 @pytest.mark.parametrize(
     "setting",
     ["diff.noprefix true", "diff.mnemonicPrefix true", "color.ui always", "diff.external x"],
 )
 def test_a_diff_can_be_applied(repository: Path, setting: str) -> None:
-    """Whatever git is configured to show: text without a line end, other bytes, a deletion."""
+    """Whatever git is configured to show: text without a line end, other bytes, a deletion.
+
+    Neither untracked files nor those of the larger repository are in it.
+    """
     git("config", "--global", *setting.split())
     project = repository / "project"
     (project / "dvc.yaml").write_text("two, without a line end")
     (project / "latin").write_bytes(b"caf\xe9s\n")
     (project / "binary").unlink()
-    patch = provenance.current().diff
+    (project / "untracked").touch()
+    (repository / "beside").write_text("hunter2\n")
+    current = provenance.current()
+    assert current.commit == git("rev-parse", "HEAD")
+    assert {"processor", "python", "package_numpy", "package_dvc"} <= set(current.machine)
+    assert b"hunter2" not in current.diff
     expected = {path.name: path.read_bytes() for path in project.iterdir()}
     git("reset", "--quiet", "--hard")
-    (repository.parent / "patch").write_bytes(patch)
+    (repository.parent / "patch").write_bytes(current.diff)
     git("apply", "--directory=", "../../patch")
     assert {path.name: path.read_bytes() for path in project.iterdir()} == expected
 
