@@ -49,7 +49,10 @@ class Workspace:
         return self.path / where
 
     def run(self, command: str, *arguments: object) -> CompletedRun:
-        """Run ``train`` as `python -m stages.train` does, ``commands.gate`` as with `python -m`."""
+        """Write the settings, and run ``train`` as with `python -m stages.train`.
+
+        Any other command has a dot in its name, such as ``commands.gate``.
+        """
         self.write()
         name = command if "." in command else f"stages.{command}.__main__"
         main: Callable[[], None] = importlib.import_module(name).main
@@ -60,7 +63,7 @@ class Workspace:
         return CompletedRun(int(exit_.value.code or 0), printed.out, printed.err)
 
     def run_apart(self, *command: str) -> CompletedRun:
-        """Run a command in a process of its own."""
+        """Write the settings, and run a command in a process of its own."""
         self.write()
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         process = subprocess.run(

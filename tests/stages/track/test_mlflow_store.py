@@ -230,13 +230,12 @@ def test_a_moved_repository_says_what_to_do(
     completed_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The store knows its artifacts by absolute paths."""
-    moved = completed_workspace.path.parent / "moved here"
-    completed_workspace.path.rename(moved)
-    monkeypatch.chdir(moved)
+    path = completed_workspace.path
+    completed_workspace.path = path.rename(path.parent / "moved here")
+    monkeypatch.chdir(completed_workspace.path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")  # MLflow has set it in this process
     outcome = completed_workspace.run("track")
     assert "delete mlflow.db and mlartifacts, `python -m stages.track" in outcome.error()
-    completed_workspace.path.mkdir()
 
 
 MOMENTS = {
