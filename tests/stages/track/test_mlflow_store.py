@@ -270,6 +270,7 @@ def test_results_and_experiments_reach_the_repositorys_store(tmp_path: Path) -> 
     """With commit, changes and figures; from temporary folders, too, and in a larger repository."""
     project = make_project(tmp_path)
     (project.path / ".git").rename(tmp_path / ".git")
+    project.commit()
     commit = project.do("git", "rev-parse", "HEAD").strip()
     (project.path / "README.md").write_text("changed\n")
     project.do("dvc", "repro")
