@@ -59,7 +59,7 @@ def test_every_image_becomes_a_row_of_a_split(workspace: Workspace) -> None:
         (TEST_FILES[0], idx(IMAGES[:0]), "should have one label per example, has 60 for 0"),
     ],
 )
-def test_files_that_do_not_fit_each_other_are_refused(
+def test_wrong_files_and_those_that_do_not_fit_are_refused(
     workspace: Workspace, name: str, content: bytes, problem: str
 ) -> None:
     completed = flatten(workspace, {name: content})
