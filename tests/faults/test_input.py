@@ -65,14 +65,15 @@ def _mutate(data: st.DataObject) -> Any:
 def test_any_settings_are_followed_or_refused(
     workspace: Workspace, record_property: Callable[[str, object], None], data: st.DataObject
 ) -> None:
-    """A stage runs to its end, or ends in one line that names a file before it writes any."""
+    """A stage runs to its end, or ends in one line that names the place before it writes a file."""
     workspace.put("raw", RAW_FILES)
     document = _mutate(data)
     workspace.params, workspace.datasets = document["params"], document["datasets"]
     record_property("faults", 1)
     completed = workspace.run("flatten", "raw", "flat")
     if completed.status:
-        assert completed.error().startswith(("params.yaml: ", "datasets.yaml: ", "raw"))
+        places = ("params.yaml: ", "datasets.yaml: ", "raw", "train split: ")
+        assert completed.error().startswith(places)
         assert not (workspace.path / "flat").exists()
     else:
         shutil.rmtree(workspace.path / "flat")
