@@ -7,8 +7,16 @@ collect_ignore_glob = ["examples/*/tests"]  # of the projects that `make example
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests of the completed project, because it takes longest to make."""
-    items.sort(key=lambda item: "completed_project" not in getattr(item, "fixturenames", ()))
+    """Begin with what makes the completed project, which takes longest, and end with its copies.
+
+    Meanwhile the other worker has other tests, and does not wait for the project.
+    """
+
+    def place(item: pytest.Item) -> int:
+        names = getattr(item, "fixturenames", ())
+        return 2 if "project_copy" in names else int("completed_project" not in names)
+
+    items.sort(key=place)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

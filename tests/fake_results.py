@@ -37,22 +37,22 @@ def write_fake_results(
     iterations: Mapping[str, int] = MappingProxyType(ITERATIONS),
     seed: int = 1,
     accuracy: Mapping[str, tuple[float, float]] = MappingProxyType({}),
-    data: str = "",
+    threshold: float = 0.5,
 ) -> None:
     """Write what `dvc repro` leaves in a repository, with a dvc.lock that lists the files.
 
-    `iterations` are the runs, `seed` determines their weights and costs, `data` the splits;
-    `accuracy` is the validation and the test accuracy of a run, if they matter.
+    `iterations` are the runs, `seed` determines their weights and costs, `accuracy` is the
+    validation and the test accuracy of a run, if they matter, and `threshold` is that of all runs.
     """
-    stages = {"flatten": _flatten(path, data)}
+    stages = {"flatten": _flatten(path)}
     for run, count in iterations.items():
         stages[f"train@{run}"] = _train(path, run, count, seed)
-    stages["evaluate"] = _evaluate(path, iterations, accuracy)
+    stages["evaluate"] = _evaluate(path, iterations, accuracy, threshold)
     write_yaml(path / "dvc.lock", {"schema": "2.0", "stages": stages})
 
 
-def _flatten(path: Path, data: str) -> dict[str, Any]:
-    random = np.random.default_rng(list(data.encode()))
+def _flatten(path: Path) -> dict[str, Any]:
+    random = np.random.default_rng(0)
     for name, count in DESCRIPTION.examples.items():
         labels = (np.arange(count) % len(LABELS)).astype(np.uint8)
         split = Split(make_features(count, random), labels)
@@ -74,7 +74,10 @@ def _train(path: Path, run: str, count: int, seed: int) -> dict[str, Any]:
 
 
 def _evaluate(
-    path: Path, iterations: Mapping[str, int], accuracy: Mapping[str, tuple[float, float]]
+    path: Path,
+    iterations: Mapping[str, int],
+    accuracy: Mapping[str, tuple[float, float]],
+    threshold: float,
 ) -> dict[str, Any]:
     """Write results in which the last class has no recall, and none has a precision."""
     results = {}
@@ -82,7 +85,11 @@ def _evaluate(
     for run, count in iterations.items():
         validation, test = accuracy.get(run, (1 - 1 / count, 1 - 2 / count))
         results[run] = Result(
-            iterations=count, train=1.0, validation=validation, test=test, min_test_accuracy=0.5
+            iterations=count,
+            train=1.0,
+            validation=validation,
+            test=test,
+            min_test_accuracy=threshold,
         )
         for label in LABELS:
             per_class += f"{run},{label},,{'' if label == LABELS[-1] else 1 - label / 10},50\n"

@@ -8,8 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,12 @@ from filelock import FileLock
 from common import command_line
 from tests.fake_results import make_model, make_weights, write_fake_results
 from tests.project import CompletedRun, Project, flip_bit, make_project, project_in
-from tests.server import Response, Server, running_server
+from tests.server import Response, Server
 from tests.settings import ITERATIONS, ROOT, entry, synthetic_params, write_yaml
 from tests.synthetic import DESCRIPTION, RAW_FILES, make_features
 
 # A shell has its background jobs ignore Ctrl+C, and what they start as well; tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-Once = Callable[[str, Callable[[Path], None]], Path]
 
 
 class Workspace:
@@ -51,17 +49,27 @@ class Workspace:
         return self.path / where
 
     def run(self, command: str, *arguments: object) -> CompletedRun:
-        """Run ``train`` as `python -m stages.train` does, ``commands.gate`` as with `python -m`."""
-        name = command if "." in command else f"stages.{command}"
-        spec = find_spec(name)
-        assert spec, name
-        module = f"{name}.__main__" if spec.submodule_search_locations else name
-        main: Callable[[], None] = importlib.import_module(module).main
+        """Write the settings, and run ``train`` as with `python -m stages.train`.
+
+        Any other command has a dot in its name, such as ``commands.gate``.
+        """
+        self.write()
+        name = command if "." in command else f"stages.{command}.__main__"
+        main: Callable[[], None] = importlib.import_module(name).main
         with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as exit_:
             patch.setattr(sys, "argv", [name, *map(str, arguments)])
             command_line.run(main)
         printed = self._capsys.readouterr()
         return CompletedRun(int(exit_.value.code or 0), printed.out, printed.err)
+
+    def run_apart(self, *command: str) -> CompletedRun:
+        """Write the settings, and run a command in a process of its own."""
+        self.write()
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        process = subprocess.run(
+            command, cwd=self.path, env=environment, capture_output=True, text=True, check=False
+        )
+        return CompletedRun(process.returncode, process.stdout, process.stderr)
 
 
 @pytest.fixture
@@ -79,49 +87,29 @@ def workspace(
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """Start a server that has the synthetic dataset; no proxy is in its way."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    with running_server() as server:
+    with Server() as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}).start()
         yield server
+        server.released.set()
+        server.shutdown()
 
 
 @pytest.fixture(scope="session")
-def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
-    """Return a function that makes the content of a folder, once for all workers of pytest."""
-    base = tmp_path_factory.getbasetemp()
-    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-
-    def make_once(name: str, make: Callable[[Path], None]) -> Path:
-        path, complete = base / name, base / f"{name}.complete"
-        with FileLock(base / f"{name}.lock"):
-            if not complete.exists():
-                shutil.rmtree(path, ignore_errors=True)  # of a worker that failed
-                path.mkdir()
-                make(path)
-                complete.touch()
-        return path
-
-    return make_once
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """Return a project in which nothing has run yet."""
-    return make_project(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def completed_project(once: Once) -> Project:
+def completed_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return a project in which everything has run once, and is committed.
 
     All workers of pytest share it, so a test only reads its files, and runs commands in a
     `project_copy`.
     """
-
-    def make(path: Path) -> None:
-        project = make_project(path)
-        project.do("dvc", "repro")
-        project.commit()
-
-    path = once("completed", make)
+    base = tmp_path_factory.getbasetemp()
+    path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "completed"
+    with FileLock(f"{path}.lock"):
+        if not (path / "complete").exists():
+            shutil.rmtree(path, ignore_errors=True)  # of a worker that failed
+            project = make_project(path)
+            project.do("dvc", "repro")
+            project.commit()
+            (path / "complete").touch()
     return Project(path / "project", path / "home", path / "temporary")
 
 
@@ -136,28 +124,31 @@ def project_copy(completed_project: Project, tmp_path: Path) -> Project:
     return project
 
 
+@pytest.fixture(scope="session")
+def new_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the database of a new MLflow store, which takes seconds to make."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    subprocess.run(
+        [sys.executable, "-c", "import mlflow; mlflow.MlflowClient().search_experiments()"],
+        env=os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{path}"},
+        cwd=path.parent,
+        check=True,
+        capture_output=True,
+    )
+    return path
+
+
 @pytest.fixture
 def completed_workspace(
-    workspace: Workspace, once: Once, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, new_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Workspace:
     """Return a working directory with fake results of both runs, and a new MLflow store."""
     for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME"):
         monkeypatch.setenv(name, "")  # so that what MLflow sets is undone as well
         monkeypatch.delenv(name)
-    shutil.copy(once("store", _make_store) / "mlflow.db", workspace.path)
+    shutil.copy(new_store, workspace.path)
     write_fake_results(workspace.path)
     return workspace
-
-
-def _make_store(path: Path) -> None:
-    """Make the database of a new MLflow store, which takes seconds."""
-    subprocess.run(
-        [sys.executable, "-c", "import mlflow; mlflow.MlflowClient().search_experiments()"],
-        env=os.environ | {"MLFLOW_TRACKING_URI": "sqlite:///mlflow.db"},
-        cwd=path,
-        check=True,
-        capture_output=True,
-    )
 
 
 @pytest.fixture(scope="session")

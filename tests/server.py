@@ -4,8 +4,6 @@ import gzip
 import socket
 import struct
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -16,14 +14,13 @@ from tests.synthetic import RAW_FILES
 class Response:
     """What the server sends instead of a file.
 
-    After `cut` bytes of the body it closes the connection; after `stall` bytes it keeps it open
-    and is silent; with `reset` it breaks off before anything is sent, as a crash does.
+    After `stall` bytes of the body it is silent, but keeps the connection open; with `reset` it
+    breaks off before anything is sent, as a crash does.
     """
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
-    cut: int | None = None
     stall: int | None = None
     reset: bool = False
 
@@ -31,8 +28,8 @@ class Response:
 class Server(ThreadingHTTPServer):
     """Serves `files`, by path, also as ``.gz``; at first the synthetic dataset under ``/data/``.
 
-    `answers` has responses instead, one per request; the last is repeated, and None is the file.
-    `requests` are the paths that were asked for. Stalled responses end when `released` is set.
+    `answers` has other responses, by path as well. `requests` are the paths that were asked for.
+    Stalled responses end when `released` is set.
     """
 
     daemon_threads = True
@@ -43,14 +40,13 @@ class Server(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.released = threading.Event()
         self.files = {f"/data/{name}": content for name, content in RAW_FILES.items()}
-        self.answers: dict[str, list[Response | None]] = {}
+        self.answers: dict[str, Response] = {}
         self.requests: list[str] = []
 
     def answer(self, path: str) -> Response:
         self.requests.append(path)
-        planned = self.answers.get(path, [None])
-        if response := planned.pop(0) if len(planned) > 1 else planned[0]:
-            return response
+        if path in self.answers:
+            return self.answers[path]
         if path in self.files:
             return Response(body=self.files[path])
         if path.removesuffix(".gz") in self.files:
@@ -76,22 +72,10 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in ({"Content-Length": str(len(response.body))} | response.headers).items():
             self.send_header(name, value)
         self.end_headers()
+        self.wfile.write(response.body[: response.stall])
         if response.stall is not None:
-            self.wfile.write(response.body[: response.stall])
             self.wfile.flush()
             self.server.released.wait()
-        else:
-            self.wfile.write(response.body[: response.cut])
 
     def log_message(self, *_: object) -> None:
         pass
-
-
-@contextmanager
-def running_server() -> Iterator[Server]:
-    """Start a server, and stop it."""
-    with Server() as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}).start()
-        yield server
-        server.released.set()
-        server.shutdown()

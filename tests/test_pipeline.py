@@ -5,8 +5,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
-from html.parser import HTMLParser
 from io import StringIO
 from pathlib import Path
 
@@ -18,32 +16,9 @@ from common.atomic import sha256
 from common.config import load_config
 from common.results import load_results
 from common.splits import SPLITS, load_description, load_split
-from common.yaml_file import read_yaml
-from tests.fixtures import DESCRIPTION, ITERATIONS, RAW_FILES, ROOT, Project, flip_bit, make_weights
+from tests.fixtures import DESCRIPTION, ITERATIONS, RAW_FILES, Project, make_weights
 
-STAGES = read_yaml(ROOT / "dvc.yaml")["stages"]
-PAGE, CARD = Path("plots/report.html"), Path("MODEL_CARD.md")
 UP_TO_DATE = "Data and pipelines are up to date.\n"
-
-
-HELP = """
-import runpy, sys
-for name in sys.argv[1:]:
-    sys.argv = [name, "--help"]
-    try:
-        runpy.run_module(name, run_name="__main__", alter_sys=True)
-    except SystemExit as exit_:
-        assert not exit_.code
-print({"tensorflow", "matplotlib", "mlflow"} & set(sys.modules))
-"""
-
-
-def test_every_command_explains_itself_without_starting_a_large_library() -> None:
-    commands = [*(f"stages.{name}" for name in STAGES), "commands.gate", "commands.ui"]
-    command = [sys.executable, "-c", HELP, *commands]
-    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert re.findall(r"^usage: python -m (\S+) ", printed, re.MULTILINE) == commands
-    assert printed.endswith("\nset()\n")
 
 
 def test_repro_leaves_what_the_interface_promises(completed_project: Project) -> None:
@@ -64,40 +39,21 @@ def test_repro_leaves_what_the_interface_promises(completed_project: Project) ->
         assert costs["cost"][-10:].mean() < costs["cost"][:10].mean()
     results = load_results(path / "metrics/accuracy.json")
     assert {run: result.iterations for run, result in results.items()} == ITERATIONS
+    assert results["long"].test > 0.4, "chance is a third"
 
 
-def test_mlflow_has_one_run_per_result_however_often_it_is_tracked(
-    completed_project: Project,
-) -> None:
-    printed = completed_project.do("python", "-m", "stages.track")
-    assert printed.count("in MLflow already") == len(ITERATIONS)
+def test_mlflow_has_one_run_per_result(completed_project: Project) -> None:
     assert completed_project.tracked_runs() == [(name, "FINISHED") for name in sorted(ITERATIONS)]
 
 
-class Page(HTMLParser):
-    """The text, the images, the tags of a page, and the URLs that a browser loads for it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.text, self.images, self.urls, self.tags = "", [], [], []
-        self.feed(PAGE.read_text("utf-8"))
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        if tag == "img":
-            self.images.append(dict(attrs))
-        # The `href` of `a` is not loaded.
-        names = ("src", "srcset", "data", "poster", *(["href"] if tag != "a" else []))
-        self.urls += [value for name, value in attrs if name in names]
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def test_page_and_card_have_every_result(
-    completed_project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def page(completed_project: Project, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the page; the project is the working directory."""
     monkeypatch.chdir(completed_project.path)
+    return Path("plots/report.html").read_text("utf-8")
+
+
+def test_page_and_card_have_every_result(page: str) -> None:
     rates = re.findall(r"0\.\d{6}", Path("metrics/per_class.csv").read_text())
     expected = {f"{float(rate):.2%}" for rate in rates}
     for result in load_results(Path("metrics/accuracy.json")).values():
@@ -105,25 +61,19 @@ def test_page_and_card_have_every_result(
         expected |= {f"{result.iterations:,}", *(f"{value:.2%}" for value in values)}
     expected |= {"CC0", "Nobody.", *load_config().dataset.files.values()}
     expected |= {sha256(Path(f"models/{run}/weights.npz").read_bytes()) for run in ITERATIONS}
-    for text in (Page().text, CARD.read_text("utf-8")):
+    for text in (re.sub(r'"data:[^"]*"', "", page), Path("MODEL_CARD.md").read_text("utf-8")):
         assert {words for words in expected if words not in text} == set()
-        assert not re.search(r"MNIST|digit|tutorial|published", text, re.IGNORECASE)
+        assert not re.search(r"MNIST|digit|tutorial|published|nan%", text, re.IGNORECASE)
 
 
-def test_the_page_needs_no_other_file(
-    completed_project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It shows every figure; no script runs."""
-    monkeypatch.chdir(completed_project.path)
-    page = Page()
-    assert {url.partition(":")[0] for url in page.urls} == {"data"}
-    assert not {"script", "iframe", "object", "embed"} & set(page.tags)
-    assert not re.search(r"@import|url\(|<p>\s*</p>", PAGE.read_text("utf-8"))
-    assert min(len(image["alt"]) for image in page.images) > 20
-    head = "data:image/png;base64,"
-    embedded = {base64.b64decode(image["src"].removeprefix(head)) for image in page.images}
+def test_the_page_needs_no_other_file(page: str) -> None:
+    """It shows every figure, with its content in words; no script runs."""
+    assert not re.search(r"<(script|iframe|object|embed)|srcset=|@import|url\(|<p>\s*</p>", page)
+    assert re.findall(r"<link .*", page) == ['<link rel="icon" href="data:,">']
+    images = re.findall(r'<img src="data:image/png;base64,([^"]+)" alt="[^"]{20,}">', page)
+    assert len(images) == page.count("<img")
     files = {path: path.read_bytes() for path in Path("plots/figures").rglob("*.png")}
-    assert set(files.values()) == embedded
+    assert set(files.values()) == {base64.b64decode(image) for image in images}
     names = ("calibration", "confusion", "cost")
     expected = {f"{run}/{name}.png" for run in ITERATIONS for name in names} | {"costs.png"}
     assert {str(path.relative_to("plots/figures")) for path in files} >= expected
@@ -156,79 +106,16 @@ def test_a_clone_is_up_to_date(project_copy: Project, tmp_path: Path) -> None:
     assert "run `dvc repro`" in error
 
 
-@pytest.mark.fault
-def test_a_wrong_parameter_stops_repro(project_copy: Project) -> None:
-    """It is named without a traceback, and nothing is trained; once corrected, nothing is lost."""
-    project_copy.edit("params.yaml", "learning_rate:", "learning_rat:")
-    completed = project_copy.run("dvc", "repro")
-    assert completed.status != 0
-    assert "train.learning_rat: unknown name, did you mean learning_rate?" in completed.err
-    assert "Traceback" not in completed.err
-    assert "iteration 0," not in completed.out
-    project_copy.edit("params.yaml", "learning_rat:", "learning_rate:")
-    assert "iteration 0," not in project_copy.do("dvc", "repro", "evaluate")
-
-
-@pytest.mark.fault
-def test_only_a_damaged_raw_file_is_fetched_again(project_copy: Project) -> None:
-    """The others stay as they are, and nothing is trained."""
-    *_, damaged = RAW_FILES
-    raw = project_copy.path / "data/raw"
-    (raw / damaged).chmod(0o644)
-    (raw / damaged).write_bytes(b"damaged")
-    printed = project_copy.do("dvc", "repro", "evaluate")
-    assert {path.name: path.read_bytes() for path in raw.iterdir()} == RAW_FILES
-    assert re.findall(r"^(\S+): [\d,]+ bytes from", printed, re.MULTILINE) == [damaged]
-    assert "iteration 0," not in printed
-
-
-@pytest.mark.fault
-def test_the_gate_reads_every_byte(project_copy: Project) -> None:
-    """It names each file with a wrong bit, although DVC takes them for those that it knows."""
-    names = (f"data/raw/{list(RAW_FILES)[-1]}", "data/flat/test.npz", "models/long/weights.npz")
-    names += ("costs/short.csv", "plots/predictions/long.csv")
-    for name in names:
-        flip_bit(project_copy.path / name)
-    error = project_copy.run("python", "-m", "commands.gate").error()
-    for name in names:
-        assert name in error or f"modified {Path(name).parent}" in error, name
-    assert "`make repair`" in error
-    flip_bit(project_copy.path / "metrics/accuracy.json")
-    error = project_copy.run("python", "-m", "commands.gate").error()
-    assert error.startswith("metrics/accuracy.json")
-
-
-@pytest.mark.fault
-def test_no_shell_runs_the_name_of_a_run(project_copy: Project) -> None:
-    """A name with shell metacharacters is refused before `train` would pass it to a shell."""
-    project_copy.edit("params.yaml", "  short:", '  "a; touch entered; b":')
-    refused = project_copy.run("dvc", "repro")
-    assert refused.status != 0
-    assert "should be made of letters, digits, - and _ only" in refused.err
-    assert not (project_copy.path / "entered").exists()
-
-
-def _results(project: Project) -> dict[str, bytes]:
-    paths = [project.path / "dvc.lock", *(project.path / "metrics").iterdir()]
-    return {path.name: path.read_bytes() for path in paths}
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("place", ["workspace", "temporary folder"])
-def test_an_experiment(project_copy: Project, place: str) -> None:
+def test_an_experiment(project_copy: Project) -> None:
     """One changed parameter leads to another result, which DVC lists beside the first."""
-    before = _results(project_copy)
-    options = ["--temp"] if place == "temporary folder" else []
-    setting = ["-S", "train.learning_rate=0.000001"]
-    project_copy.do("dvc", "exp", "run", *options, "--name", "slower", *setting)
+    before = load_results(project_copy.path / "metrics/accuracy.json")["short"].test
+    project_copy.do("dvc", "exp", "run", "--name", "slower", "-S", "train.learning_rate=0.000001")
     table = project_copy.do("dvc", "exp", "show", "--csv")
     experiments = pd.read_csv(StringIO(table), index_col="Experiment")
     assert experiments.loc["slower", "train.learning_rate"] == 1e-6
-    assert (
-        experiments.loc["slower", "short.test"]
-        != json.loads(before["accuracy.json"])["short"]["test"]
-    )
-    assert (_results(project_copy) == before) == (place == "temporary folder")
+    after = load_results(project_copy.path / "metrics/accuracy.json")["short"].test
+    assert experiments.loc["slower", "short.test"] == after != before
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ SURROUNDINGS: dict[str, dict[str, Any]] = {
     "few open files": {"wrapper": ("prlimit", "--nofile=256")},
     "a path with a broken library": {"variables": {"PYTHONPATH": "../home/broken"}},
     "TensorFlow's variables": {"variables": {"TF_DETERMINISTIC_OPS": "1", "XLA_FLAGS": "--no"}},
+    "matplotlib's variables": {"variables": {"MPLBACKEND": "svg", "MATPLOTLIBRC": "../home"}},
     "a proxy": {"variables": {"http_proxy": "http://127.0.0.1:9", "NO_PROXY": "", "no_proxy": ""}},
     "another DVC_ROOT": {"variables": {"DVC_ROOT": "/other", "DVC_EXP_NAME": "other"}},
     "git without a user": {"gitconfig": "[user]\n    useConfigOnly = true\n"},
@@ -39,9 +40,10 @@ def test_a_clone_makes_the_same_files_and_passes_the_gate(
     library = project_copy.home / "broken/pydantic/__init__.py"
     library.parent.mkdir(parents=True)
     library.write_text("raise ImportError('not the one of .venv')\n")
+    (project_copy.home / "matplotlibrc").write_text("lines.linewidth: 9\nfont.size: 30\n")
     lock = (project_copy.path / "dvc.lock").read_bytes()
     clone = dataclasses.replace(project_copy, **surroundings).clone(tmp_path / "50%25 o'clock?")
-    stages = ("fetch", "flatten", "train@short", "track")
+    stages = ("fetch", "flatten", "train@short", "report", "track")
     printed = clone.do("dvc", "repro", "--force", "--single-item", *stages)
     assert (clone.path / "dvc.lock").read_bytes() == lock
     printed += clone.do("make", "gate")

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
+import dataclasses
 import platform
 import shutil
 import stat
-import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import pytest
 
 from commands import install
-from tests.fixtures import ROOT
+from tests.fixtures import ROOT, Project, project_in
 
 MACHINES = {
     "a newer Python": ({"sys.version_info": (3, 14, 0)}, f"is Python {platform.python_version()}"),
@@ -69,17 +66,6 @@ global.timeout='60'
     }
 
 
-@pytest.mark.parametrize("package", ["uv", "setuptools"])
-def test_what_installs_is_locked_as_well(package: str) -> None:
-    """With every hash; a package that is not in the file has no lines."""
-    content = (ROOT / "requirements.lock").read_text("utf-8")
-    first, *hashes = install.locked(content, package).splitlines()
-    assert first.startswith(f"{package}==")
-    assert hashes
-    assert all(line.strip().startswith("--hash=sha256:") for line in hashes)
-    assert install.locked(content, "setup") == ""
-
-
 def _wheel(folder: Path, name: str, module: str) -> str:
     """Make a package with one module, and return its line of a lock file."""
     path = folder / f"{name}-1-py3-none-any.whl"
@@ -92,60 +78,41 @@ def _wheel(folder: Path, name: str, module: str) -> str:
 
 
 @pytest.fixture
-def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., CompletedProcess[str]]:
-    """Return a function that runs make in a project with two empty packages, and without uv."""
+def project(tmp_path: Path) -> Project:
+    """Return a project with two empty packages, and a user whose pip installs for the user."""
+    user = {"PIP_USER": "1", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
     folder = tmp_path / "it's 50% here?"
     (folder / "commands").mkdir(parents=True)
-    shutil.copy(ROOT / "Makefile", folder)
-    shutil.copy(ROOT / "commands/install.py", folder / "commands")
+    for name in ("Makefile", "commands/install.py"):
+        shutil.copy(ROOT / name, folder / name)
     lock = _wheel(tmp_path, "setuptools", "setuptools.py") + _wheel(tmp_path, "dvc", "dvc.py")
     (folder / "requirements.lock").write_text(lock, "utf-8")
-    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("PIP_USER", "1")
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
-
-    def run(*arguments: str, umask: int = -1) -> CompletedProcess[str]:
-        (path,) = tmp_path.glob("it's*")
-        command = ["make", f"PYTHON={sys.executable}", *arguments, ".venv/installed"]
-        return subprocess.run(
-            command, cwd=path, umask=umask, capture_output=True, text=True, check=False
-        )
-
-    return run
+    return dataclasses.replace(project_in(tmp_path), path=folder, variables=user, umask=0)
 
 
 @pytest.mark.slow
-def test_make_installs_with_pip_where_uv_is_missing(
-    make: Callable[..., CompletedProcess[str]], tmp_path: Path
-) -> None:
-    """Nobody else can write into DVC's state; a clone that was moved is set up again."""
-    first = make(umask=0)
-    assert first.returncode == 0, first.stderr
-    (path,) = tmp_path.glob("it's*")
-    assert "installing requirements.lock with pip" in first.stdout
-    assert list(path.glob(".venv/lib/*/site-packages/dvc.py"))
-    assert stat.S_IMODE((path / ".dvc-state").stat().st_mode) == 0o700
-    assert make("--question").returncode == 0
-    moved = path.rename(tmp_path / "it's elsewhere")
-    assert make("--question").returncode == 1
-    assert f"creating .venv with {sys.executable}" in make().stdout
-    assert str(moved) in (moved / ".venv/place").read_text("utf-8")
+def test_make_installs_with_pip_where_uv_is_missing(project: Project, tmp_path: Path) -> None:
+    """A missing package is one line, and the next `make` installs again, as in a moved clone.
+
+    Nobody else can write into DVC's state.
+    """
+    make = ("make", f"PYTHON={sys.executable}", ".venv/installed")
+    wheel = tmp_path / "dvc-1-py3-none-any.whl"
+    wheel.rename(tmp_path / "missing")
+    failed = project.run(*make)
+    assert "error: requirements.lock could not be installed" in failed.err
+    assert "Traceback" not in failed.err
+    (tmp_path / "missing").rename(wheel)
+    assert "installing requirements.lock with pip" in project.do(*make)
+    assert list(project.path.glob(".venv/lib/*/site-packages/dvc.py"))
+    assert stat.S_IMODE((project.path / ".dvc-state").stat().st_mode) == 0o700
+    project.do(*make, "--question")
+    moved = dataclasses.replace(project, path=project.path.rename(tmp_path / "it's elsewhere"))
+    assert moved.run(*make, "--question").status == 1
+    assert f"creating .venv with {sys.executable}" in moved.do(*make)
+    assert str(moved.path) in (moved.path / ".venv/place").read_text("utf-8")
     # Another Python rebuilds it as well.
     other = tmp_path / "python"
     other.write_text("#!/bin/sh\necho another version\n", "utf-8")
     other.chmod(0o755)
-    assert make("--question", f"PYTHON={other}").returncode == 1
-
-
-@pytest.mark.slow
-def test_a_package_that_cannot_be_had_is_one_line(
-    make: Callable[..., CompletedProcess[str]], tmp_path: Path
-) -> None:
-    """What pip printed is above it; the next `make` installs again."""
-    (tmp_path / "dvc-1-py3-none-any.whl").unlink()
-    failed = make()
-    assert "error: requirements.lock could not be installed" in failed.stderr
-    assert "Traceback" not in failed.stderr
-    assert make("--question").returncode == 1
+    assert moved.run("make", f"PYTHON={other}", ".venv/installed", "--question").status == 1

@@ -31,7 +31,6 @@ def _save(test: float) -> None:
 def one_extra(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Publish figures of both runs, and let one extra add a column."""
     workspace.datasets["synthetic"]["published"] = PUBLISHED
-    workspace.write()
     monkeypatch.setattr(summary, "call_hooks", lambda *_: [{"Seeds": {"short": "30"}}])
 
 

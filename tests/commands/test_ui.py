@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures import ROOT, Workspace, entry, synthetic_params, write_fake_results, write_yaml
+from common.results import ACCURACY, load_results
+from tests.fixtures import ROOT, Workspace, write_fake_results
 
 # MLflow's libraries warn about each other.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -50,29 +51,30 @@ def test_without_results_it_says_what_to_do(workspace: Workspace) -> None:
 
 
 @contextmanager
-def serving(**variables: str) -> Iterator[tuple[subprocess.Popen[str], int, dict[str, str]]]:
-    """Serve the working directory; yield the process, the port, and the printed links."""
+def serving(number: signal.Signals, **variables: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """Serve the working directory until a signal; yield the port, and the printed links."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     inherited = {name: value for name, value in os.environ.items() if "MLFLOW_" not in name}
-    with (
-        Path("stderr").open("w", encoding="utf-8") as stderr,
-        subprocess.Popen(
-            [sys.executable, "-m", "commands.ui", "--port", str(port)],
-            env=inherited | {"PYTHONPATH": str(ROOT)} | variables,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-        ) as process,
-    ):
+    with subprocess.Popen(
+        [sys.executable, "-m", "commands.ui", "--port", str(port)],
+        env=inherited | {"PYTHONPATH": str(ROOT)} | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
         assert process.stdout
         lines = [process.stdout.readline().rstrip("\n") for _ in range(len(RUNS) + 3)]
         try:
             while process.poll() is None and not request(port, f"localhost:{port}"):
                 time.sleep(0.1)
-            yield process, port, dict(line.split(": ", 1) for line in lines[-3:-1])
+            yield port, dict(line.split(": ", 1) for line in lines[-3:-1])
         finally:
-            process.terminate()
+            process.send_signal(number)
+            # It ends when the last process that writes to it has ended.
+            _, errors = process.communicate()
+    assert "Traceback" not in errors
+    assert request(port, f"localhost:{port}") == 0
 
 
 def request(port: int, host: str) -> int:
@@ -87,42 +89,29 @@ def request(port: int, host: str) -> int:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("completed_workspace")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_serves_this_machine_only(number: signal.Signals) -> None:
-    """Whatever the user's variables say; and nothing is left when it ends."""
+def test_it_serves_this_machine_only() -> None:
+    """Whatever the user's variables say; and nothing is left after Ctrl+C."""
     variables = {
         "MLFLOW_STATIC_PREFIX": "/x",
         "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "true",
         "http_proxy": "http://127.0.0.1:9",
     }
-    with serving(**variables) as (process, port, _):
+    with serving(signal.SIGINT, **variables) as (port, _):
         assert request(port, f"127.0.0.1:{port}") == 200
         assert request(port, "example.org") == 403
-        process.send_signal(number)
-        process.wait()
-        while request(port, f"localhost:{port}"):
-            time.sleep(0.1)
-    assert "Traceback" not in Path("stderr").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the repository if screenshots of its results are wanted, or one with fake results."""
-    if UPDATE:
-        return ROOT
-    path = tmp_path_factory.mktemp("result")
-    write_fake_results(path, iterations=RUNS)
-    write_yaml(path / "params.yaml", synthetic_params())
-    write_yaml(path / "datasets.yaml", {"synthetic": entry("https://example.org/{file}")})
-    return path
+def links(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Return the printed links to fake results, or to the repository's for screenshots of them.
 
-
-@pytest.fixture(scope="module")
-def links(result: Path) -> Iterator[dict[str, str]]:
-    """Return the links that `commands.ui` prints, while it serves them."""
+    The working directory is where the results are.
+    """
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(result)
-        with serving() as (_, _, links):
+        patch.chdir(ROOT if UPDATE else tmp_path_factory.mktemp("results"))
+        if not UPDATE:
+            write_fake_results(Path(), iterations=RUNS)
+        with serving(signal.SIGTERM) as (_, links):
             yield links
 
 
@@ -158,9 +147,8 @@ def test_one_chart_has_a_cost_curve_of_each_run(links: dict[str, str], page: Any
 
 @pytest.mark.slow
 def test_the_table_has_iterations_and_accuracies_of_both_runs(
-    links: dict[str, str], page: Any, result: Path
+    links: dict[str, str], page: Any
 ) -> None:
-    measured = json.loads((result / "metrics" / "accuracy.json").read_text())
     page.goto(links["table"])
     page.get_by_text("Comparing 2 Runs").wait_for()
     row = page.get_by_role("row").filter(
@@ -172,7 +160,8 @@ def test_the_table_has_iterations_and_accuracies_of_both_runs(
     names.get_by_text("accuracy_test").wait_for()
     first = names.get_by_role("link").all_inner_texts().index("accuracy_test") * len(RUNS)
     values = [float(text) for text in numbers.locator("span").all_inner_texts()]
-    expected = [round(measured[run]["test"], 3) for run in RUNS]
+    measured = load_results(ACCURACY)
+    expected = [round(measured[run].test, 3) for run in RUNS]
     assert values[first : first + len(RUNS)] == expected
     page.get_by_text("Visualizations").click()
     page.get_by_role("switch", name="Parameters - Show diff only").click()

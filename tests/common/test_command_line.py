@@ -1,11 +1,13 @@
 """How commands end, and what they print."""
 
+import re
 import subprocess
 import sys
 
 import pytest
 
-from common.command_line import CommandError, InputError, echo, progress, redact_credentials, run
+from common.command_line import CommandError, InputError, run
+from common.yaml_file import read_yaml
 from tests.fixtures import ROOT
 
 
@@ -32,15 +34,6 @@ def test_a_failure_is_one_line_and_a_status(
     assert capsys.readouterr() == ("", line)
 
 
-def test_a_log_file_gets_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a terminal, progress is silent, and a long line stays one line."""
-    line = "[bold] 12,345 " + "x" * 300
-    with progress("counting", 3) as advance:
-        advance(2)
-        echo(line)
-    assert capsys.readouterr() == (line + "\n", "")
-
-
 @pytest.mark.fault
 def test_a_python_without_the_packages_is_reported() -> None:
     command = [sys.executable, "-S", "-m", "commands.gate"]
@@ -50,13 +43,22 @@ def test_a_python_without_the_packages_is_reported() -> None:
     assert completed.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("http://name:secret@host:5000/path", "http://host:5000/path"),
-        ("postgresql://name:se@cret@host/db", "postgresql://host/db"),
-        ("sqlite:////a folder/mlflow.db", "sqlite:////a folder/mlflow.db"),
-    ],
-)
-def test_name_and_password_in_a_url_are_not_shown(url: str, expected: str) -> None:
-    assert redact_credentials(url) == expected
+HELP = """
+import runpy, sys
+for name in sys.argv[1:]:
+    sys.argv = [name, "--help"]
+    try:
+        runpy.run_module(name, run_name="__main__", alter_sys=True)
+    except SystemExit as exit_:
+        assert not exit_.code
+print({"tensorflow", "matplotlib", "mlflow"} & set(sys.modules))
+"""
+
+
+def test_every_command_explains_itself_without_starting_a_large_library() -> None:
+    stages = read_yaml(ROOT / "dvc.yaml")["stages"]
+    commands = [*(f"stages.{name}" for name in stages), "commands.gate", "commands.ui"]
+    command = [sys.executable, "-c", HELP, *commands]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert re.findall(r"^usage: python -m (\S+) ", printed, re.MULTILINE) == commands
+    assert printed.endswith("\nset()\n")

@@ -9,25 +9,12 @@ from common.command_line import InputError
 from common.config import Params, load_config
 from common.datasets import load_datasets
 from common.schema import validate
-from tests.fixtures import ITERATIONS, ROOT, Workspace, entry, synthetic_params
+from tests.fixtures import Workspace, entry, synthetic_params
 
 SHORT = "runs.short.iterations"
 
 
-def test_the_repositorys_settings_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    assert load_config().runs
-
-
-def test_settings_are_read_as_they_are_written(workspace: Workspace) -> None:
-    """Nothing can change them later; an unknown run or dataset is reported with those there are."""
-    config = load_config()
-    assert {name: run.iterations for name, run in config.runs.items()} == ITERATIONS
-    assert (config.longest_run, config.train.epsilon) == ("long", 1e-8)
-    with pytest.raises(ValueError, match="frozen"):
-        config.train.seed = 2
-    with pytest.raises(InputError, match=r"^params\.yaml: runs: no run 'lang', there are: short, "):
-        config.run("lang")
+def test_an_unknown_dataset_is_reported_with_those_there_are(workspace: Workspace) -> None:
     workspace.params["dataset"] = "mnits"
     workspace.write()
     with pytest.raises(InputError, match=r"'mnits' is not in datasets\.yaml: synthetic"):
@@ -63,18 +50,6 @@ def test_a_wrong_value_is_named_in_one_line(place: str, value: Any, problem: str
     assert str(error.value).startswith(f"a.yaml: {problem}")
     with pytest.raises(InputError, match=r"^a\.yaml: above\.the\.section\."):
         validate(Params, params, Path("a.yaml"), ("above", "the", "section"))
-
-
-@pytest.mark.fault
-def test_leftovers_of_a_removed_run_are_named(workspace: Workspace) -> None:
-    """Together with the command that deletes them."""
-    workspace.put("costs", {"long.csv": b"", "old.csv": b"", ".DS_Store": b"", ".a.partial": b""})
-    workspace.put("models/a run", {"weights.npz": b""})
-    files = "costs/old.csv 'models/a run/weights.npz'"
-    with pytest.raises(InputError) as error:
-        load_config().check_leftovers(Path("models"), Path("costs"))
-    assert str(error.value).startswith(f"{files}: left over from a run ")
-    assert f"`rm {files}`" in str(error.value)
 
 
 ARCHIVE = {"archive": "a.zip", "sha256": "0" * 64}

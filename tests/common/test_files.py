@@ -1,6 +1,7 @@
 """The files that stages pass on: all comes back, and damage is named."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,9 @@ from numpy.typing import NDArray
 from common.arrays import load_arrays, load_weights, save_arrays
 from common.atomic import sha256
 from common.command_line import InputError
-from common.results import Result, load_results, save_results
-from common.splits import Split, load_description, load_split, save_description, save_split
+from common.results import load_results
+from common.splits import Split, load_description, load_split, save_split
 from common.tables import load_csv
-from tests.fixtures import DESCRIPTION
 
 WEIGHTS = {"b": np.ones((3, 2), np.float32), "a": np.zeros(4, np.float32)}
 DIGEST = "17bfa99faf2a8513bc4d24febeef0b5b4c336b9ddfdb10597704d80dcd533342"
@@ -44,14 +44,6 @@ def test_a_split_of_any_shape_comes_back(tmp_path: Path, shape: tuple[int, ...])
     np.testing.assert_array_equal(loaded.labels, LABELS, strict=True)
 
 
-def test_description_and_results_come_back_to_the_last_digit(tmp_path: Path) -> None:
-    save_description(tmp_path / "a.json", DESCRIPTION)
-    assert load_description(tmp_path / "a.json") == DESCRIPTION
-    one = Result(iterations=10, train=0.9, validation=1 / 3, test=1.0, min_test_accuracy=0.5)
-    save_results(tmp_path / "b.json", {"short": one, "long": one})
-    assert list(load_results(tmp_path / "b.json").items()) == [("short", one), ("long", one)]
-
-
 def test_a_table_has_the_columns_that_are_asked_for(tmp_path: Path) -> None:
     """A run may be called NA, and an empty field is a missing value."""
     path = tmp_path / "a.csv"
@@ -63,8 +55,7 @@ def test_a_table_has_the_columns_that_are_asked_for(tmp_path: Path) -> None:
     assert list(table["support"]) == [3, 4]
 
 
-def load_table(path: Path) -> Any:
-    return load_csv(path, COLUMNS)
+load_table = partial(load_csv, columns=COLUMNS)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
-"""A bit that a disk has changed: noticed, named, and repaired."""
+"""Bytes that a disk, a kill or a person has changed: noticed, named, and repaired."""
 
+import dataclasses
 import random
 import re
+import stat
 from hashlib import md5
 from pathlib import Path
 
@@ -9,9 +11,10 @@ import pytest
 
 from tests.fixtures import RAW_FILES, Project, flip_bit
 
-pytestmark = [pytest.mark.fault, pytest.mark.slow]
+pytestmark = pytest.mark.fault
+*_, LAST_RAW_FILE = RAW_FILES
 CACHED = (
-    f"data/raw/{list(RAW_FILES)[-1]}",
+    f"data/raw/{LAST_RAW_FILE}",
     "data/flat/test.npz",
     "models/long/weights.npz",
     "costs/short.csv",
@@ -20,22 +23,52 @@ CACHED = (
 FLIPS = 10
 
 
-def _in_cache(project: Project, name: str) -> Path:
-    digest = md5((project.path / name).read_bytes(), usedforsecurity=False).hexdigest()
-    return project.path / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
+def test_only_a_damaged_raw_file_is_fetched_again(project_copy: Project) -> None:
+    """The others stay as they are, and nothing is trained."""
+    raw = project_copy.path / "data/raw"
+    (raw / LAST_RAW_FILE).chmod(0o644)
+    (raw / LAST_RAW_FILE).write_bytes(b"damaged")
+    printed = project_copy.do("dvc", "repro", "evaluate")
+    assert {path.name: path.read_bytes() for path in raw.iterdir()} == RAW_FILES
+    assert re.findall(r"^(\S+): [\d,]+ bytes from", printed, re.MULTILINE) == [LAST_RAW_FILE]
+    assert "iteration 0," not in printed
 
 
-def test_flipped_bits_are_repaired(project_copy: Project) -> None:
-    """In files and in DVC's cache: `make repair` makes the same files as before."""
-    names = (*CACHED, "metrics/accuracy.json", "dvc.lock")
-    before = {name: (project_copy.path / name).read_bytes() for name in names}
+def test_the_gate_reads_every_byte(project_copy: Project) -> None:
+    """It names each file with a wrong bit, although DVC takes them for those that it knows."""
+    accuracy = project_copy.path / "metrics/accuracy.json"
+    flip_bit(accuracy, accuracy.read_bytes().index(b"0.") + 2)
     for name in CACHED:
-        flip_bit(_in_cache(project_copy, name))
         flip_bit(project_copy.path / name)
-    project_copy.do("make", "repair")
-    assert {name: (project_copy.path / name).read_bytes() for name in names} == before
+    error = project_copy.run("python", "-m", "commands.gate").error()
+    for name in (*CACHED, "metrics/accuracy.json"):
+        assert f"modified {name}" in error or f"modified {Path(name).parent}" in error, name
+    assert "`make repair`" in error
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["project/.dvc/cache", "elsewhere"])
+def test_flipped_bits_are_repaired(project_copy: Project, place: str) -> None:
+    """In files and in DVC's cache, wherever that is: `make repair` makes the same as before.
+
+    Nobody else can write into DVC's state afterwards, even without a umask.
+    """
+    project = dataclasses.replace(project_copy, umask=0)
+    cache = (project.path / ".dvc/cache").rename(project.path.parent / place)
+    project.do("dvc", "config", "--local", "cache.dir", str(cache))
+    names = (*CACHED, "metrics/accuracy.json", "dvc.lock")
+    before = {name: (project.path / name).read_bytes() for name in names}
+    for name in CACHED:
+        digest = md5(before[name], usedforsecurity=False).hexdigest()
+        flip_bit(cache / "files/md5" / digest[:2] / digest[2:])
+        flip_bit(project.path / name)
+    assert "`make repair`" in project.run("python", "-m", "commands.gate").error()
+    project.do("make", "repair")
+    assert {name: (project.path / name).read_bytes() for name in names} == before
+    assert stat.S_IMODE((project.path / ".dvc-state").stat().st_mode) == 0o700
+
+
+@pytest.mark.slow
 def test_a_flipped_bit_in_dvc_lock_is_noticed(project_copy: Project) -> None:
     """The gate names what is affected, unless it is the size of a file, which has no effect."""
     lock = project_copy.path / "dvc.lock"
@@ -53,6 +86,7 @@ def test_a_flipped_bit_in_dvc_lock_is_noticed(project_copy: Project) -> None:
         lock.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_files_of_dvc_that_are_cut_off_are_named(project_copy: Project) -> None:
     """`git checkout` and `make repair` bring them back."""
     lock = project_copy.path / "dvc.lock"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures import RAW_FILES, ROOT, CompletedRun, Workspace, make_project
+from tests.fixtures import RAW_FILES, Workspace, make_project
 
 pytestmark = pytest.mark.fault
 OLD = b"an earlier result"
@@ -51,14 +51,8 @@ def test_a_stage_that_cannot_write_names_the_file(
     else:
         _fill(disk)
     before = sorted(disk.iterdir())
-    process = subprocess.run(
-        [*WITHOUT_PRIVILEGE, sys.executable, "-m", "stages.flatten", "raw", "disk"],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    completed = CompletedRun(process.returncode, process.stdout, process.stderr)
+    command = (*WITHOUT_PRIVILEGE, sys.executable, "-m", "stages.flatten", "raw", "disk")
+    completed = workspace.run_apart(*command)
     assert completed.status == 1
     assert "train.npz" in completed.error()
     assert completed.error().endswith(reason)

@@ -12,11 +12,23 @@ from hypothesis import strategies as st
 
 from tests.fixtures import RAW_FILES, Project, Workspace, entry, synthetic_params
 
-pytestmark = [pytest.mark.fault, pytest.mark.slow]
+pytestmark = pytest.mark.fault
 DOCUMENTS = 300
 SCALARS = st.none() | st.booleans() | st.integers() | st.integers(-2, 600) | st.floats() | st.text()
 VALUES = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(SCALARS, SCALARS, max_size=3)
 VALID = {"params": synthetic_params(), "datasets": {"synthetic": entry("data/{file}")}}
+
+
+def test_wrong_settings_stop_repro(project_copy: Project) -> None:
+    """They are named, and no shell has read the name of a run."""
+    project_copy.edit("params.yaml", "learning_rate:", "learning_rat:")
+    project_copy.edit("params.yaml", "  short:", '  "a; touch entered; b":')
+    completed = project_copy.run("dvc", "repro")
+    assert completed.status != 0
+    assert "train.learning_rat: unknown name, did you mean learning_rate?" in completed.err
+    assert "should be made of letters, digits, - and _ only" in completed.err
+    assert "Traceback" not in completed.err
+    assert not (project_copy.path / "entered").exists()
 
 
 def _sections(document: Any) -> list[Any]:
@@ -43,6 +55,7 @@ def _mutate(data: st.DataObject) -> Any:
     return document
 
 
+@pytest.mark.slow
 @settings(
     max_examples=DOCUMENTS,
     deadline=None,
@@ -52,20 +65,21 @@ def _mutate(data: st.DataObject) -> Any:
 def test_any_settings_are_followed_or_refused(
     workspace: Workspace, record_property: Callable[[str, object], None], data: st.DataObject
 ) -> None:
-    """A stage runs to its end, or ends in one line that names a file before it writes any."""
+    """A stage runs to its end, or ends in one line that names the place before it writes a file."""
     workspace.put("raw", RAW_FILES)
     document = _mutate(data)
     workspace.params, workspace.datasets = document["params"], document["datasets"]
-    workspace.write()
     record_property("faults", 1)
     completed = workspace.run("flatten", "raw", "flat")
     if completed.status:
-        assert completed.error().startswith(("params.yaml: ", "datasets.yaml: ", "raw"))
+        places = ("params.yaml: ", "datasets.yaml: ", "raw", "train split: ")
+        assert completed.error().startswith(places)
         assert not (workspace.path / "flat").exists()
     else:
         shutil.rmtree(workspace.path / "flat")
 
 
+@pytest.mark.slow
 def test_no_secret_of_the_environment_is_written(project_copy: Project) -> None:
     """Neither in a run of MLflow nor in any other file."""
     secret = secrets.token_hex()

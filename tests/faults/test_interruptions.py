@@ -8,7 +8,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -22,30 +21,23 @@ LONGEST_SECONDS = 20
 TRACKERS = 4
 
 
-@dataclass(frozen=True)
-class Download:
-    """`dvc repro fetch`, which waits for the rest of the second file."""
-
-    project: Project
-    server: Server
-    dvc: subprocess.Popen[str]
-
-    def files(self) -> dict[str, bytes]:
-        raw = self.project.path / "data/raw"
-        return {path.name: path.read_bytes() for path in raw.glob("[!.]*")}
-
-
 @pytest.fixture
-def download(server: Server, tmp_path: Path) -> Iterator[Download]:
-    """Start a download; the server sends the rest of the file when it is released."""
-    server.answers[f"/data/{SECOND}"] = [Response(body=RAW_FILES[SECOND], stall=9), None]
+def download(server: Server, tmp_path: Path) -> Iterator[tuple[Project, subprocess.Popen[str]]]:
+    """Start `dvc repro fetch`, which waits for the rest of the second file until `released`."""
+    server.answers[f"/data/{SECOND}"] = Response(body=RAW_FILES[SECOND], stall=9)
     project = make_project(tmp_path, f"{server.url}/data/{{file}}")
     with project.start("dvc", "repro", "fetch") as dvc:
         while f"/data/{SECOND}" not in server.requests:
             assert dvc.poll() is None
             time.sleep(0.02)
-        yield Download(project, server, dvc)
+        del server.answers[f"/data/{SECOND}"]
+        yield project, dvc
         server.released.set()
+
+
+def _files(project: Project) -> dict[str, bytes]:
+    raw = project.path / "data/raw"
+    return {path.name: path.read_bytes() for path in raw.glob("[!.]*")}
 
 
 def _kill_all(dvc: subprocess.Popen[str]) -> None:
@@ -58,32 +50,38 @@ KILLS: tuple[Callable[[subprocess.Popen[str]], None], ...] = (_kill_all, subproc
 
 @pytest.mark.parametrize("kill", KILLS)
 def test_a_killed_repro_is_continued_by_the_next(
-    download: Download, kill: Callable[[subprocess.Popen[str]], None]
+    download: tuple[Project, subprocess.Popen[str]],
+    server: Server,
+    kill: Callable[[subprocess.Popen[str]], None],
 ) -> None:
     """What was complete is kept; a stage that outlives its DVC writes the same bytes."""
-    kill(download.dvc)
-    download.dvc.wait()
-    assert set(download.files()) == {FIRST}
-    download.project.do("dvc", "repro", "fetch")
-    download.server.released.set()
-    download.dvc.communicate()  # until the stage that outlived it has ended, too
-    assert download.files() == RAW_FILES
-    assert "up to date" in download.project.do("dvc", "status", "fetch")
+    project, dvc = download
+    kill(dvc)
+    dvc.wait()
+    assert set(_files(project)) == {FIRST}
+    project.do("dvc", "repro", "fetch")
+    server.released.set()
+    dvc.communicate()  # until the stage that outlived it has ended, too
+    assert _files(project) == RAW_FILES
+    assert "up to date" in project.do("dvc", "status", "fetch")
 
 
-def test_a_second_repro_and_the_gate_name_the_first(download: Download) -> None:
+def test_a_second_repro_and_the_gate_name_the_first(
+    download: tuple[Project, subprocess.Popen[str]], server: Server
+) -> None:
     """Which ends as if it were the only one."""
-    second = download.project.run("dvc", "repro", "fetch")
-    (download.project.path / "metrics").mkdir(exist_ok=True)
-    (download.project.path / "metrics/accuracy.json").write_text("{}")
-    gate = download.project.run("python", "-m", "commands.gate")
-    download.server.released.set()
-    out, err = download.dvc.communicate()
+    project, dvc = download
+    second = project.run("dvc", "repro", "fetch")
+    (project.path / "metrics").mkdir(exist_ok=True)
+    (project.path / "metrics/accuracy.json").write_text("{}")
+    gate = project.run("python", "-m", "commands.gate")
+    server.released.set()
+    out, err = dvc.communicate()
     assert second.status != 0
-    assert f"(PID {download.dvc.pid}): " in second.err
+    assert f"(PID {dvc.pid}): " in second.err
     assert gate.error().startswith("another DVC command is running here")
-    assert download.dvc.returncode == 0, out + err
-    assert download.files() == RAW_FILES
+    assert dvc.returncode == 0, out + err
+    assert _files(project) == RAW_FILES
 
 
 def test_several_trackers_take_turns_and_make_each_run_once(project_copy: Project) -> None:

@@ -44,34 +44,29 @@ def commit(message: str) -> str:
     return git("rev-parse", "HEAD")
 
 
-def test_only_changes_of_this_folder_count(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Neither untracked files nor those of the larger repository do."""
-    (repository / "project" / "untracked").touch()
-    (repository / "beside").write_text("hunter2\n")
-    monkeypatch.setenv("DVC_EXP_NAME", "brave-name")
-    current = provenance.current()
-    assert current.commit == git("rev-parse", "HEAD")
-    assert (current.diff, current.experiment, current.committed_at) == (b"", "brave-name", None)
-    assert {"processor", "python", "package_numpy", "package_dvc"} <= set(current.machine)
-
-
 @pytest.mark.parametrize(
     "setting",
     ["diff.noprefix true", "diff.mnemonicPrefix true", "color.ui always", "diff.external x"],
 )
 def test_a_diff_can_be_applied(repository: Path, setting: str) -> None:
-    """Whatever git is configured to show: text without a line end, other bytes, a deletion."""
+    """Whatever git is configured to show: text without a line end, other bytes, a deletion.
+
+    Neither untracked files nor those of the larger repository are in it.
+    """
     git("config", "--global", *setting.split())
     project = repository / "project"
     (project / "dvc.yaml").write_text("two, without a line end")
     (project / "latin").write_bytes(b"caf\xe9s\n")
     (project / "binary").unlink()
-    patch = provenance.current().diff
+    (project / "untracked").touch()
+    (repository / "beside").write_text("hunter2\n")
+    current = provenance.current()
+    assert current.commit == git("rev-parse", "HEAD")
+    assert {"processor", "python", "package_numpy", "package_dvc"} <= set(current.machine)
+    assert b"hunter2" not in current.diff
     expected = {path.name: path.read_bytes() for path in project.iterdir()}
     git("reset", "--quiet", "--hard")
-    (repository.parent / "patch").write_bytes(patch)
+    (repository.parent / "patch").write_bytes(current.diff)
     git("apply", "--directory=", "../../patch")
     assert {path.name: path.read_bytes() for path in project.iterdir()} == expected
 
@@ -112,12 +107,11 @@ def test_without_its_own_repository_the_commit_is_unknown(
 def test_earlier_results_are_the_oldest_of_each_content(repository: Path) -> None:
     """Those of commits come first, then those of DVC's experiments."""
     lock = repository / "project" / "dvc.lock"
-    without = git("rev-parse", "HEAD")
     lock.write_text("one")
     first = commit("has a lock")
     (repository / "beside").write_text("two\n")
     commit("has the same lock")
-    git("switch", "--quiet", "--create", "side", without)
+    git("switch", "--quiet", "--create", "side")
     lock.write_text("two")
     side = commit("has another lock")
     lock.unlink()
@@ -129,7 +123,20 @@ def test_earlier_results_are_the_oldest_of_each_content(repository: Path) -> Non
     git("update-ref", f"refs/exps/{first[:2]}/{first[2:]}/same-name", first)
     git("switch", "--quiet", "side")
     *commits, last = provenance.earlier("dvc.lock")
-    assert {one.commit for one in commits} == {first, side}
+    assert [one.commit for one in commits] == [first, side]
     assert [one.experiment for one in (*commits, last)] == [None, None, "brave-name"]
     assert (last.commit, last.machine, last.diff) == (experiment, {}, b"")
     assert last.committed_at == int(git("show", "-s", "--format=%ct", experiment))
+
+
+@pytest.mark.fault
+def test_a_partial_clone_is_reported(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lacks the files of earlier commits, which DVC would wait for."""
+    git("config", "uploadpack.allowFilter", "true")
+    (repository / "project" / "latin").write_text("another\n")
+    commit("second")
+    clone = repository.parent / "clone"
+    git("clone", "--quiet", "--filter=blob:none", repository.as_uri(), str(clone))
+    monkeypatch.chdir(clone / "project")
+    with pytest.raises(CommandError, match="`git fetch --refetch --no-filter` completes it"):
+        list(provenance.earlier("dvc.lock"))

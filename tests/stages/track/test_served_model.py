@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import requests
 
@@ -43,46 +44,28 @@ if FEATURES.dtype == np.uint8:
 @pytest.fixture
 def store(completed_workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a workspace in whose store both runs are tracked."""
-    assert completed_workspace.run("stages.track.__main__").status == 0
+    assert completed_workspace.run("track").status == 0
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{completed_workspace.path}/mlflow.db")
     return completed_workspace.path
 
 
-def _expected(store: Path) -> list[int]:
-    weights = load_weights(store / "models/long/weights.npz")
-    labels: list[int] = probabilities(weights, FEATURES).argmax(axis=1).tolist()
-    return labels
-
-
-def test_the_champion_predicts_as_evaluate_does(store: Path) -> None:
-    """Whichever form of the same examples it gets; what is no example is refused in one line."""
-    import mlflow
-    from mlflow.exceptions import MlflowException
-
-    model = mlflow.pyfunc.load_model("models:/synthetic@champion")
-    for values in (*INPUTS, FEATURES.tolist()):
-        assert model.predict(values)["label"].tolist() == _expected(store)
-    expected = probabilities(load_weights(store / "models/long/weights.npz"), FEATURES).max(axis=1)
-    assert model.predict(FEATURES)["probability"].tolist() == pytest.approx(expected, rel=1e-12)
-    for values, message in WRONG_INPUTS:
-        with pytest.raises(MlflowException) as caught:
-            model.predict(values)
-        assert str(caught.value).startswith(message)
-    # Nothing of the model is on the import path.
-    assert not [name for name in sys.path if str(store) in name]
+def _expected(store: Path) -> pd.DataFrame:
+    of_each_class = probabilities(load_weights(store / "models/long/weights.npz"), FEATURES)
+    columns = {"label": of_each_class.argmax(axis=1), "probability": of_each_class.max(axis=1)}
+    return pd.DataFrame(columns)
 
 
 def test_two_versions_work_in_one_process(store: Path, completed_workspace: Workspace) -> None:
-    """Each has its own weights and code."""
+    """Each has its own weights and code, and predicts as `evaluate` does."""
     import mlflow
 
-    first = mlflow.pyfunc.load_model("models:/synthetic/2")
-    expected = first.predict(FEATURES)
+    before = _expected(store)
     write_fake_results(store, seed=2)
-    assert completed_workspace.run("stages.track.__main__").status == 0
-    second = mlflow.pyfunc.load_model("models:/synthetic/4")
-    assert second.predict(FEATURES)["label"].tolist() == _expected(store)
-    assert first.predict(FEATURES).equals(expected)
+    assert completed_workspace.run("track").status == 0
+    versions = [mlflow.pyfunc.load_model(f"models:/synthetic/{number}") for number in (2, 4)]
+    for version, expected in zip(versions, (before, _expected(store)), strict=True):
+        pd.testing.assert_frame_equal(version.predict(FEATURES), expected, rtol=1e-12)
+    assert not [name for name in sys.path if str(store) in name]
 
 
 def test_the_model_is_code_and_arrays(store: Path) -> None:
@@ -120,13 +103,15 @@ def _serving(folder: Path) -> Iterator[str]:
             server.terminate()
 
 
-def test_the_server_replies_as_python_does(store: Path) -> None:
+def test_the_server_predicts_as_evaluate_does(store: Path) -> None:
+    """Whichever form of the same examples it gets; what is no example is refused in one line."""
     with _serving(store.parent) as url, requests.Session() as session:
         session.trust_env = False  # no proxy
         for values in INPUTS:
             reply = session.post(url, json={"inputs": values.tolist()})
             assert reply.status_code == 200
-            assert [one["label"] for one in reply.json()["predictions"]] == _expected(store)
+            predictions = pd.DataFrame(reply.json()["predictions"])
+            pd.testing.assert_frame_equal(predictions, _expected(store), rtol=1e-12)
         for values, message in WRONG_INPUTS:
             reply = session.post(url, json={"inputs": np.asarray(values, object).tolist()})
             assert reply.status_code == 400

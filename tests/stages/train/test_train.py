@@ -1,5 +1,6 @@
 """The command that trains, and what it refuses."""
 
+import shutil
 import sys
 from itertools import islice
 from pathlib import Path
@@ -20,6 +21,8 @@ from stages.train.__main__ import (
 )
 from stages.train.batches import batches
 from tests.fixtures import CompletedRun, Workspace, make_weights, write_fake_results
+
+EMULATOR = "qemu-x86_64"
 
 
 def train(workspace: Workspace, run: str) -> CompletedRun:
@@ -92,11 +95,25 @@ def test_wrong_input_is_reported_before_tensorflow_starts(
 
 @pytest.mark.fault
 @pytest.mark.slow
+@pytest.mark.skipif(not shutil.which(EMULATOR), reason=f"needs {EMULATOR} (Debian: qemu-user)")
+def test_a_processor_without_avx_is_reported(workspace: Workspace) -> None:
+    """In one line, where TensorFlow would end the process without a word."""
+    write_fake_results(workspace.path)
+    arguments = ("short", "data/flat", "new/weights.npz", "new/costs.csv")
+    completed = workspace.run_apart(
+        EMULATOR, "-cpu", "Nehalem", sys.executable, "-m", "stages.train", *arguments
+    )
+    problem = "this processor has no AVX, which TensorFlow needs"
+    assert (completed.status, completed.error()) == (1, problem)
+    assert not Path("new").exists()
+
+
+@pytest.mark.fault
+@pytest.mark.slow
 def test_weights_that_the_last_iteration_spoilt_are_refused(workspace: Workspace) -> None:
     """No cost comes after them that would show it; nothing is written."""
     workspace.params["runs"]["short"]["iterations"] = 1
     workspace.params["train"]["learning_rate"] = 1e39
-    workspace.write()
     write_fake_results(workspace.path)
     completed = train(workspace, "short")
     assert completed.status == 1

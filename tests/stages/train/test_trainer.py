@@ -1,20 +1,32 @@
-"""The training, compared with NumPy and with itself."""
+"""The training, compared with NumPy and with itself, and the programs that it keeps.
 
+In one file, so that only one worker of pytest waits for TensorFlow.
+"""
+
+import os
 from collections.abc import Mapping
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import common.model
 from common.config import TrainParams
 from common.inference import probabilities
 from common.model import Weights
 from common.splits import Split
 from stages.train.batches import batches
-from tests.fixtures import DESCRIPTION, make_features, make_model, make_weights, synthetic_params
+from tests.fixtures import (
+    DESCRIPTION,
+    Project,
+    Workspace,
+    make_features,
+    make_model,
+    make_weights,
+    synthetic_params,
+)
 
 CLASSES = len(DESCRIPTION.classes)
 PARAMS = TrainParams.model_validate(synthetic_params()["train"] | {"batch_size": 16})
@@ -100,30 +112,6 @@ def test_the_gradient_agrees_with_finite_differences_in_numpy() -> None:
         assert gradient[place] == pytest.approx(sum(slopes), rel=1e-4)
 
 
-def test_the_logits_of_numpy_and_tensorflow_are_the_same(trainer: Any) -> None:
-    """What is evaluated is what was trained."""
-    trainer.reset(PARAMS)
-    train(trainer, 100)
-    actual = common.model.logits(trainer.weights(), EXAMPLES.features)
-    np.testing.assert_allclose(actual, trainer.logits(EXAMPLES.features), rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.slow
-def test_the_result_follows_from_the_settings(trainer: Any) -> None:
-    """A reset trainer gives the bytes of a new one; other settings give others."""
-
-    def result(trainer: Any) -> list[bytes]:
-        arrays = [train(trainer, 101), *trainer.weights().values()]
-        return [array.tobytes() for array in arrays]
-
-    trainer.reset(PARAMS.model_copy(update={"seed": 8, "learning_rate": 0.1}))
-    other = result(trainer)
-    trainer.reset(PARAMS)
-    expected = result(type(trainer)(make_model(), PARAMS, EXAMPLES, CLASSES))
-    assert result(trainer) == expected
-    assert other[0] != expected[0]
-
-
 def test_a_shorter_run_is_the_beginning_of_a_longer_one(trainer: Any) -> None:
     """Also one iteration after a call ends; the program is traced only once."""
     trainer.reset(PARAMS)
@@ -132,3 +120,54 @@ def test_a_shorter_run_is_the_beginning_of_a_longer_one(trainer: Any) -> None:
         trainer.reset(PARAMS)
         np.testing.assert_array_equal(train(trainer, iterations), longest[:iterations])
     assert trainer._train_steps.experimental_get_tracing_count() == 1
+
+
+FLAG = "--tf_xla_persistent_cache_directory="
+
+
+def folder() -> Path:
+    """Return the folder that XLA reads and writes."""
+    return Path(os.environ["TF_XLA_FLAGS"].removeprefix(FLAG))
+
+
+@pytest.mark.fault
+@pytest.mark.usefixtures("workspace")
+def test_a_program_is_there_again_until_it_is_damaged() -> None:
+    """The next training finds it under the same name, but XLA never sees a damaged one."""
+    from stages.train.program_cache import CACHE, program_cache
+
+    with program_cache():
+        (folder() / "program.pb").write_bytes(b"machine code")
+    with program_cache():
+        assert (folder() / "program.pb").read_bytes() == b"machine code"
+    assert not folder().exists()
+    (kept,) = CACHE.glob("*/program.*")
+    kept.write_bytes(b"machine c0de")
+    with program_cache():
+        assert list(folder().iterdir()) == []
+    assert not kept.exists()
+
+
+@pytest.mark.fault
+def test_without_a_place_for_it_programs_are_compiled(workspace: Workspace) -> None:
+    """A folder that cannot be made is no error."""
+    from stages.train.program_cache import program_cache
+
+    (workspace.path / ".cache").write_text("a file")
+    with program_cache():
+        pass
+    assert (workspace.path / ".cache").read_text() == "a file"
+
+
+@pytest.mark.slow
+def test_a_kept_program_computes_the_same_bytes(project_copy: Project) -> None:
+    """A training with a kept program writes the weights of one that compiled it."""
+    kept = project_copy.path / ".cache/xla"
+    arguments = ("-m", "stages.train", "short", "data/flat", "weights.npz", "costs.csv")
+    weights = project_copy.path / "weights.npz"
+    project_copy.do("python", *arguments)
+    compiled, programs = weights.read_bytes(), set(kept.glob("*/*"))
+    project_copy.do("python", *arguments)
+    assert set(kept.glob("*/*")) == programs
+    assert weights.read_bytes() == compiled
+    assert compiled == (project_copy.path / "models/short/weights.npz").read_bytes()
