@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help repro repair ui compare gate summary test test-all faults lint example audit lock clean
+.PHONY: help repro repair ui compare gate summary test test-all faults lint audit lock clean
 MAKEFLAGS += --no-builtin-rules
 # Modules come from this folder, packages from .venv.
 unexport PYTHONSAFEPATH PYTHONPATH PYTHONWARNINGS PYTHONHOME
@@ -39,9 +39,10 @@ ui: $(VENV)/installed ## Compare the runs in the MLflow UI, on this machine only
 	@$(RUN) commands.ui --port $(PORT)
 PORT ?= 5000
 
-compare: $(VENV)/installed ## List experiments: what each changed, and its accuracies
-	@COLUMNS=120 $(RUN) dvc exp show --only-changed --hide-workspace --no-pager \
-		--drop '.*(common|stages|data|models|costs|metrics|plots|iterations|min_test|mlflow).*'
+compare: $(VENV)/installed ## List the experiments of the last two commits: what each changed, and its test accuracies
+	@[ -t 1 ] || export COLUMNS=$${COLUMNS:-160}; \
+	$(RUN) dvc exp show --num 2 --only-changed --hide-workspace --no-pager --drop '$(NOT_COMPARED)'
+NOT_COMPARED := State|Executor|Created|.*[.](train|validation)$$|.*(common|stages|data/|datasets|models|costs|metrics|plots|params|iterations|min_test|mlflow)
 
 gate: $(VENV)/installed ## Check that every run reaches its threshold and all files are up to date
 	@$(RUN) commands.gate
@@ -68,18 +69,6 @@ lint: $(VENV)/installed-dev ## Check style, types and the direction of imports
 	@$(RUN) mypy .
 	@PYTHONPATH=. $(BIN)/lint-imports --no-cache
 	@test ! -f extras/contracts.toml || PYTHONPATH=. $(BIN)/lint-imports --no-cache extras/contracts.toml
-
-example: ## Make a new project in DIR from examples/NAME, without extras: NAME=cnn or tabular
-	@test -d 'examples/$(NAME)' -a -n '$(NAME)' || { echo 'error: NAME is one of: $(filter-out tests,$(notdir $(wildcard examples/*)))' >&2; exit 2; }
-	@test -n '$(DIR)' -a ! -e '$(DIR)' || { echo 'error: DIR is the name of a new folder' >&2; exit 2; }
-	@mkdir -p '$(DIR)'
-	@git ls-files -z -- . ':!extras' ':!examples' ':!metrics' ':!dvc.lock' ':!MODEL_CARD.md' \
-		':!tests/slow' $(REPLACED:%=':!%/[!_]*') $(REPLACED:%=':!tests/%') | tar --null -T - -cf - \
-		| tar -xf - -C '$(DIR)'
-	@cp -r examples/$(NAME)/. '$(DIR)'
-	@echo '$(DIR): now `cd $(DIR) && git init && make repro gate`'
-# A stage of which an example has a __main__.py of its own comes without its modules and its tests.
-REPLACED = $(patsubst examples/$(NAME)/%/__main__.py,%,$(wildcard examples/$(NAME)/stages/*/__main__.py))
 
 audit: $(VENV)/installed ## Look for known vulnerabilities in the locked packages
 	@if $(BIN)/python -c 'import requests; requests.head("https://api.osv.dev", timeout=10)' 2> /dev/null; \
@@ -124,4 +113,4 @@ $(VENV)/installed-%: extras/%/requirements.lock $(VENV)/installed
 	@$(PYTHON) commands/install.py $(VENV) $<
 	@touch $@
 
--include extras/*/targets.mk
+-include extras/*/targets.mk examples/targets.mk
