@@ -64,6 +64,12 @@ def validate(
 
 def _problems(errors: list[ErrorDetails], above: tuple[str, ...]) -> Iterator[str]:
     """Describe each error; a misspelt name counts once, not as unknown and missing."""
+    # A list whose items are wrong also counts as too short.
+    errors = [
+        error
+        for error in errors
+        if error["type"] != "too_short" or len(error["input"]) == error["ctx"]["actual_length"]
+    ]
     missing = {error["loc"] for error in errors if error["type"] == "missing"}
     for error in errors:
         if error["type"] == "extra_forbidden":

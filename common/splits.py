@@ -134,10 +134,13 @@ def _check(name: str, split: Split, train: Split, classes: tuple[str, ...]) -> N
 
 def _warnings(splits: Mapping[str, Split], classes: tuple[str, ...]) -> Iterator[str]:
     train, test = splits["train"], splits["test"]
-    present = set(train.labels.tolist())
-    absent = [name for label, name in enumerate(classes) if label not in present]
-    if absent:
-        yield f"no training examples of: {', '.join(absent)}"
+    trained = set(train.labels.tolist())
+    for name, split in splits.items():
+        # A class without any examples is named once.
+        expected = set(range(len(classes))) if split is train else trained
+        if absent := sorted(expected - set(split.labels.tolist())):
+            labels = ", ".join(classes[label] for label in absent)
+            yield f"{name} split: no examples of: {labels}"
     known = {hash(example.tobytes()) for example in train.features}
     shared = sum(hash(example.tobytes()) in known for example in test.features)
     if shared:

@@ -72,12 +72,13 @@ ARCHIVE = {"archive": "a.zip", "sha256": "0" * 64}
 def test_a_wrong_dataset_is_named(
     workspace: Workspace, change: dict[str, Any], problem: str
 ) -> None:
-    """With the place in it, and what would be correct, also if it is not used."""
+    """Once, with the place in it, and what would be correct, also if it is not used."""
     workspace.datasets["other"] = entry("data/{file}") | change
     workspace.write()
     with pytest.raises(InputError) as error:
         load_datasets()
     assert str(error.value).startswith(f"datasets.yaml: other.{problem}")
+    assert str(error.value).count(" other.") == 1
 
 
 @pytest.mark.fault

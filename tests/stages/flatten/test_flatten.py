@@ -35,7 +35,7 @@ def test_every_image_becomes_a_row_of_a_split(workspace: Workspace) -> None:
     completed = flatten(workspace, {})
     assert (completed.status, completed.err) == (0, "")
     assert "train: 500 examples of shape 256\n" in completed.out
-    assert "warning: no training examples of: none\n" in completed.out
+    assert "warning: train split: no examples of: none\n" in completed.out
     train, validation, test = (load_split(Path("flat") / f"{name}.npz") for name in SPLITS)
     np.testing.assert_array_equal(np.concatenate([validation.labels, train.labels]), LABELS)
     features = np.concatenate([validation.features, train.features])
@@ -66,6 +66,13 @@ def test_wrong_files_and_those_that_do_not_fit_are_refused(
     assert completed.status == 2
     assert problem in completed.error()
     assert not Path("flat").exists()
+
+
+def test_a_validation_split_that_lacks_a_class_is_warned_about(workspace: Workspace) -> None:
+    """As that of files which are sorted by class, whose first examples are all of one."""
+    completed = flatten(workspace, {TRAINING_FILES[1]: idx(np.sort(LABELS))})
+    assert completed.status == 0
+    assert "warning: validation split: no examples of: b, c\n" in completed.out
 
 
 def test_test_images_that_are_training_images_as_well_are_counted(workspace: Workspace) -> None:
