@@ -24,6 +24,14 @@ from stages.report.style import BLUE, COLUMN, GREY, INK, PAGE
 MOST_CLASSES_WITH_COUNTS = 30
 
 
+class SparseFormatter(LogFormatter):
+    """Labels minor ticks only if there are few, with all digits: 0.6, not 6e-01."""
+
+    def __call__(self, value: float, position: int | None = None) -> str:
+        """Return the label of a tick, or nothing."""
+        return style.positional(value) if super().__call__(value, position) else ""
+
+
 @dataclass(frozen=True)
 class ReportFigure:
     """A PNG file, its content in words, its caption, and whether it is as wide as the page."""
@@ -91,7 +99,7 @@ def costs(data: ReportData, runs: Sequence[RunResults]) -> ReportFigure:
         axes.set(xscale="log", xlabel="iteration, counted from 1", xlim=(0.9, None))
     axes.xaxis.set_major_formatter(style.thousands)
     axes.yaxis.set_major_formatter(style.positional)
-    axes.yaxis.set_minor_formatter(LogFormatter())
+    axes.yaxis.set_minor_formatter(SparseFormatter())
     figure.legend(loc="outside lower left", ncols=2)
     ends = "; ".join(
         f"the running median of {name} goes from {median[0]:.3g} to {median[-1]:.3g} nats in "
@@ -150,7 +158,7 @@ def confusion(data: ReportData, run: RunResults) -> ReportFigure:
     axes.set(xlabel="predicted class", ylabel="true class")
     bar = figure.colorbar(image, shrink=0.8, pad=0.02, label="test examples")
     bar.ax.yaxis.set_major_formatter(style.thousands)
-    bar.ax.yaxis.set_minor_formatter(LogFormatter())
+    bar.ax.yaxis.set_minor_formatter(SparseFormatter())
     bar.outline.set_visible(False)
     correct = zip(classes, counts.diagonal(), strict=True)
     alt = ", ".join(f"{name} {count:,}" for name, count in correct)
