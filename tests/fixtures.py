@@ -20,8 +20,8 @@ from common import command_line
 from tests.fake_results import make_model, make_weights, write_fake_results
 from tests.project import CompletedRun, Project, flip_bit, make_project, project_in
 from tests.server import Response, Server
-from tests.settings import ITERATIONS, ROOT, entry, synthetic_params, write_yaml
-from tests.synthetic import DESCRIPTION, RAW_FILES, make_features
+from tests.settings import ITERATIONS, RAW_FILES, ROOT, entry, synthetic_params, write_yaml
+from tests.synthetic import DESCRIPTION, make_features
 
 # A shell has its background jobs ignore Ctrl+C, and what they start as well; tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)

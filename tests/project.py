@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from tests.settings import ROOT, entry, synthetic_params, write_yaml
-from tests.synthetic import RAW_FILES
+from tests.settings import RAW_FILES, ROOT, entry, synthetic_params, write_yaml
 
 # Variables of the shell that runs the tests do not reach a project.
 VARIABLES_OF_TOOLS = ("DVC_", "GIT_", "MLFLOW_", "PIP_", "PYTHON", "XDG_")

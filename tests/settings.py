@@ -7,11 +7,13 @@ import yaml
 
 from common.atomic import sha256
 from common.yaml_file import read_yaml
-from tests.synthetic import DESCRIPTION, RAW_FILES
+from tests.synthetic import DESCRIPTION, make_raw_files
 
 ROOT = Path(__file__).parents[1]
 # The training makes calls of 100; each other length of a call would be compiled again.
 ITERATIONS = {"short": 20, "long": 200}
+# A format may have one file only, but what fetches the files is tested with several.
+RAW_FILES = make_raw_files() | {"README.txt": b"This file is not read by flatten.\n" * 9}
 
 
 def entry(*sources: dict[str, Any] | str) -> dict[str, Any]:

@@ -41,6 +41,3 @@ def make_raw_files() -> dict[str, bytes]:
 def make_features(count: int, random: np.random.Generator) -> NDArray[np.uint8]:
     """Return random features of some examples, as `flatten` would write them."""
     return random.integers(256, size=(count, *DESCRIPTION.feature_shape)).astype(np.uint8)
-
-
-RAW_FILES = make_raw_files()

@@ -27,7 +27,7 @@ def project(name: str, tmp_path: Path) -> Project:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXPECTED)
 def test_an_example_runs_and_passes_its_gate(project: Project, name: str) -> None:
-    """All stages run, and the tests pass; figures of examples are drawn only of images."""
+    """All stages run, tests and lint pass; figures of examples are drawn only of images."""
     project.do("dvc", "repro")
     assert "points to spare" in project.do("python", "-m", "commands.gate")
     results = json.loads((project.path / "metrics" / "accuracy.json").read_text())
@@ -38,3 +38,5 @@ def test_an_example_runs_and_passes_its_gate(project: Project, name: str) -> Non
     card = (project.path / "MODEL_CARD.md").read_text()
     assert ("MNIST" in card) == (name == "cnn")
     project.do("python", "-m", "pytest", "-m", "not slow and not marathon", "tests")
+    project.do("python", "-m", "ruff", "check", ".")
+    project.do("python", "-m", "mypy", ".")

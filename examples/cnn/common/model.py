@@ -112,7 +112,9 @@ def _max_pool(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Halve the sides of images (n, rows, columns, filters)."""
     count, rows, columns, filters = values.shape
     even = values[:, : rows // 2 * 2, : columns // 2 * 2]
-    return even.reshape(count, rows // 2, 2, columns // 2, 2, filters).max(axis=(2, 4))
+    squares = even.reshape(count, rows // 2, 2, columns // 2, 2, filters)
+    pooled: NDArray[np.float64] = squares.max(axis=(2, 4))
+    return pooled
 
 
 def architecture(weights: Weights) -> str:

@@ -21,7 +21,7 @@ SCALES = 10.0 ** np.arange(COLUMNS)
 
 
 def make_raw_files() -> dict[str, bytes]:
-    """Return the raw files: a table of noisy copies of one row per class, and a note."""
+    """Return the raw file: a table of noisy copies of one row per class."""
     random = np.random.default_rng(0)
     count, classes = sum(DESCRIPTION.examples.values()), len(DESCRIPTION.classes)
     labels = random.integers(classes, size=count)
@@ -29,13 +29,9 @@ def make_raw_files() -> dict[str, bytes]:
     values = SCALES * (prototypes[labels] + random.normal(scale=0.1, size=(count, COLUMNS)))
     header = ",".join([str(count), str(COLUMNS), *DESCRIPTION.classes])
     rows = [",".join(map(str, [*row, label])) for row, label in zip(values, labels, strict=True)]
-    table = "\n".join([header, *rows]).encode()
-    return {FILE: table, "README.txt": b"Every column has another scale.\n" * 9}
+    return {FILE: "\n".join([header, *rows]).encode()}
 
 
 def make_features(count: int, random: np.random.Generator) -> NDArray[np.float32]:
     """Return random features of some examples, as `flatten` would write them."""
     return (SCALES * random.normal(size=(count, COLUMNS))).astype(np.float32)
-
-
-RAW_FILES = make_raw_files()

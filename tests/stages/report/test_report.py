@@ -1,5 +1,6 @@
 """The command: the page, the model card and the files of the figures."""
 
+import math
 import re
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def test_a_report_of_one_run_without_images(evaluated: Workspace) -> None:
     Published results are those of as many iterations.
     """
     path = Path("data/flat/description.json")
-    shape = load_description(path).feature_shape
+    shape = (math.prod(load_description(path).feature_shape),)
     save_description(path, load_description(path).model_copy(update={"example_shape": shape}))
     del evaluated.params["runs"]["short"]
     for leftover in ("models/short/weights.npz", "costs/short.csv"):
