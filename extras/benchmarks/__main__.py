@@ -1,6 +1,6 @@
 """Measure time and memory of the pipeline, compared with other implementations.
 
-    python -m extras.benchmarks                   every case three times: half an hour
+    python -m extras.benchmarks                   every case three times: 40 minutes
     python -m extras.benchmarks --quick           once, with few iterations: a few minutes
     python -m extras.benchmarks --only Pipeline   one group of cases.yaml, or several
 
@@ -25,7 +25,6 @@ from extras.benchmarks.cases import CASES, Group, load_groups
 from extras.benchmarks.measurement import machine, measure
 from extras.benchmarks.report import HERE, page
 
-ROUNDS = 3
 QUICK_ITERATIONS = 20
 
 
@@ -68,6 +67,7 @@ def main() -> None:
     """Read the arguments, and measure round after round."""
     parser = argument_parser("extras.benchmarks", __doc__)
     parser.add_argument("--quick", action="store_true", help="once, with few iterations")
+    parser.add_argument("--rounds", type=int, choices=range(1, 10), default=3, help="default: 3")
     parser.add_argument("--only", nargs="+", choices=CASES["groups"], help="these groups only")
     arguments = parser.parse_args()
     if sys.platform != "linux":
@@ -83,7 +83,7 @@ def main() -> None:
     places.TEMPORARY.mkdir(parents=True, exist_ok=True)
     results: dict[str, Any] = {"machine": machine(), "iterations": iterations}
     results |= {"rounds": [], "failures": []}
-    rounds = 1 if arguments.quick else ROUNDS
+    rounds = 1 if arguments.quick else arguments.rounds
     with progress("measuring", rounds * sum(len(group.cases) for group in groups.values())) as bar:
         for _ in range(rounds):
             measure_round(groups, results, bar)

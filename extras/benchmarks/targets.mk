@@ -1,8 +1,9 @@
 .PHONY: bench
 
-bench: repro ## Measure time and memory, compared with other implementations; half an hour, QUICK=1: five minutes
+bench: repro ## Measure time and memory, compared with other implementations; ROUNDS=3 in 40 minutes, or QUICK=1 in five
 	@$(MAKE) --no-print-directory .venv-bench/installed || echo 'JAX and PyTorch are not installed: left out'
-	@$(RUN) extras.benchmarks $(if $(QUICK),--quick)
+	@$(RUN) extras.benchmarks --rounds $(ROUNDS) $(if $(QUICK),--quick)
+ROUNDS ?= 3
 
 # It sees the packages of $(VENV), so that all have the same NumPy, TensorFlow and MLflow.
 .venv-bench/installed: extras/benchmarks/baselines/requirements.in $(VENV)/installed
