@@ -118,7 +118,7 @@ def prepare(picture: Gray) -> Digits:
 
 
 def scale_whole(picture: Gray) -> Digits:
-    """Return a whole picture as one grey image, for a model whose classes are not digits."""
+    """Return a picture as one grey image, which is how a model of other classes sees it."""
     rows, columns = picture.shape[:2]
     grey = Image.fromarray(picture[:, :, :3].mean(axis=2).clip(0, 255).round().astype(np.uint8))
     image = np.asarray(grey.resize((SIZE, SIZE), Image.Resampling.BICUBIC))

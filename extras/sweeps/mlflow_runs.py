@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from common.command_line import progress
 from extras.sweeps.results import SweepResults
 from stages.track.location import repository
 from stages.track.mlflow_store import open_store, origin_tags
@@ -31,9 +32,11 @@ def track_sweep(results: SweepResults, dataset: str, fingerprint: str) -> None:
         parent = client.create_run(experiment, now, parent_tags, results.folder.name).info.run_id
         _log_sweep(client, parent, results, now)
         child_tags = tags | {"mlflow.parentRunId": parent}
-        for row in results.table.to_dict("records"):
-            child = client.create_run(experiment, now, child_tags, f"trial {row['trial']}")
-            _log_trial(client, child.info.run_id, row, now)
+        with progress("writing MLflow runs", len(results.table)) as advance:
+            for row in results.table.to_dict("records"):
+                child = client.create_run(experiment, now, child_tags, f"trial {row['trial']}")
+                _log_trial(client, child.info.run_id, row, now)
+                advance(1)
         client.set_terminated(parent, "FINISHED" if results.is_complete else "KILLED", now)
 
 

@@ -172,7 +172,7 @@ def save_weights(pixels: int, classes: int) -> None:
 def test_model_of_something_else_is_wrong_input(
     predict: Predict, change: Callable[[], None], problem: str
 ) -> None:
-    """It is said which file does not fit."""
+    """The error names the file that does not fit."""
     change()
     done = predict(draw("a.png"))
     assert (done.status, done.out) == (2, "")
@@ -180,7 +180,7 @@ def test_model_of_something_else_is_wrong_input(
 
 
 def test_unknown_run_is_wrong_input(predict: Predict) -> None:
-    """It is said which runs there are."""
+    """The error lists the runs that there are."""
     done = predict("--run", "longer", draw("a.png"))
     assert (done.status, done.out) == (2, "")
     assert done.error() == "params.yaml: runs: no run 'longer', there are: short, long"
