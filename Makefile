@@ -5,8 +5,8 @@
 .NOTPARALLEL:
 .PHONY: help repro repair ui compare gate summary test test-all faults lint audit lock clean
 MAKEFLAGS += --no-builtin-rules
-# Modules come from this folder, packages from .venv.
-unexport PYTHONSAFEPATH PYTHONPATH PYTHONWARNINGS PYTHONHOME
+# Modules come from this folder, packages from .venv, whose bytecode is worth keeping.
+unexport PYTHONSAFEPATH PYTHONPATH PYTHONWARNINGS PYTHONHOME PYTHONDONTWRITEBYTECODE
 # DVC asks for a name, which a user id in a container may lack.
 export USER ?= $(shell id -un 2> /dev/null || id -u)
 
