@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import ndimage
 from skimage import data
 
-from extras.handwriting.pictures import Gray
+from extras.handwriting.pictures import Pixels
 from extras.handwriting.preparation import SIZE
 
 Images = NDArray[np.uint8]
@@ -23,15 +23,15 @@ LARGE = 12
 PHOTOGRAPHS = ("astronaut", "brick", "camera", "cat", "coffee", "grass", "gravel", "moon", "rocket")
 
 
-def _unchanged(images: Images, _random: Random) -> Gray:
+def _unchanged(images: Images, _random: Random) -> Pixels:
     return images[0, :, :, np.newaxis].astype(np.float32)
 
 
-def _enlarged_on_paper(images: Images, random: Random) -> Gray:
+def _enlarged_on_paper(images: Images, random: Random) -> Pixels:
     return _on_paper(_enlarged(images[0], round(SIZE * random.uniform(2, 12))), random)
 
 
-def _fine_pen(images: Images, random: Random) -> Gray:
+def _fine_pen(images: Images, random: Random) -> Pixels:
     """Draw the middle line of a digit, 5 pixels wide on 336, on paper."""
     depth = ndimage.distance_transform_edt(_enlarged(images[0], LARGE * SIZE) > 0.5)
     # Beside the middle line the depth grows by 1 per pixel; on it, it does not.
@@ -39,13 +39,13 @@ def _fine_pen(images: Images, random: Random) -> Gray:
     return _on_paper(_filled((depth > 1) & (slope < 0.75), 2), random)
 
 
-def _broad_pen(images: Images, random: Random) -> Gray:
+def _broad_pen(images: Images, random: Random) -> Pixels:
     """Draw a digit with a stroke that is 1.5 pixels of 28 wider, on paper."""
     solid = np.pad(_enlarged(images[0], LARGE * SIZE) > 0.5, LARGE)
     return _on_paper(_filled(solid, 0.75 * LARGE), random)
 
 
-def _filling_the_frame(images: Images, random: Random) -> Gray:
+def _filling_the_frame(images: Images, random: Random) -> Pixels:
     """Stretch a digit to a cell of 16 or 20 pixels without a margin, unless it is narrow."""
     cut = _cut(images[0])
     side = int(random.choice([16, 20]))
@@ -56,13 +56,13 @@ def _filling_the_frame(images: Images, random: Random) -> Gray:
     return cell[:, :, np.newaxis].astype(np.float32)
 
 
-def _out_of_focus(images: Images, random: Random) -> Gray:
+def _out_of_focus(images: Images, random: Random) -> Pixels:
     """Draw a digit cut close on paper, with an edge as soft as the stroke is wide."""
     close = _enlarged(np.pad(_cut(images[0]), 3), 100)
     return _on_paper(ndimage.gaussian_filter(close, random.uniform(2, 5)), random, margin=0)
 
 
-def _faint(images: Images, random: Random) -> Gray:
+def _faint(images: Images, random: Random) -> Pixels:
     """Draw a digit with a contrast of 8 to 25 of 255, or on black with twice that."""
     digit = _enlarged(images[0], int(random.integers(SIZE, 200)))[:, :, np.newaxis]
     contrast = np.float32(random.uniform(8, 25))
@@ -70,7 +70,7 @@ def _faint(images: Images, random: Random) -> Gray:
     return np.asarray(picture.round().clip(0, 255), np.float32)
 
 
-def _across_a_shadow(images: Images, random: Random) -> Gray:
+def _across_a_shadow(images: Images, random: Random) -> Pixels:
     """Draw a digit on white paper that an edge of shadow crosses, 15 to 45 % darker."""
     digit = _enlarged(images[0], int(random.integers(60, 300)))
     distance = 2 * _ramp(digit.shape, random.uniform(0, 2 * np.pi)) - random.uniform(-0.5, 0.5)
@@ -80,7 +80,7 @@ def _across_a_shadow(images: Images, random: Random) -> Gray:
     return np.asarray(picture.clip(0, 255).round(), np.float32)[:, :, np.newaxis]
 
 
-def _in_a_line(images: Images, random: Random) -> Gray:
+def _in_a_line(images: Images, random: Random) -> Pixels:
     """Draw digits side by side, of several heights and at several distances, on paper."""
     zoom = int(random.integers(1, 5))
     height = 24 * zoom
@@ -98,7 +98,7 @@ def _in_a_line(images: Images, random: Random) -> Gray:
 
 
 # From digits of 28 x 28, all that the picture shows, to a picture in [0, 255].
-WAYS: Mapping[str, Callable[[Images, Random], Gray]] = {
+WAYS: Mapping[str, Callable[[Images, Random], Pixels]] = {
     "as they are": _unchanged,
     "on paper": _enlarged_on_paper,
     "on paper, with a fine pen": _fine_pen,
@@ -149,7 +149,7 @@ PAPERS: Mapping[str, Callable[[tuple[int, int], Random], Values]] = {
 NO_INK = [*PAPERS, "photographs", "faces"]
 
 
-def without_ink(kind: str, random: Random) -> Gray:
+def without_ink(kind: str, random: Random) -> Pixels:
     """Return a picture without digits, of a kind in `NO_INK`."""
     if kind == "photographs":
         whole = np.atleast_3d(getattr(data, str(random.choice(PHOTOGRAPHS)))())
@@ -181,18 +181,18 @@ def _cut(image: NDArray[Any]) -> NDArray[Any]:
     return image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _enlarged(image: Images, side: int) -> Gray:
+def _enlarged(image: Images, side: int) -> Pixels:
     large = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
     return np.asarray(large, np.float32) / np.float32(255)
 
 
-def _filled(shape: NDArray[np.bool_], distance: float) -> Gray:
+def _filled(shape: NDArray[np.bool_], distance: float) -> Pixels:
     """Fill whatever is no farther from a shape than a distance in pixels, with smooth edges."""
     away = ndimage.distance_transform_edt(~shape)
     return np.asarray(np.clip(distance + 0.5 - away, 0, 1), np.float32)
 
 
-def _on_paper(digits: Gray, random: Random, margin: float = 1) -> Gray:
+def _on_paper(digits: Pixels, random: Random, margin: float = 1) -> Pixels:
     """Put digits on paper that is tinted, unevenly lit and noisy.
 
     Paper and ink are of any colour of a light and a dark range, the other way round in half of

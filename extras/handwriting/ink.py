@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.filters import apply_hysteresis_threshold, threshold_isodata
 
-from extras.handwriting.pictures import Gray
+from extras.handwriting.pictures import Pixels
 
 Mask = NDArray[np.bool_]
 
@@ -47,12 +47,12 @@ class Ink(NamedTuple):
         Which pixels are ink.
     """
 
-    plane: Gray
-    strength: Gray
+    plane: Pixels
+    strength: Pixels
     mask: Mask
 
 
-def find_ink(picture: Gray) -> Ink | None:
+def find_ink(picture: Pixels) -> Ink | None:
     """Return the ink of a picture with values in [0, 255]; None if nothing stands out."""
     plane = _main_colour(picture)
     noise = _noise(plane)
@@ -71,7 +71,7 @@ def find_ink(picture: Gray) -> Ink | None:
     return None if uneven or mask.mean() > MAX_SHARE else Ink(smooth, strength, mask)
 
 
-def _main_colour(picture: Gray) -> Gray:
+def _main_colour(picture: Pixels) -> Pixels:
     """Return the mixture of the channels that shows most detail, in steps of brightness."""
     rows, columns, channels = picture.shape
     surroundings = ndimage.uniform_filter(picture, (rows // 2 + 1, columns // 2 + 1, 0))
@@ -82,7 +82,7 @@ def _main_colour(picture: Gray) -> Gray:
     return np.asarray(picture @ axis.astype(np.float32), np.float32)
 
 
-def _noise(plane: Gray) -> float:
+def _noise(plane: Pixels) -> float:
     """Return the standard deviation of the noise, from the differences of neighbouring pixels.
 
     Their lower quartile is that of even paper, also if the paper is only a part of the picture.
@@ -97,7 +97,7 @@ def _noise(plane: Gray) -> float:
     return float(np.quantile(np.abs(differences), 0.25)) / 0.3186 if differences.size else 0.0
 
 
-def _strength(plane: Gray) -> tuple[Gray, float]:
+def _strength(plane: Pixels) -> tuple[Pixels, float]:
     """Return the strength and the contrast of the ink, be it darker or lighter than the paper.
 
     Paper is even, and it is what most of the frame, and above all the corners, consist of.
@@ -109,7 +109,7 @@ def _strength(plane: Gray) -> tuple[Gray, float]:
     return strength, contrast
 
 
-def _darker_than_paper(plane: Gray) -> tuple[Gray, float, float]:
+def _darker_than_paper(plane: Pixels) -> tuple[Pixels, float, float]:
     """Return the strength and the contrast of ink, and how uneven the paper is.
 
     The last is the standard deviation of the paper without its shading, of the contrast.
@@ -129,7 +129,7 @@ def _darker_than_paper(plane: Gray) -> tuple[Gray, float, float]:
     return np.clip(difference / contrast, 0, 1), contrast, float(paper.std()) / contrast
 
 
-def _without_strokes(plane: Gray, window: float, *, framed: bool = False) -> Gray:
+def _without_strokes(plane: Pixels, window: float, *, framed: bool = False) -> Pixels:
     """Paint over all that is darker than its surroundings and narrower than a window.
 
     With a frame of ink, a shadow that the picture's edge cuts off is not painted over, however
@@ -138,11 +138,11 @@ def _without_strokes(plane: Gray, window: float, *, framed: bool = False) -> Gra
     half = math.ceil(window / 2)
     if framed:
         plane = np.pad(plane, half, constant_values=-np.inf)
-    paper: Gray = ndimage.grey_closing(plane, (2 * half + 1, 2 * half + 1), mode="nearest")
+    paper: Pixels = ndimage.grey_closing(plane, (2 * half + 1, 2 * half + 1), mode="nearest")
     return paper[half:-half, half:-half] if framed else paper
 
 
-def _threshold(difference: Gray) -> float:
+def _threshold(difference: Pixels) -> float:
     """Return the level midway between the means of what is below it and of what is above it.
 
     Of several the highest, because little ink on much paper is found as well; but no more than
@@ -155,7 +155,7 @@ def _threshold(difference: Gray) -> float:
     return float(max(levels[levels <= half], default=half))
 
 
-def _shading(paper: Gray, plain: Mask) -> Gray:
+def _shading(paper: Pixels, plain: Mask) -> Pixels:
     """Return the surface of the second degree that fits the paper; zero if none fits well."""
     rows, columns = paper.shape
     step = max(1, math.isqrt(paper.size // 4096))
@@ -170,7 +170,7 @@ def _shading(paper: Gray, plain: Mask) -> Gray:
     return surface if error < 0.1 * np.var(paper[sample]) else np.zeros_like(paper)
 
 
-def share_of_edges(plane: Gray, strength: Gray, scale: float, *, cell: bool) -> float:
+def share_of_edges(plane: Pixels, strength: Pixels, scale: float, *, cell: bool) -> float:
     """Return how far the edges in a picture are those of ink: the correlation of their gradients.
 
     Where the frame cuts off ink there is an edge of ink, but none in the picture: a pen leaves

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-Gray = NDArray[np.float32]
+Pixels = NDArray[np.float32]
 
 # Pillow reads many more, some by starting other programs. These are pictures, without any help.
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP", "PPM")
@@ -23,7 +23,7 @@ class PictureError(Exception):
     """A picture cannot be read, or shows no digit; the message says what is wrong."""
 
 
-def decode(file: BinaryIO) -> tuple[Gray, float]:
+def decode(file: BinaryIO) -> tuple[Pixels, float]:
     """Decode a picture, whatever its depth, colours and EXIF orientation; of several the first.
 
     Returns
@@ -67,7 +67,7 @@ def _reduced(picture: Image.Image) -> Image.Image:
     return picture
 
 
-def _channels(picture: Image.Image) -> Gray:
+def _channels(picture: Image.Image) -> Pixels:
     if picture.mode == "F":
         # 16 bits a pixel or more: brightness counts from the darkest to the lightest there is.
         values = np.nan_to_num(np.asarray(picture, np.float32)[:, :, np.newaxis])

@@ -27,7 +27,7 @@ from PIL import Image, ImageDraw, ImageOps
 from common.atomic import atomic_write
 from common.command_line import argument_parser, run
 from common.config import load_config
-from extras.handwriting.pictures import Gray, PictureError, decode
+from extras.handwriting.pictures import PictureError, Pixels, decode
 from extras.handwriting.predictor import Prediction, load_predictor
 from extras.handwriting.preparation import SIZE, Digits
 
@@ -45,7 +45,7 @@ def pictures(paths: Sequence[Path]) -> Iterator[Path]:
             yield path
 
 
-def load_picture(path: Path) -> tuple[Gray, float]:
+def load_picture(path: Path) -> tuple[Pixels, float]:
     """Load a picture, and how many pixels of the file's width are one of its pixels.
 
     Raises
@@ -90,7 +90,7 @@ def as_json(
     )
 
 
-def draw_row(pixels: Gray, digits: Digits) -> Image.Image:
+def draw_row(pixels: Pixels, digits: Digits) -> Image.Image:
     """Draw a picture with the boxes of its digits, and what the model sees of them beside it."""
     side = ZOOM * SIZE
     grey = np.clip(pixels[:, :, :3].mean(axis=2), 0, 255).astype(np.uint8)

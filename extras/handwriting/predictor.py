@@ -18,7 +18,7 @@ from common.config import Config
 from common.inference import probabilities
 from common.model import Weights
 from common.splits import load_description
-from extras.handwriting.pictures import Gray
+from extras.handwriting.pictures import Pixels
 from extras.handwriting.preparation import SIZE, Digits, prepare, scale_whole
 
 MODELS = Path("models")
@@ -56,7 +56,7 @@ class Predictor:
         """Whether the classes are digits."""
         return all(len(name) == 1 and name.isdecimal() for name in self.classes)
 
-    def prepare(self, picture: Gray) -> Digits:
+    def prepare(self, picture: Pixels) -> Digits:
         """Make images for the model: one of each digit, or else one of the whole picture."""
         return prepare(picture) if self.reads_digits else scale_whole(picture)
 

@@ -29,7 +29,7 @@ from extras.handwriting.ink import (
     share_of_frame,
     stroke_width,
 )
-from extras.handwriting.pictures import Gray, PictureError
+from extras.handwriting.pictures import PictureError, Pixels
 
 # Plain paper has fewer specks.
 MAX_PIECES = 30
@@ -83,7 +83,7 @@ class Digits:
     lines: NDArray[np.int_]
 
 
-def prepare(picture: Gray) -> Digits:
+def prepare(picture: Pixels) -> Digits:
     """Find the digits of a picture and make of each an image like those of MNIST.
 
     The picture has values in [0, 255]. Digits that touch are not separated.
@@ -117,7 +117,7 @@ def prepare(picture: Gray) -> Digits:
     )
 
 
-def scale_whole(picture: Gray) -> Digits:
+def scale_whole(picture: Pixels) -> Digits:
     """Return a picture as one grey image, which is how a model of other classes sees it."""
     rows, columns = picture.shape[:2]
     grey = Image.fromarray(picture[:, :, :3].mean(axis=2).clip(0, 255).round().astype(np.uint8))
@@ -125,7 +125,7 @@ def scale_whole(picture: Gray) -> Digits:
     return Digits(image.reshape(1, -1), np.array([[0, 0, columns, rows]]), np.zeros(1, np.int_))
 
 
-def _with_edge(digit: Mask, strength: Gray) -> Gray:
+def _with_edge(digit: Mask, strength: Pixels) -> Pixels:
     # The edge of a stroke is fainter than what counts as ink.
     return np.where(ndimage.binary_dilation(digit, iterations=2), strength, np.float32(0))
 
@@ -136,7 +136,7 @@ def _label_pieces(mask: Mask, gap: float) -> NDArray[np.int32]:
     return np.where(mask, ndimage.label(joined, np.ones((3, 3)))[0], 0).astype(np.int32)
 
 
-def _find_digits(pieces: NDArray[np.int32], strength: Gray) -> tuple[list[int], list[Mask]]:
+def _find_digits(pieces: NDArray[np.int32], strength: Pixels) -> tuple[list[int], list[Mask]]:
     """Return the digits line by line and from left to right: the line of each, and its shape."""
     frame = np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]])
     on_frame = np.bincount(frame, minlength=pieces.max() + 1)
@@ -168,7 +168,7 @@ def _is_part(image: Mask, height: int) -> bool:
     return bool(max(rows, columns) > MIN_PART * height and columns <= max(MAX_WIDTH * rows, height))
 
 
-def _is_drawn(ink: Gray) -> bool:
+def _is_drawn(ink: Pixels) -> bool:
     """Return whether a pen may have drawn a piece: neither broad nor long, with few loops."""
     inside, depth = _solid(ink)
     if not inside.any():  # a hairline that fades away when it is scaled
@@ -212,7 +212,7 @@ def _group(boxes: NDArray[np.int_]) -> list[tuple[int, NDArray[np.intp]]]:
     return sorted(((line[d[0]] - 1, d) for d in digits), key=lambda x: (x[0], left[x[1]].min()))
 
 
-def _image(ink: Gray) -> NDArray[np.uint8]:
+def _image(ink: Pixels) -> NDArray[np.uint8]:
     """Return an image of 28 x 28 of one digit that has been cut out."""
     ink = _cut(ink / ink.max())
     inside, depth = _solid(ink)
@@ -229,7 +229,7 @@ def _image(ink: Gray) -> NDArray[np.uint8]:
     return _steeper(_centred(_scaled(ink, BOX, how).clip(0, 1)))
 
 
-def _solid(ink: Gray) -> tuple[Mask, NDArray[np.float64]]:
+def _solid(ink: Pixels) -> tuple[Mask, NDArray[np.float64]]:
     """Return the shape of ink on a side of `FINE`, and how deep inside each pixel is."""
     inside = np.pad(
         _scaled(ink / ink.max(), FINE, Image.Resampling.BICUBIC) > SOLID, FINE // BOX * 3
@@ -237,17 +237,17 @@ def _solid(ink: Gray) -> tuple[Mask, NDArray[np.float64]]:
     return inside, ndimage.distance_transform_edt(inside)
 
 
-def _scaled(ink: Gray, side: int, how: Image.Resampling) -> Gray:
+def _scaled(ink: Pixels, side: int, how: Image.Resampling) -> Pixels:
     rows, columns = (max(1, round(length * side / max(ink.shape))) for length in ink.shape)
     return np.asarray(Image.fromarray(ink).resize((columns, rows), how))
 
 
-def _cut(ink: Gray) -> Gray:
+def _cut(ink: Pixels) -> Pixels:
     rows, columns = (np.flatnonzero((ink > EDGE).any(axis=axis)) for axis in (1, 0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _centred(ink: Gray) -> NDArray[np.uint8]:
+def _centred(ink: Pixels) -> NDArray[np.uint8]:
     """Put a digit of at most 20 x 20 into 28 x 28, its mass as near to the middle as can be."""
     image = np.zeros((SIZE, SIZE), np.uint8)
     corner = [

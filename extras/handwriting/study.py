@@ -31,7 +31,7 @@ from common.config import load_config
 from common.inference import probabilities
 from common.splits import load_split
 from extras.handwriting.drawing import NO_INK, WAYS, without_ink
-from extras.handwriting.pictures import Gray, PictureError, decode
+from extras.handwriting.pictures import PictureError, Pixels, decode
 from extras.handwriting.predictor import Predictor, load_predictor
 from extras.handwriting.preparation import BOX, SIZE, prepare
 
@@ -47,7 +47,7 @@ Images = NDArray[np.uint8]
 Row = Mapping[str, float]
 
 
-def twenty_lines(picture: Gray) -> Images:
+def twenty_lines(picture: Pixels) -> Images:
     """Return the image that everybody makes: grey, inverted, Otsu, cut out, centred by mass."""
     grey = picture.mean(axis=2)
     if grey.mean() > 127:
