@@ -81,6 +81,7 @@ def test_command_leaves_no_process_behind(tmp_path: Path) -> None:
         deadline = time.monotonic() + 10
         while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
             assert time.monotonic() < deadline
+            time.sleep(0.02)
 
 
 def test_examples_are_repeated(tmp_path: Path) -> None:
@@ -123,7 +124,8 @@ def test_case_that_fails_is_reported_and_the_others_are_measured(
     page = (tmp_path / "results.md").read_text()
     assert "- evaluate, round 1: exit status 1" in page
     assert "| evaluate | not measured |" in page
-    assert "| report | 0.0" in page
+    assert "| report | " in page
+    assert "| report | not measured |" not in page
     assert json.loads((tmp_path / "results.json").read_bytes()) == results
 
 

@@ -26,7 +26,7 @@ from extras.handwriting import demo
 from extras.handwriting.predictor import Predictor
 from tests.settings import ROOT
 
-TIMEOUT = 20
+TIMEOUT = 60
 
 
 def start(folder: Path, port: int = 0) -> subprocess.Popen[str]:
@@ -74,7 +74,7 @@ def picture(digits: int = 1) -> bytes:
 
 
 def read(address: str, body: bytes | Iterator[bytes], run: str = "long") -> requests.Response:
-    """Have a picture read."""
+    """Send a picture."""
     return requests.post(f"{address}/predictions?run={run}", data=body, timeout=TIMEOUT)
 
 
@@ -192,7 +192,7 @@ def test_page_names_the_dataset(address: str) -> None:
     assert page == "Draw or upload an image: Shirts &lt;b&gt;"
 
 
-def test_port_that_is_taken_is_said(
+def test_port_that_is_taken_is_reported(
     untrained_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A port that was asked for is not silently another; otherwise the next one is taken."""
@@ -209,7 +209,7 @@ def test_port_that_is_taken_is_said(
         assert port < next_port < port + demo.PORTS_TO_TRY
 
 
-def test_interrupt_is_the_way_to_end(untrained_project: Path) -> None:
+def test_ctrl_c_ends_it(untrained_project: Path) -> None:
     """Ctrl+C ends the demo, and that is no error."""
     with start(untrained_project) as server:
         assert get(address_of(server)).ok
@@ -218,7 +218,7 @@ def test_interrupt_is_the_way_to_end(untrained_project: Path) -> None:
     assert (server.returncode, out, err) == (0, "ended\n", "")
 
 
-def test_missing_weights_are_said_before_anything_is_served(
+def test_missing_weights_are_reported_before_anything_is_served(
     untrained_project: Path, tmp_path: Path
 ) -> None:
     """There is no page without a network to answer."""

@@ -144,7 +144,7 @@ def black(side: int) -> bytes:
 def test_bad_picture_is_one_line_and_the_others_are_predicted(
     predict: Predict, name: str, content: bytes | None, problem: str
 ) -> None:
-    """What is wrong stands on stderr after the path; the exit status is 1."""
+    """One line on stderr has the path and the reason; the exit status is 1."""
     if content is not None:
         Path(name).write_bytes(content)
     done = predict(draw("a.png"), name, draw("b.png"))

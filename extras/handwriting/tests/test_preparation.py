@@ -128,7 +128,7 @@ def test_test_image_stays_what_it_is() -> None:
         pytest.param(faint(10, 255), 4, id="ten steps from white"),
         pytest.param(faint(90, 0), 4, id="a third of white on black"),
         pytest.param(ink(SEVEN, side=40), 4, id="small"),
-        pytest.param(ink(SEVEN, side=1500), 4, id="larger than it is worked on"),
+        pytest.param(ink(SEVEN, side=1500), 4, id="larger than the working size"),
         pytest.param(placed(0, 0), 2, id="in a corner"),
         pytest.param(placed(150, 250), 2, id="on the lower edge"),
         pytest.param(lit(0.8 + 0.15 * X - 0.1 * (X * X + Y * Y), 8), 6, id="dark corners, grain"),

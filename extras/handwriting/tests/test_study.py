@@ -24,7 +24,7 @@ def test_readme_shows_every_way_to_draw() -> None:
 
 @pytest.mark.parametrize("way", list(WAYS))
 def test_picture_depends_on_its_number_only(way: str) -> None:
-    """The work can be divided as one likes, and every way to draw can be read again."""
+    """The work can be divided in any way, and every way to draw can be read again."""
     image = np.zeros((1, 28, 28), np.uint8)
     image[:, 4:24, 13:16] = 255
     image[:, 4:7, 8:20] = 255
