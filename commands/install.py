@@ -7,6 +7,9 @@ About 20 seconds with uv, about two minutes with pip. Packages come from the ind
 configured for, and every one is checked against its hash.
 """
 
+# For the message of an older Python, which would evaluate `str | None`.
+from __future__ import annotations
+
 import ast
 import os
 import platform
