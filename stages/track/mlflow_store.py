@@ -233,6 +233,8 @@ def _reason(error: Exception, uri: str) -> str:
     again = "the results are safe, `python -m stages.track` tries again"
     if isinstance(error, ModuleNotFoundError):
         again = f"`python -m pip install '{DRIVERS.get(str(error.name), error.name)}'` installs it"
+    elif isinstance(error, Timeout):
+        text, again = f"still in use after {location.LOCK_SECONDS} s", f"look for {location.OTHERS}"
     elif isinstance(error.__context__, RequestException):
         text = "no answer from this server"
     elif "out-of-date database schema" in text or "Can't locate revision" in text:
