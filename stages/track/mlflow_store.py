@@ -168,10 +168,10 @@ class Store:
 
     def _register(self, run: TrackedRun, run_id: str, *, is_current: bool) -> None:
         """Make one version of the registered model; a changed threshold changes its tags."""
-        name, required = run.dataset, run.result.min_test_accuracy
-        passes = str(run.result.test >= required).lower()
-        tags = {"passes": passes, "min_test_accuracy": str(required), "run": run.name}
-        tags |= {"fingerprint": run.fingerprint, "validation_accuracy": str(run.result.validation)}
+        name, result = run.dataset, run.result
+        tags = {"passes": str(result.is_met).lower(), "run": run.name}
+        tags |= {"min_test_accuracy": str(result.min_test_accuracy)}
+        tags |= {"fingerprint": run.fingerprint, "validation_accuracy": str(result.validation)}
         versions = self.client.search_model_versions(f"name = '{name}'")
         same = [one for one in versions if one.tags.get("fingerprint") == run.fingerprint]
         kept = next((version for version in same if version.run_id == run_id), None)
