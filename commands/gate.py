@@ -29,9 +29,7 @@ def missed_thresholds(
 ) -> Iterator[str]:
     """Report each run that does not reach its threshold, and by how much."""
     for name, params in runs.items():
-        if name not in results:
-            yield f"{name}: no result in {ACCURACY}; run `dvc repro`"
-        elif results[name].test < params.min_test_accuracy:
+        if results[name].test < params.min_test_accuracy:
             difference = (params.min_test_accuracy - results[name].test) * 100
             yield (
                 f"{name}: test accuracy {results[name].test:.2%} misses "
@@ -42,9 +40,8 @@ def missed_thresholds(
 def changes(status: Mapping[str, list[Any]]) -> Iterator[str]:
     """Report what has changed since the results were made.
 
-    `status` is what ``dvc status --json`` prints. A missing file has not changed: results can be
-    checked in a clone without the data. A file that is there, but not in DVC's cache under the
-    checksum of dvc.lock, has changed, or the checksum has.
+    `status` is what ``dvc status --json`` prints. Missing data are no change, because a clone may
+    lack them; a file that is there, but not in DVC's cache under its checksum in dvc.lock, is one.
     """
     for stage, entries in status.items():
         for entry in entries:
@@ -52,10 +49,11 @@ def changes(status: Mapping[str, list[Any]]) -> Iterator[str]:
                 yield f"{stage}: {entry}"
                 continue
             for file, state in chain.from_iterable(files.items() for files in entry.values()):
-                parameters = state if isinstance(state, Mapping) else {"": state}
-                for name, change in parameters.items():
-                    if name or not _is_left_out(file, change):
-                        yield f"{stage}: {change} {file} {name}".rstrip()
+                if isinstance(state, Mapping):
+                    for name, change in state.items():
+                        yield f"{stage}: {change} {file} {name}"
+                elif not _is_left_out(file, state):
+                    yield f"{stage}: {state} {file}"
 
 
 def _is_left_out(file: str, change: str) -> bool:

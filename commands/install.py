@@ -2,10 +2,13 @@
 
     python commands/install.py .venv requirements.lock [MORE.lock ...]
 
-The Makefile calls this. It runs under the system's Python, so it imports the standard library only.
-About 20 seconds with uv, about two minutes with pip. Packages come from the index that pip is
-configured for, and every one is checked against its hash.
+It imports only the standard library, because the Makefile runs it with the system's Python. About
+20 seconds with uv, two minutes with pip. Packages come from the index that pip is configured for,
+and each must have its locked hash.
 """
+
+# For the message of an older Python, which would evaluate `str | None`.
+from __future__ import annotations
 
 import ast
 import os
@@ -56,13 +59,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def pip_settings(listing: str) -> dict[str, str]:
-    """Return pip's configuration as environment variables for uv.
-
-    Parameters
-    ----------
-    listing
-        What ``pip config list`` prints, such as ``global.index-url='https://...'``.
-    """
+    """Return pip's configuration, which ``pip config list`` prints, as variables for uv."""
     # Like pip, ask every index; because of the hashes it does not matter which one replies.
     environment = {"UV_INDEX_STRATEGY": "unsafe-best-match"}
     for line in listing.splitlines():

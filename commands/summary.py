@@ -66,10 +66,8 @@ def changes(revision: str) -> str:
         reason = completed.stderr.removeprefix("ERROR: ")
         raise CommandError(f"cannot compare with {revision}: {reason}")
     table = completed.stdout.strip()
-    heading_lines = 2
-    if len(table.splitlines()) <= heading_lines:
-        return f"The results are the same as those of `{revision}`."
-    return table
+    same = f"The results are the same as those of `{revision}`."
+    return table if table.count("\n") > 1 else same  # two lines are the heading
 
 
 def update(path: Path, table: str) -> None:

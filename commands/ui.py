@@ -76,14 +76,13 @@ def main() -> None:
             raise CommandError(f"{root}: MLflow's server cannot run in a path with a %")
     from stages.track.mlflow_store import open_store  # MLflow takes seconds to start
 
-    stored = []
+    current = provenance.current()
     with open_store(root) as store:
-        for finished in runs:
-            stored.append(store.track(finished, provenance.current()))
-            echo(stored[-1].message)
+        run_ids = [store.track(finished, current) for finished in runs]
+        experiment_id = store.experiment_id(runs[0].dataset)
     here = f"http://{HOST}:{arguments.port}"
     base = redact_credentials(uri).rstrip("/") if location.is_server(uri) else here
-    echo("\n".join(pages(base, stored[0].experiment_id, [one.run_id for one in stored])))
+    echo("\n".join(pages(base, experiment_id, run_ids)))
     if not location.is_server(uri):
         echo("MLflow takes a few seconds to start; Ctrl+C stops it")
         serve(arguments.port, root)

@@ -24,6 +24,11 @@ class Result(StrictModel):
     test: float
     min_test_accuracy: float
 
+    @property
+    def is_met(self) -> bool:
+        """Whether the test accuracy reaches its threshold."""
+        return self.test >= self.min_test_accuracy
+
 
 RESULTS = TypeAdapter(dict[str, Result])
 

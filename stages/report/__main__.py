@@ -10,20 +10,15 @@ another revision would not, so `python -m commands.summary` prints it.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from common.atomic import atomic_write
 from common.command_line import argument_parser, echo, progress, run
 from common.config import PARAMS, load_config
-from common.results import ACCURACY, load_results
 from common.yaml_file import read_yaml
-from stages.report import pages
+from stages.report.pages import ReportFigure, render
 from stages.report.run_results import ReportData, load_report_data
-
-if TYPE_CHECKING:
-    from stages.report.figures import ReportFigure
 
 
 def parameters() -> dict[str, object]:
@@ -60,18 +55,14 @@ def main() -> None:
     parser.add_argument("page", type=Path, help="the page: plots/report.html")
     parser.add_argument("card", type=Path, help="the model card: MODEL_CARD.md")
     arguments = parser.parse_args()
-    config = load_config()
-    results = load_results(arguments.metrics / ACCURACY.name)
-    data = load_report_data(config, arguments)
-    rows = pages.rows(config, results, len(data.test))
+    data = load_report_data(load_config(), arguments)
     costs, by_run = draw(data)
     figures = {Path(name, file): by_run[name][file] for name in by_run for file in by_run[name]}
     for path, figure in {Path("costs"): costs, **figures}.items():
         atomic_write(arguments.figures / f"{path}.png", figure.png)
-    context = {"data": data, "rows": rows, "parameters": parameters()}
-    context |= {"costs": costs, "figures": by_run}
-    atomic_write(arguments.page, pages.render("report.html", context).encode())
-    atomic_write(arguments.card, pages.render("model_card.md", context).encode())
+    context = {"data": data, "parameters": parameters(), "costs": costs, "figures": by_run}
+    atomic_write(arguments.page, render("report.html", context).encode())
+    atomic_write(arguments.card, render("model_card.md", context).encode())
     echo(f"{arguments.figures}: {len(figures) + 1} figures")
     echo(f"{arguments.page}: open it in a browser; {arguments.card} is the model card")
 

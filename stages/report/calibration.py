@@ -8,14 +8,9 @@ from scipy.stats import binomtest
 
 
 def calibration_bins(predictions: pd.DataFrame, bins: int) -> pd.DataFrame:
-    """Compare confidence with accuracy, in bins of equal width.
+    """Compare confidence with accuracy, in bins of equal width in (0, 1].
 
-    Parameters
-    ----------
-    predictions
-        ``label``, ``predicted`` and ``probability``, one row per example.
-    bins
-        The number of bins in (0, 1]. A probability on an edge is in the lower bin.
+    A probability on an edge is in the lower bin.
 
     Returns
     -------
@@ -35,12 +30,7 @@ def calibration_bins(predictions: pd.DataFrame, bins: int) -> pd.DataFrame:
 
 
 def expected_calibration_error(bins: pd.DataFrame) -> float:
-    """Compute the mean distance between confidence and accuracy, in [0, 1].
-
-    Parameters
-    ----------
-    bins
-        As `calibration_bins` returns them; each is weighted by its examples.
+    """Compute the mean distance of confidence and accuracy in `bins`, weighted by their examples.
 
     References
     ----------

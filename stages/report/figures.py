@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import cycle
 
 import matplotlib as mpl
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 
 from stages.report import style
 from stages.report.calibration import accuracy_interval, calibration_bins
+from stages.report.pages import ReportFigure
 from stages.report.run_results import ReportData, RunResults
 from stages.report.style import BLUE, COLUMN, GREY, INK, PAGE
 
@@ -30,21 +29,6 @@ class SparseFormatter(LogFormatter):
     def __call__(self, value: float, position: int | None = None) -> str:
         """Return the label of a tick, or nothing."""
         return style.positional(value) if super().__call__(value, position) else ""
-
-
-@dataclass(frozen=True)
-class ReportFigure:
-    """A PNG file, its content in words, its caption, and whether it is as wide as the page."""
-
-    png: bytes
-    alt: str
-    caption: str
-    is_wide: bool = False
-
-    @property
-    def data_uri(self) -> str:
-        """The file as a URI, so that a page needs no other file."""
-        return "data:image/png;base64," + base64.b64encode(self.png).decode()
 
 
 def draw_run(data: ReportData, run: RunResults) -> dict[str, ReportFigure]:
@@ -109,7 +93,7 @@ def costs(data: ReportData, runs: Sequence[RunResults]) -> ReportFigure:
     caption = f"Each dot is the cost of a batch; the line is the running median of {window} costs."
     if several:
         caption += " Both axes are logarithmic."
-    if several and data.share_prefix:
+        # The trainer guarantees it, because all runs share the seed and the settings.
         caption += " A shorter run is the beginning of a longer one, so their curves coincide."
     return ReportFigure(style.png(figure), f"{title}: {ends}", caption, is_wide=several)
 

@@ -18,7 +18,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from stages.report import style
-from stages.report.figures import ReportFigure
+from stages.report.pages import ReportFigure
 from stages.report.run_results import ReportData, RunResults
 from stages.report.style import COLUMN, INK, PAGE, VERMILLION
 

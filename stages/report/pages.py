@@ -1,7 +1,8 @@
-"""The text around the results: the table of runs, and the templates of page and model card."""
+"""Page and model card: their templates, and the figures in them."""
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,50 +11,22 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from common.command_line import InputError
-from common.config import Config
-from common.datasets import Published
-from common.results import ACCURACY, Result
-from stages.report.calibration import accuracy_interval
-
 TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
-class Row:
-    """One run in the table of results.
+class ReportFigure:
+    """A PNG file, its content in words, its caption, and whether it is as wide as the page."""
 
-    The interval is the 95 % confidence interval of the test accuracy; `published` has the published
-    results of a training with as many iterations, if any.
-    """
-
-    run: str
-    result: Result
-    interval: tuple[float, float]
-    published: Published | None
+    png: bytes
+    alt: str
+    caption: str
+    is_wide: bool = False
 
     @property
-    def is_met(self) -> bool:
-        """Whether the test accuracy reaches its threshold."""
-        return self.result.test >= self.result.min_test_accuracy
-
-
-def rows(config: Config, results: Mapping[str, Result], test_examples: int) -> list[Row]:
-    """Return the table of results, one row per run of params.yaml.
-
-    Raises
-    ------
-    InputError
-        If a run has no result.
-    """
-    table = []
-    for name in config.runs:
-        if name not in results:
-            raise InputError(f"{ACCURACY}: has no run {name!r}; `dvc repro` makes it again")
-        result = results[name]
-        interval = accuracy_interval(round(result.test * test_examples), test_examples)
-        table.append(Row(name, result, interval, config.dataset.published.get(result.iterations)))
-    return table
+    def data_uri(self) -> str:
+        """The file as a URI, so that a page needs no other file."""
+        return "data:image/png;base64," + base64.b64encode(self.png).decode()
 
 
 def render(template: str, context: Mapping[str, Any]) -> str:

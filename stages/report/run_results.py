@@ -12,19 +12,29 @@ from numpy.typing import NDArray
 
 from common.arrays import load_weights
 from common.atomic import sha256
+from common.command_line import InputError
 from common.config import Config
-from common.model import Weights, architecture
+from common.model import architecture
+from common.results import ACCURACY, Result, load_results
 from common.splits import Description, Split, load_description, load_split
 from common.tables import load_csv
-from stages.report.calibration import calibration_bins, expected_calibration_error
+from stages.report.calibration import (
+    accuracy_interval,
+    calibration_bins,
+    expected_calibration_error,
+)
 
 
 @dataclass(frozen=True)
 class RunResults:
-    """The results of one run, and the checksum of the file of its weights.
+    """The results of one run.
 
     Attributes
     ----------
+    architecture
+        Of the model, in one phrase.
+    weights_sha256
+        The checksum of the file of its weights.
     costs : ndarray of float64, shape (iterations,)
         In nats.
     predictions
@@ -36,7 +46,9 @@ class RunResults:
     """
 
     name: str
-    weights: Weights
+    result: Result
+    architecture: str
+    weight_count: int
     weights_sha256: str
     costs: NDArray[np.float64]
     predictions: pd.DataFrame
@@ -44,14 +56,10 @@ class RunResults:
     per_class: pd.DataFrame
 
     @property
-    def architecture(self) -> str:
-        """The architecture of the model in one phrase."""
-        return architecture(self.weights)
-
-    @property
-    def weight_count(self) -> int:
-        """The number of weights."""
-        return sum(array.size for array in self.weights.values())
+    def interval(self) -> tuple[float, float]:
+        """The 95 % confidence interval of the test accuracy."""
+        examples = len(self.predictions)
+        return accuracy_interval(round(self.result.test * examples), examples)
 
     @property
     def mistakes(self) -> pd.DataFrame:
@@ -82,48 +90,37 @@ class ReportData:
     test: Split
     runs: Mapping[str, RunResults]
 
-    @property
-    def share_prefix(self) -> bool:
-        """Whether the costs of every run are the first ones of the longest run."""
-        longest = max((run.costs for run in self.runs.values()), key=len)
-        return all(
-            np.array_equal(run.costs, longest[: len(run.costs)]) for run in self.runs.values()
-        )
 
+def load_report_data(config: Config, folders: Namespace) -> ReportData:
+    """Load the results of all runs from ``models``, ``costs``, ``metrics`` and ``predictions``.
 
-def _load_run(name: str, folders: Namespace, classes: int) -> RunResults:
-    """Load one run from the folders ``models``, ``costs``, ``metrics`` and ``predictions``."""
-    weights = folders.models / name / "weights.npz"
-    labels = [str(label) for label in range(classes)]
-    measures = {"precision": "float64", "recall": "float64", "support": "int64"}
+    The test split is in the folder ``flat``. Raises InputError if a file is missing or damaged, or
+    has no result of a run.
+    """
+    results = load_results(folders.metrics / ACCURACY.name)
+    description = load_description(folders.flat / "description.json")
+    labels = [str(label) for label in range(len(description.classes))]
+    rates = {"precision": "float64", "recall": "float64", "support": "int64"}
+    columns = {"label": "int64", "predicted": "int64", "probability": "float64"}
     counts = load_csv(
         folders.metrics / "confusion.csv", {"run": "str", **dict.fromkeys(labels, "int64")}
     )
-    per_class = load_csv(folders.metrics / "per_class.csv", {"run": "str", **measures})
-    return RunResults(
-        name=name,
-        weights=load_weights(weights),
-        weights_sha256=sha256(weights.read_bytes()),
-        costs=load_csv(folders.costs / f"{name}.csv", {"cost": "float64"})["cost"].to_numpy(),
-        predictions=load_csv(
-            folders.predictions / f"{name}.csv",
-            {"label": "int64", "predicted": "int64", "probability": "float64"},
-        ),
-        confusion=counts.loc[counts["run"] == name, labels].to_numpy(),
-        per_class=per_class.loc[per_class["run"] == name, list(measures)],
-    )
-
-
-def load_report_data(config: Config, folders: Namespace) -> ReportData:
-    """Load the results of all runs, and the test split from the folder ``flat``.
-
-    Raises
-    ------
-    InputError
-        If a file is missing or damaged.
-    """
-    description = load_description(folders.flat / "description.json")
-    test = load_split(folders.flat / "test.npz")
-    classes = len(description.classes)
-    runs = {name: _load_run(name, folders, classes) for name in config.runs}
-    return ReportData(config, description, test, runs)
+    per_class = load_csv(folders.metrics / "per_class.csv", {"run": "str", **rates})
+    runs = {}
+    for name in config.runs:
+        if name not in results:
+            raise InputError(f"{ACCURACY}: has no run {name!r}; `dvc repro` makes it again")
+        path = folders.models / name / "weights.npz"
+        weights = load_weights(path)
+        runs[name] = RunResults(
+            name=name,
+            result=results[name],
+            architecture=architecture(weights),
+            weight_count=sum(array.size for array in weights.values()),
+            weights_sha256=sha256(path.read_bytes()),
+            costs=load_csv(folders.costs / f"{name}.csv", {"cost": "float64"})["cost"].to_numpy(),
+            predictions=load_csv(folders.predictions / f"{name}.csv", columns),
+            confusion=counts.loc[counts["run"] == name, labels].to_numpy(),
+            per_class=per_class.loc[per_class["run"] == name, list(rates)],
+        )
+    return ReportData(config, description, load_split(folders.flat / "test.npz"), runs)

@@ -28,19 +28,19 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="also earlier commits and experiments")
     parser.add_argument("--list", type=Path, help="where to write the fingerprint of each run")
     arguments = parser.parse_args()
-    root, runs = repository(), load_runs(Path())
+    root, runs, current = repository(), load_runs(Path()), provenance.current()
     earlier = _list_earlier() if arguments.all else []
     with progress("tracking in MLflow", len(runs) + len(earlier)) as advance:
         from stages.track.mlflow_store import open_store  # MLflow takes seconds to start
 
         with open_store(root) as store:
             for finished in runs:
-                echo(store.track(finished, provenance.current()).message)
+                store.track(finished, current)
                 advance(1)
             for origin in earlier:
                 with _earlier_runs(root, origin) as earlier_runs:
                     for finished in earlier_runs:
-                        echo(f"{origin.name}: {store.track(finished, origin).message}")
+                        store.track(finished, origin)
                 advance(1)
     if arguments.list:
         lines = [f"{finished.name} {finished.fingerprint}\n" for finished in runs]

@@ -15,6 +15,7 @@ from common.command_line import echo
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
 LOCK_SECONDS = 600
+OTHERS = "another `stages.track`, `make ui` or sweep that is writing to MLflow from here"
 
 
 def repository() -> Path:
@@ -56,13 +57,12 @@ def acquire_lock(root: Path) -> AbstractContextManager[Any]:
 
     Two processes that create a new store at once would damage it. Raises filelock's Timeout.
     """
-    lock = FileLock(root / ".dvc" / "tmp" / "mlflow.lock")
-    Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(root / ".dvc/tmp/mlflow.lock", timeout=LOCK_SECONDS)
     try:
-        return lock.acquire(timeout=0)
+        return lock.acquire(timeout=3)
     except Timeout:
-        echo(f"waiting for the process that holds {lock.lock_file}; if there is none, delete it")
-        return lock.acquire(timeout=LOCK_SECONDS)
+        echo(f"waiting for {OTHERS}")
+        return lock.acquire()
     except OSError as error:
         error.filename = lock.lock_file  # the system does not say which file cannot be locked
         raise

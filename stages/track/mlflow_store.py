@@ -12,19 +12,18 @@ import shutil
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pydantic
 import scipy
 from filelock import Timeout
 
-from common.command_line import CommandError, gc_disabled, redact_credentials
+from common.command_line import CommandError, echo, gc_disabled, redact_credentials
 from common.splits import load_description
 from stages.track import location
 from stages.track.provenance import Provenance, writer
@@ -66,14 +65,6 @@ MODEL_CODE = Path(__file__).parents[2] / "common" / "model.py"
 DRIVERS = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
 
 
-class StoredRun(NamedTuple):
-    """The MLflow run of a result: identifiers as in the URLs of MLflow's pages."""
-
-    experiment_id: str
-    run_id: str
-    message: str
-
-
 @dataclass(frozen=True)
 class Store:
     """An MLflow store, used by only one process of the repository at a time."""
@@ -82,8 +73,12 @@ class Store:
     uri: str
     root: Path
 
-    def track(self, run: TrackedRun, origin: Provenance) -> StoredRun:
-        """Store a finished run unless it is there already, and update the champion."""
+    def track(self, run: TrackedRun, origin: Provenance) -> str:
+        """Store a finished run unless it is there already, and update the champion.
+
+        Returns the run's identifier, as in the URLs of MLflow's pages.
+        """
+        is_current = origin.committed_at is None
         experiment_id = self.experiment_id(run.dataset)
         run_id = self._deduplicate(experiment_id, run.fingerprint)
         status = "in MLflow already"
@@ -92,21 +87,18 @@ class Store:
             # Again, because another machine may have stored the same result meanwhile.
             run_id = self._deduplicate(experiment_id, run.fingerprint) or created
             status = f"tracked as run {run_id}"
-        self._register(run, run_id, is_current=origin.committed_at is None)
-        return StoredRun(experiment_id, run_id, f"{run.name}: {run.summary}: {status}")
+        self._register(run, run_id, is_current=is_current)
+        place = "" if is_current else f"{origin.name}: "
+        echo(f"{place}{run.name}: {run.summary}: {status}")
+        return run_id
 
     def experiment_id(self, name: str) -> str:
         """Return the identifier of an experiment, which is created if necessary."""
         folder = location.artifact_location(self.root)
         experiment = self.client.get_experiment_by_name(name)
         if experiment is None:
-            try:
-                chosen = None if location.is_server(self.uri) else folder
-                self.client.create_experiment(name, chosen)
-            except MlflowException as error:  # another machine may have just created it
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                    raise
-            return self.experiment_id(name)
+            chosen = None if location.is_server(self.uri) else folder
+            experiment = self.client.get_experiment(self.client.create_experiment(name, chosen))
         if self.uri == location.own_uri(self.root) and experiment.artifact_location != folder:
             raise CommandError(
                 "the repository has moved since mlflow.db was made; delete mlflow.db and "
@@ -122,8 +114,8 @@ class Store:
 
     def _deduplicate(self, experiment_id: str, fingerprint: str) -> str | None:
         """Delete interrupted attempts and duplicates; return the complete run, if any."""
-        runs = self.client.search_runs([experiment_id], f"tags.attempt = '{fingerprint}'")
-        complete = sorted(run.info.run_id for run in runs if "fingerprint" in run.data.tags)
+        runs = self.client.search_runs([experiment_id], f"tags.fingerprint = '{fingerprint}'")
+        complete = sorted(run.info.run_id for run in runs if run.info.status == "FINISHED")
         for run in runs:
             # An attempt of another machine may still be in progress.
             is_over = run.info.run_id in complete or run.data.tags["writer"] == writer(self.root)
@@ -138,7 +130,7 @@ class Store:
         # Start and end are equal, because the time between would look like that of the training.
         now = (origin.committed_at or int(time.time())) * 1000
         name = f"{run.name} ({origin.experiment})" if origin.experiment else run.name
-        tags = {"attempt": run.fingerprint, "writer": writer(self.root)} | origin_tags(origin)
+        tags = {"fingerprint": run.fingerprint, "writer": writer(self.root)} | origin_tags(origin)
         tags["mlflow.note.content"] = f"{run.architecture}; {run.summary}"
         created = self.client.create_run(experiment_id, now, run_name=name, tags=tags)
         run_id: str = created.info.run_id
@@ -148,13 +140,12 @@ class Store:
             _save_artifacts(Path(folder), run, origin)
             self.client.log_artifacts(run_id, folder)
         model_id = self._log_model(experiment_id, run_id, run)
-        self.client.log_inputs(run_id, dataset_inputs(run.dataset, run.data))
+        self.client.log_inputs(run_id, _dataset_inputs(run))
         settings = run.params | {"architecture": run.architecture}
         params = [Param(key, str(value)) for key, value in settings.items()]
         self.client.log_batch(run_id, list(_metrics(run, model_id, now)), params)
+        # Last: only a complete run is finished.
         self.client.set_terminated(run_id, "FINISHED", now)
-        # Last: this marks the run as complete.
-        self.client.set_tag(run_id, "fingerprint", run.fingerprint)
         return run_id
 
     def _log_model(self, experiment_id: str, run_id: str, run: TrackedRun) -> str:
@@ -168,10 +159,10 @@ class Store:
 
     def _register(self, run: TrackedRun, run_id: str, *, is_current: bool) -> None:
         """Make one version of the registered model; a changed threshold changes its tags."""
-        name, required = run.dataset, run.result.min_test_accuracy
-        passes = str(run.result.test >= required).lower()
-        tags = {"passes": passes, "min_test_accuracy": str(required), "run": run.name}
-        tags |= {"fingerprint": run.fingerprint, "validation_accuracy": str(run.result.validation)}
+        name, result = run.dataset, run.result
+        tags = {"passes": str(result.is_met).lower(), "run": run.name}
+        tags |= {"min_test_accuracy": str(result.min_test_accuracy)}
+        tags |= {"fingerprint": run.fingerprint, "validation_accuracy": str(result.validation)}
         versions = self.client.search_model_versions(f"name = '{name}'")
         same = [one for one in versions if one.tags.get("fingerprint") == run.fingerprint]
         kept = next((version for version in same if version.run_id == run_id), None)
@@ -211,7 +202,7 @@ def open_store(root: Path) -> Iterator[Store]:
     uri = location.tracking_uri(root)
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    with store_errors(uri), location.acquire_lock(root):
+    with _store_errors(uri), location.acquire_lock(root):
         if location.is_server(uri):
             _check_server(uri)
         mlflow.set_tracking_uri(uri)
@@ -219,7 +210,7 @@ def open_store(root: Path) -> Iterator[Store]:
 
 
 @contextmanager
-def store_errors(uri: str) -> Iterator[None]:
+def _store_errors(uri: str) -> Iterator[None]:
     """Turn the errors of a store into a `CommandError` of one line, without credentials."""
     try:
         with warnings.catch_warnings(action="ignore"):  # libraries warn about each other
@@ -233,11 +224,13 @@ def _reason(error: Exception, uri: str) -> str:
     again = "the results are safe, `python -m stages.track` tries again"
     if isinstance(error, ModuleNotFoundError):
         again = f"`python -m pip install '{DRIVERS.get(str(error.name), error.name)}'` installs it"
+    elif isinstance(error, Timeout):
+        text, again = f"still in use after {location.LOCK_SECONDS} s", f"look for {location.OTHERS}"
     elif isinstance(error.__context__, RequestException):
         text = "no answer from this server"
     elif "out-of-date database schema" in text or "Can't locate revision" in text:
         text = "its schema belongs to another version of MLflow"
-        again = f"`mlflow db upgrade {uri}`, or delete it: `python -m stages.track` rebuilds it"
+        again = "`mlflow db upgrade URI`, or delete it: `python -m stages.track` rebuilds it"
     elif uri.startswith(("file:", "/", ".")):
         again = "unset MLFLOW_TRACKING_URI to use mlflow.db, then `python -m stages.track`"
     return f"{text.splitlines()[0]:.300}; {again}"
@@ -251,11 +244,11 @@ def _check_server(uri: str) -> None:
         raise CommandError(redact_credentials(f"{uri} is MLflow {version[0]}, 3 is needed"))
 
 
-def dataset_inputs(dataset: str, data: Mapping[str, str]) -> list[DatasetInput]:
-    """Return the datasets of a run as MLflow shows them, from the MD5 of each split."""
+def _dataset_inputs(run: TrackedRun) -> list[DatasetInput]:
+    """Return the splits of a run as MLflow shows them, with the MD5 of each."""
     inputs = []
-    for split, md5 in data.items():
-        entity = Dataset(f"{dataset}-{split}", md5, "local", f"data/flat/{split}.npz")
+    for split, md5 in run.data.items():
+        entity = Dataset(f"{run.dataset}-{split}", md5, "local", f"data/flat/{split}.npz")
         inputs.append(DatasetInput(entity, [InputTag("mlflow.data.context", CONTEXTS[split])]))
     return inputs
 

@@ -27,18 +27,9 @@ PATCH_OPTIONS = (
 class Provenance:
     """Where a result comes from.
 
-    Attributes
-    ----------
-    commit
-        None if git does not track this project.
-    diff
-        The changes in this folder since then, as a patch for `git apply`.
-    experiment
-        DVC's name for it, or None.
-    machine
-        As `machine` returns it; empty for an earlier result, made on an unknown machine.
-    committed_at
-        Unix time in seconds; None for the current result.
+    `commit` is None if git does not track this project; `diff` has the changes in this folder
+    since then, as a patch for `git apply`; `experiment` is DVC's name for it. `machine` is empty
+    for an earlier result, and `committed_at`, in Unix seconds, is None for the current one.
     """
 
     commit: str | None
@@ -88,14 +79,9 @@ def writer(root: Path) -> str:
 
 
 def earlier(path: str) -> Iterator[Provenance]:
-    """Yield all commits that changed a file, then DVC's experiments.
+    """Yield all commits that changed a file, then DVC's experiments; the oldest of each content.
 
-    If several have the same content, only the oldest is yielded.
-
-    Raises
-    ------
-    CommandError
-        If git does not track this project or lacks files of it, with the reason.
+    Raises CommandError if git does not track this project or lacks files of it.
     """
     _check_tracked()
     # DVC would wait forever for a file that git has not fetched.

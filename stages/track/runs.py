@@ -34,19 +34,9 @@ PER_CLASS = "metrics/per_class.csv"
 class TrackedRun:
     """A finished run, with everything that MLflow shows.
 
-    Attributes
-    ----------
-    params
-        Every setting that determines the result, such as ``train.seed``.
-    data
-        The MD5 of each split, as in dvc.lock.
-    checksums
-        The MD5 of weights and costs, as in dvc.lock.
-    recall
-        Of each class that has test examples.
-    costs : ndarray of float32, shape (iterations,)
-    folder
-        Where the files are.
+    `params` are all settings that determine the result, such as ``train.seed``; `data` and
+    `checksums` are the MD5 in dvc.lock of the splits, and of weights and costs; `recall` is that of
+    each class that has test examples; `folder` is where the files are.
     """
 
     name: str
@@ -81,11 +71,8 @@ class TrackedRun:
 def load_runs(folder: Path) -> list[TrackedRun]:
     """Load all runs of the last evaluation.
 
-    Raises
-    ------
-    InputError
-        If a file is missing, is not the one whose MD5 is in dvc.lock, or does not hold what this
-        version of the project writes.
+    Raises InputError if a file is missing, is not the one whose MD5 is in dvc.lock, or does not
+    hold what this version of the project writes.
     """
     params, checksums = _load_lock(folder / LOCK)
     for path in (ACCURACY.as_posix(), PER_CLASS, DESCRIPTION):
@@ -160,13 +147,7 @@ def _load_recall(path: Path, run: str) -> dict[str, float]:
 
 
 def window_means(costs: NDArray[np.float32], max_windows: int) -> Iterator[tuple[int, float]]:
-    """Compute the mean cost in each of at most `max_windows` windows of equal length.
-
-    Yields
-    ------
-    iteration, cost
-        The last iteration of a window, and the mean cost in it.
-    """
+    """Yield the last iteration and the mean cost of each of at most `max_windows` windows."""
     length = -(-len(costs) // max_windows)
     for start in range(0, len(costs), length):
         window = costs[start : start + length]

@@ -9,7 +9,6 @@ any x86-64 processor with AVX2.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,18 +22,8 @@ from common.datasets import DATASETS
 from common.model import Weights, logits
 from common.splits import Split, load_description, load_split
 
-# So many examples are classified in NumPy and in TensorFlow after a training, and compared.
+# Number of examples on which both forward passes are compared.
 AGREEING_EXAMPLES = 64
-
-
-def log_lines(first: int, costs: NDArray[np.float32], every: int) -> Iterator[str]:
-    """Report the cost of each iteration whose number is a multiple of `every`.
-
-    `costs` are those of the iterations from number `first` on.
-    """
-    for iteration, cost in enumerate(costs, first):
-        if iteration % every == 0:
-            yield f"iteration {iteration}, batch cost: {cost:.4f}"
 
 
 def check_costs(first: int, costs: NDArray[np.float32]) -> None:
@@ -48,7 +37,7 @@ def check_costs(first: int, costs: NDArray[np.float32]) -> None:
 
 
 def check_weights(weights: Weights) -> None:
-    """Refuse weights that the last iteration made infinite or NaN: no later cost shows it."""
+    """Refuse weights that the last iteration made infinite or NaN: no later cost would show it."""
     for name, values in weights.items():
         if not np.isfinite(values).all():
             raise CommandError(
@@ -82,14 +71,7 @@ def save_costs(path: Path, costs: NDArray[np.float32]) -> None:
 def train(
     name: str, config: Config, examples: Split, classes: int
 ) -> tuple[Weights, NDArray[np.float32]]:
-    """Train one run, and report its costs on the way.
-
-    Returns
-    -------
-    weights
-        Of the trained model.
-    costs : ndarray of float32, shape (iterations,)
-    """
+    """Train one run, and report its costs on the way; returns the weights, and all costs."""
     # Imported here because TensorFlow takes seconds to start: wrong input is reported first.
     from stages.train.program_cache import program_cache
     from stages.train.reproducible import IS_REPRODUCIBLE
@@ -106,8 +88,9 @@ def train(
         trainer = Trainer(config.model, config.train, examples, classes)
         for latest in trainer.train(iterations):
             check_costs(len(costs), latest)
-            for line in log_lines(len(costs), latest, config.train.log_every_iterations):
-                echo(line)
+            for iteration, cost in enumerate(latest, len(costs)):
+                if iteration % config.train.log_every_iterations == 0:
+                    echo(f"iteration {iteration}, batch cost: {cost:.4f}")
             costs = np.concatenate([costs, latest])
             advance(len(latest))
     weights = trainer.weights()

@@ -6,14 +6,12 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from common.atomic import atomic_write, sha256
-from stages.train.reproducible import ENVIRONMENT, cpu_features
+from stages.train.reproducible import ENVIRONMENT, cpu_features, tf
 
 CACHE = Path(".cache/xla")
-PACKAGES = ("tensorflow-cpu", "tensorflow")
 
 
 @contextmanager
@@ -57,8 +55,5 @@ def _copy_checked(kept: Path, folder: Path) -> set[Path]:
 
 
 def _key() -> str:
-    versions = []
-    for package in PACKAGES:
-        with suppress(PackageNotFoundError):
-            versions.append((package, version(package)))
+    versions = (tf.version.VERSION, tf.version.GIT_VERSION, tf.version.COMPILER_VERSION)
     return sha256(repr((versions, sorted(cpu_features.items()), ENVIRONMENT)).encode())

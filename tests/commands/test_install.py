@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import platform
 import shutil
@@ -48,6 +49,12 @@ def test_a_machine_without_packages_is_named(
         monkeypatch.setattr(f"commands.install.{name.removeprefix('install.')}", value)
     problem = install.problem()
     assert problem == reason or (reason and reason in str(problem)), problem
+
+
+def test_an_old_python_can_run_it() -> None:
+    """It reads the annotations, but does not evaluate them, and names the Python that is needed."""
+    tree = ast.parse(Path(install.__file__).read_text("utf-8"), feature_version=(3, 8))
+    assert ast.unparse(tree.body[1]) == "from __future__ import annotations"
 
 
 def test_uv_asks_where_pip_is_configured_to() -> None:

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from common.config import ReportParams
+from common.results import Result
 from common.splits import Description, Split
 from stages.report import figures, images
 from stages.report.calibration import calibration_bins, expected_calibration_error
-from stages.report.figures import ReportFigure
+from stages.report.pages import ReportFigure
 from stages.report.run_results import ReportData, RunResults
 from stages.report.style import DOTS_PER_INCH, PAGE, VERMILLION
 
@@ -31,7 +32,9 @@ def make_run(name: str, iterations: int, classes: int = 3) -> RunResults:
     columns = {"label": labels, "predicted": predicted, "probability": random.random(EXAMPLES)}
     return RunResults(
         name=name,
-        weights={"a": random.normal(size=(42, 11)).astype(np.float32)},
+        result=Result(iterations=1, train=1.0, validation=1.0, test=1.0, min_test_accuracy=1.0),
+        architecture="",
+        weight_count=1,
         weights_sha256="",
         costs=np.random.default_rng(0).lognormal(size=iterations),
         predictions=pd.DataFrame(columns),

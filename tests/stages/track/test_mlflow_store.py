@@ -153,8 +153,8 @@ HARM: dict[str, Callable[[Pages], object]] = {
     "a version deleted": lambda pages: pages.client.delete_model_version(NAME, "1"),
     "the model deleted": lambda pages: pages.client.delete_registered_model(NAME),
     "the alias deleted": lambda pages: pages.client.delete_registered_model_alias(NAME, "champion"),
-    "a run incomplete": lambda pages: pages.client.delete_tag(
-        pages.run("long").info.run_id, "fingerprint"
+    "a run incomplete": lambda pages: pages.client.set_terminated(
+        pages.run("long").info.run_id, "FAILED"
     ),
 }
 
@@ -242,7 +242,7 @@ MOMENTS = {
     "with the run created": "SELECT 1 FROM runs WHERE name = 'long'",
     "with the model created": "SELECT 1 FROM logged_models",
     "within the costs": "SELECT 1 FROM metrics WHERE key = 'cost' AND step > 1000",
-    "with the run complete": "SELECT 1 FROM tags WHERE key = 'fingerprint'",
+    "with the run complete": "SELECT 1 FROM runs WHERE status = 'FINISHED'",
     "with the version created": "SELECT 1 FROM model_versions",
 }
 

@@ -16,7 +16,6 @@ from stages.train.__main__ import (
     check_agreement,
     check_costs,
     check_weights,
-    log_lines,
     save_costs,
 )
 from stages.train.batches import batches
@@ -39,14 +38,6 @@ def test_every_epoch_has_every_example_once(examples: int, batch_size: int, seed
     assert {(batch.shape, batch.dtype.name) for batch in first} == {((batch_size,), "int32")}
     for epoch in np.concatenate(first)[: epochs * examples].reshape(epochs, examples):
         assert sorted(epoch) == list(range(examples))
-
-
-def test_every_hundredth_cost_is_reported() -> None:
-    costs = np.linspace(2, 1, 201, dtype=np.float32)
-    lines = [*log_lines(0, costs[:150], 100), *log_lines(150, costs[150:], 100)]
-    assert [line.removeprefix("iteration ") for line in lines] == [
-        f"{iteration}, batch cost: {cost:.4f}" for iteration, cost in ((0, 2), (100, 1.5), (200, 1))
-    ]
 
 
 @pytest.mark.fault
