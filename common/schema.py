@@ -23,9 +23,6 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 
-# Begins a part of an error's location that is not a name in the file, but the variant of a union.
-NOT_A_NAME = r"["
-
 
 class StrictModel(BaseModel):
     """A section of a file: no unknown names, no conversions, no changes once it is read."""
@@ -88,8 +85,8 @@ def _problems(errors: list[ErrorDetails], above: tuple[str, ...]) -> Iterator[st
 
 
 def _place(error: ErrorDetails, above: tuple[str, ...]) -> str:
-    parts = [str(part) for part in error["loc"]]
-    return ".".join([*above, *(part for part in parts if not part.startswith(NOT_A_NAME))])
+    # pydantic adds "[key]" to the location of a wrong name.
+    return ".".join([*above, *(str(part) for part in error["loc"] if part != "[key]")])
 
 
 def _expectation(error: ErrorDetails) -> str:
