@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from common.atomic import sha256
 from common.command_line import InputError, redact_credentials
-from common.schema import Fraction, Sha256, StrictModel, validate
+from common.schema import Fraction, Name, Sha256, StrictModel, validate
 from common.yaml_file import read_yaml
 
 DATASETS = Path("datasets.yaml")
@@ -103,10 +103,7 @@ class DatasetSpec(StrictModel):
 
 def load_datasets() -> dict[str, DatasetSpec]:
     """Load datasets.yaml; raises InputError if it is missing or an entry is wrong."""
-    return {
-        str(name): validate(DatasetSpec, entry, DATASETS, (str(name),))
-        for name, entry in read_yaml(DATASETS).items()
-    }
+    return validate(dict[Name, DatasetSpec], read_yaml(DATASETS), DATASETS)
 
 
 def read_raw_file(folder: Path, name: str, dataset: DatasetSpec) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from common.command_line import InputError, redact_credentials
 
@@ -30,30 +30,17 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-AnyModel = TypeVar("AnyModel", bound=BaseModel)
+Kind = TypeVar("Kind")
 
 
-def validate(
-    model: type[AnyModel], document: Any, path: Path, above: tuple[str, ...] = ()
-) -> AnyModel:
-    """Return a section of a file as a model.
+def validate(kind: type[Kind], document: Any, path: Path, above: tuple[str, ...] = ()) -> Kind:
+    """Return what was read from a file as an object of some kind, such as a model.
 
-    Parameters
-    ----------
-    model
-        What the section should be.
-    document
-        What was read from the file.
-    path, above
-        The file, and the names above the section in it; an error begins with them.
-
-    Raises
-    ------
-    InputError
-        If the section is something else; one line names every wrong value.
+    Raises InputError if it is something else. One line names every wrong value; it begins with the
+    file, and with the names above the document if that is only a section of the file.
     """
     try:
-        return model.model_validate(document)
+        return TypeAdapter(kind).validate_python(document)
     except ValidationError as error:
         problems = "; ".join(_problems(error.errors(), above))
     raise InputError(f"{path}: {problems}")
