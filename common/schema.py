@@ -46,6 +46,21 @@ def validate(kind: type[Kind], document: Any, path: Path, above: tuple[str, ...]
     raise InputError(f"{path}: {problems}")
 
 
+def load_json(kind: type[Kind], path: Path) -> Kind:
+    """Load an object of some kind from a JSON file that a stage has written.
+
+    Raises InputError if the file is missing or holds something else.
+    """
+    try:
+        return TypeAdapter(kind).validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found; `dvc repro` makes it") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = "".join(f"{part}: " for part in first["loc"])
+        raise InputError(f"{path}: {place}{first['msg']}; `dvc repro` makes it again") from None
+
+
 def _problems(errors: list[ErrorDetails], above: tuple[str, ...]) -> Iterator[str]:
     """Describe each error; a misspelt name counts once, not as unknown and missing."""
     # A list whose items are wrong also counts as too short.

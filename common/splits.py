@@ -9,13 +9,13 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from common.arrays import load_arrays, save_arrays, summary
 from common.atomic import atomic_write
 from common.command_line import InputError, echo
 from common.datasets import DATASETS
-from common.schema import PositiveInteger, StrictModel
+from common.schema import PositiveInteger, StrictModel, load_json
 
 SPLITS = ("train", "validation", "test")
 
@@ -185,10 +185,4 @@ def save_description(path: Path, description: Description) -> None:
 
 def load_description(path: Path) -> Description:
     """Load a description; raises InputError if the file is missing or damaged."""
-    try:
-        return Description.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"{path}: not found; `dvc repro` makes it") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(f"{path}: {first['msg']}; `dvc repro` makes it again") from None
+    return load_json(Description, path)
