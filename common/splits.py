@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from common.arrays import load_arrays, save_arrays, summary
+from common.arrays import load_arrays, save_arrays
 from common.atomic import atomic_write
 from common.command_line import InputError, echo
 from common.datasets import DATASETS
@@ -95,7 +95,7 @@ def save_splits(
     for warning in _warnings(splits, classes):
         echo(f"warning: {warning}")
     for name, split in splits.items():
-        save_split(folder / f"{name}.npz", split, features)
+        save_arrays(folder / f"{name}.npz", {features: split.features, "labels": split.labels})
         echo(f"{name}: {len(split):,} examples of shape {_sizes(split.features)}")
     train = splits["train"].features
     description = Description(
@@ -105,7 +105,8 @@ def save_splits(
         feature_dtype=str(train.dtype),
         examples={name: len(split) for name, split in splits.items()},
     )
-    save_description(folder / "description.json", description)
+    content = description.model_dump_json(indent=2).encode() + b"\n"
+    atomic_write(folder / "description.json", content)
 
 
 def _check(name: str, split: Split, train: Split, classes: tuple[str, ...]) -> None:
@@ -120,6 +121,11 @@ def _check(name: str, split: Split, train: Split, classes: tuple[str, ...]) -> N
         raise InputError(
             f"{name}: examples have the shape {_sizes(split.features)}, those for training "
             f"{_sizes(train.features)}; see {DATASETS}"
+        )
+    if split.labels.ndim != 1 or split.labels.dtype.kind not in "iu":
+        raise InputError(
+            f"{name}: labels should be integers with 1 axis, are {split.labels.dtype} with the "
+            f"shape {split.labels.shape}"
         )
     first, last = split.labels.min(), split.labels.max()
     if first < 0 or last >= len(classes):
@@ -151,36 +157,18 @@ def _sizes(features: NDArray[Any]) -> str:
     return " x ".join(str(size) for size in features.shape[1:])
 
 
-def save_split(path: Path, split: Split, features: str) -> None:
-    """Write a split; `features` is the name that its array of features has in the file."""
-    save_arrays(path, {features: split.features, "labels": split.labels})
-
-
 def load_split(path: Path) -> Split:
     """Load a split: the array ``labels``, and the one other array.
 
     Raises InputError if the file is missing, damaged, or holds something else.
     """
     arrays = load_arrays(path)
-    labels = arrays.get("labels")
-    others = [array for name, array in arrays.items() if name != "labels"]
-    if (
-        labels is None
-        or not np.issubdtype(labels.dtype, np.integer)
-        or labels.ndim != 1
-        or len(others) != 1
-        or others[0].shape[:1] != labels.shape
-    ):
-        raise InputError(
-            f"{path}: should hold integer labels (n,) and one array of features (n, ...), "
-            f"holds {summary(arrays)}"
-        )
-    return Split(others[0], labels)
-
-
-def save_description(path: Path, description: Description) -> None:
-    """Write a description."""
-    atomic_write(path, description.model_dump_json(indent=2).encode() + b"\n")
+    if len(arrays) != 2 or "labels" not in arrays:
+        names = ", ".join(arrays) or "nothing"
+        raise InputError(f"{path}: should hold labels and one array of features, holds {names}")
+    labels = arrays.pop("labels")
+    (features,) = arrays.values()
+    return Split(features, labels)
 
 
 def load_description(path: Path) -> Description:

@@ -9,7 +9,6 @@ import pytest
 from common.arrays import load_weights, save_arrays
 from common.inference import probabilities
 from common.results import load_results
-from common.splits import Split, save_split
 from stages.evaluate.__main__ import accuracy, confusion, per_class
 from tests.fixtures import DESCRIPTION, Workspace, make_features, write_fake_results
 
@@ -40,7 +39,7 @@ def trained(workspace: Workspace) -> Workspace:
     labels = probabilities(load_weights(LONG), FEATURES).argmax(axis=1)
     for name, wrong in (("train", 0), ("validation", 2), ("test", 3)):
         changed = (labels + (np.arange(len(labels)) < wrong)) % CLASSES
-        save_split(Path(f"data/flat/{name}.npz"), Split(FEATURES, changed), "features")
+        save_arrays(Path(f"data/flat/{name}.npz"), {"features": FEATURES, "labels": changed})
     return workspace
 
 
