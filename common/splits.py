@@ -24,13 +24,9 @@ Shape = Annotated[tuple[PositiveInteger, ...], Field(strict=False)]
 
 @dataclass(frozen=True)
 class Split:
-    """One split of the dataset.
+    """One split of the dataset: features, shape (n, ...), and labels, shape (n,).
 
-    Attributes
-    ----------
-    features : ndarray, shape (n, ...)
-        Of any dtype and shape; for MNIST (n, 784), brightness in [0, 255], row by row.
-    labels : ndarray of integers, shape (n,)
+    Features have any dtype; those of MNIST are brightness in [0, 255], shape (n, 784), row by row.
     """
 
     features: NDArray[Any]
@@ -44,16 +40,8 @@ class Split:
 class Description(StrictModel):
     """What later stages must know about the examples.
 
-    Attributes
-    ----------
-    classes
-        The name of each label, from 0 on.
-    example_shape
-        The shape of an example before it was flattened.
-    feature_shape, feature_dtype
-        Of one example.
-    examples
-        The number of examples in each split.
+    ``classes`` names each label, from 0 on; ``example_shape`` is that of one example before it was
+    flattened, ``feature_shape`` that after; ``examples`` is the number in each split.
     """
 
     classes: Annotated[tuple[str, ...], Field(min_length=2, strict=False)]
@@ -70,25 +58,11 @@ def save_splits(
     example_shape: tuple[int, ...],
     features: str,
 ) -> None:
-    """Check the splits, and write them with their description.
+    """Check the splits, and write them, one file each, with ``description.json``.
 
-    Parameters
-    ----------
-    folder
-        Where the files go: one per split, and ``description.json``.
-    splits
-        By the names in `SPLITS`.
-    classes
-        The name of each label, from 0 on.
-    example_shape
-        The shape of an example before it was flattened.
-    features
-        The name that the array of features has in the files.
-
-    Raises
-    ------
-    InputError
-        If the splits contradict the classes or one another; then nothing is written.
+    `splits` are by the names in `SPLITS`; `features` is the name that the array of features has in
+    the files; `Description` explains the rest. Raises InputError if the splits contradict the
+    classes or one another; then nothing is written.
     """
     for name, split in splits.items():
         _check(f"{name} split", split, splits["train"], classes)
@@ -158,10 +132,7 @@ def _sizes(features: NDArray[Any]) -> str:
 
 
 def load_split(path: Path) -> Split:
-    """Load a split: the array ``labels``, and the one other array.
-
-    Raises InputError if the file is missing, damaged, or holds something else.
-    """
+    """Load a split; raises InputError if the file is missing, damaged, or holds something else."""
     arrays = load_arrays(path)
     if len(arrays) != 2 or "labels" not in arrays:
         names = ", ".join(arrays) or "nothing"
