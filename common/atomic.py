@@ -19,7 +19,7 @@ def sha256(content: bytes) -> str:
 def atomic_open(path: Path) -> Iterator[BinaryIO]:
     """Open a file for writing; it takes its name once all of it is on disk.
 
-    A reader of `path` finds the old content or the new, also after an exception, SIGKILL or a
+    A reader of `path` finds the old content or the new, even after an exception, SIGKILL or a
     power cut. The next writer removes the temporary file of one that was killed.
     Its folder is created if necessary. If the disk is full, OSError leaves `path` unchanged.
     """
@@ -56,10 +56,8 @@ def _remove_abandoned(path: Path) -> None:
 def _is_alive(process: int) -> bool:
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
+    except OSError as error:
+        return isinstance(error, PermissionError)  # of another user
     return True
 
 

@@ -24,7 +24,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-# Progress bars for a terminal only, also where a variable such as FORCE_COLOR asks for colours.
+# Progress bars for a terminal only, even if a variable such as FORCE_COLOR asks for colours.
 CONSOLE = Console(highlight=False, soft_wrap=True, markup=False, force_terminal=sys.stdout.isatty())
 
 

@@ -6,8 +6,6 @@ ADAPT: a new setting is a field here.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -58,28 +56,15 @@ class RunParams(StrictModel):
     min_test_accuracy: Fraction
 
 
-class Params(StrictModel):
-    """The whole of params.yaml."""
+class Config(StrictModel):
+    """The settings of all stages: params.yaml, with the dataset that it names."""
 
-    dataset: Name
+    dataset: DatasetSpec
     flatten: FlattenParams
     model: ModelParams
     train: TrainParams
     report: ReportParams
     runs: Annotated[dict[Name, RunParams], Field(min_length=1)]
-
-
-@dataclass(frozen=True)
-class Config:
-    """The settings of all stages: params.yaml, and the dataset that it names."""
-
-    dataset: DatasetSpec
-    dataset_name: str
-    flatten: FlattenParams
-    model: ModelParams
-    train: TrainParams
-    report: ReportParams
-    runs: Mapping[str, RunParams]
 
     def run(self, name: str) -> RunParams:
         """Return a run by its name; raises InputError if there is none."""
@@ -113,23 +98,14 @@ class Config:
 def load_config() -> Config:
     """Load and check params.yaml and datasets.yaml from the working directory.
 
-    Raises
-    ------
-    InputError
-        If either is missing, is not YAML, or has an unknown name, a wrong type or an
-        impossible value; one line that names each.
+    Raises InputError if either is missing, is not YAML, or has an unknown name, a wrong type or an
+    impossible value; one line names each.
     """
-    params = validate(Params, read_yaml(PARAMS), PARAMS)
-    datasets = load_datasets()
-    if params.dataset not in datasets:
-        names = ", ".join(datasets)
-        raise InputError(f"{PARAMS}: dataset: {params.dataset!r} is not in {DATASETS}: {names}")
-    return Config(
-        dataset=datasets[params.dataset],
-        dataset_name=params.dataset,
-        flatten=params.flatten,
-        model=params.model,
-        train=params.train,
-        report=params.report,
-        runs=params.runs,
-    )
+    params, datasets = read_yaml(PARAMS), load_datasets()
+    if "dataset" in params:
+        name = params["dataset"]
+        if name not in list(datasets):  # a list, because a wrong name may not be hashable
+            names = ", ".join(datasets)
+            raise InputError(f"{PARAMS}: dataset: {name!r} is not in {DATASETS}: {names}")
+        params["dataset"] = datasets[name]
+    return validate(Config, params, PARAMS)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from common.atomic import sha256
 from common.command_line import InputError, redact_credentials
-from common.schema import Fraction, Sha256, StrictModel, validate
+from common.schema import Fraction, Name, Sha256, StrictModel, validate
 from common.yaml_file import read_yaml
 
 DATASETS = Path("datasets.yaml")
@@ -33,49 +32,37 @@ def _check_place(place: str) -> str:
     return place
 
 
-Place = Annotated[str, AfterValidator(_check_place)]
-
-
 class Source(StrictModel):
-    """A place that has the files, perhaps under other names."""
+    """A place that has the files, perhaps under other names; ``{file}`` stands for a file's name.
 
+    Either a URL or path per file, perhaps compressed with gzip, or one zip or tar archive with all
+    files: at a URL or path, or a file of a package.
+    """
+
+    url: Annotated[WithFile, AfterValidator(_check_place)] = ""
+    archive: Annotated[str, AfterValidator(_check_place)] = ""
+    sha256: Sha256 = ""
+    member: WithFile = "{file}"
+    package: str | None = None
     names: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_kind(self) -> Self:
+        kind = self.model_fields_set - {"names"}
+        if kind != {"url"} and kind - {"member", "package"} != {"archive", "sha256"}:
+            raise ValueError(
+                "should have either a url, or an archive and its sha256 (and perhaps member and "
+                "package)"
+            )
+        return self
 
     def fill(self, template: str, file: str) -> str:
         """Return a URL or path with ``{file}`` replaced by the source's name for the file."""
         return template.replace("{file}", self.names.get(file, file))
 
-
-class FileSource(Source):
-    """One URL or path per file; ``{file}`` stands for its name. May be compressed with gzip."""
-
-    url: Annotated[WithFile, AfterValidator(_check_place)]
-
-    def __str__(self) -> str:
-        return redact_credentials(self.url.replace("{file}", "*"))
-
-
-class ArchiveSource(Source):
-    """One zip or tar archive with all files: a URL or path, or a file of a package."""
-
-    archive: Place
-    sha256: Sha256
-    member: WithFile = "{file}"
-    package: str | None = None
-
     def __str__(self) -> str:
         place = " from the package index" if self.package else ""
-        return redact_credentials(self.archive) + place
-
-
-def _kind(source: Any) -> str:
-    return "[archive]" if isinstance(source, Mapping) and "archive" in source else "[file]"
-
-
-AnySource = Annotated[
-    Annotated[ArchiveSource, Tag("[archive]")] | Annotated[FileSource, Tag("[file]")],
-    Discriminator(_kind),
-]
+        return redact_credentials(self.url.replace("{file}", "*") or self.archive) + place
 
 
 class Published(StrictModel):
@@ -101,7 +88,7 @@ class DatasetSpec(StrictModel):
     caveats: Annotated[tuple[str, ...], Field(strict=False)] = ()
     classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=256, strict=False)]
     files: Annotated[dict[FileName, Sha256], Field(min_length=1)]
-    sources: Annotated[tuple[AnySource, ...], Field(min_length=1, strict=False)]
+    sources: Annotated[tuple[Source, ...], Field(min_length=1, strict=False)]
     published: dict[int, Published] = Field(default_factory=dict)
 
     @property
@@ -116,10 +103,7 @@ class DatasetSpec(StrictModel):
 
 def load_datasets() -> dict[str, DatasetSpec]:
     """Load datasets.yaml; raises InputError if it is missing or an entry is wrong."""
-    return {
-        str(name): validate(DatasetSpec, entry, DATASETS, (str(name),))
-        for name, entry in read_yaml(DATASETS).items()
-    }
+    return validate(dict[Name, DatasetSpec], read_yaml(DATASETS), DATASETS)
 
 
 def read_raw_file(folder: Path, name: str, dataset: DatasetSpec) -> bytes:

@@ -1,4 +1,4 @@
-"""Let extras extend the commands, which know none of them.
+"""Let extras extend the commands, which do not know about them.
 
 An extra takes part with a file ``extras/<name>/hooks.py`` that has one or more of these functions:
 
@@ -20,20 +20,7 @@ EXTRAS = Path(__file__).parents[1] / "extras"
 
 
 def call_hooks(function: str, *arguments: Any) -> Iterator[Any]:
-    """Call a function in the hooks of each extra that defines it, in alphabetical order.
-
-    Parameters
-    ----------
-    function
-        Its name.
-    arguments
-        Its arguments.
-
-    Yields
-    ------
-    Any
-        What each extra's function returns.
-    """
+    """Yield what a function returns for each extra whose hooks define it, in alphabetical order."""
     for path in sorted(EXTRAS.glob("*/hooks.py")):
         module = importlib.import_module(f"extras.{path.parent.name}.hooks")
         if hook := getattr(module, function, None):

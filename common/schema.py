@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from common.command_line import InputError, redact_credentials
 
@@ -23,9 +23,6 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 
-# Begins a part of an error's location that is not a name in the file, but the variant of a union.
-NOT_A_NAME = r"["
-
 
 class StrictModel(BaseModel):
     """A section of a file: no unknown names, no conversions, no changes once it is read."""
@@ -33,33 +30,35 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-AnyModel = TypeVar("AnyModel", bound=BaseModel)
+Kind = TypeVar("Kind")
 
 
-def validate(
-    model: type[AnyModel], document: Any, path: Path, above: tuple[str, ...] = ()
-) -> AnyModel:
-    """Return a section of a file as a model.
+def validate(kind: type[Kind], document: Any, path: Path, above: tuple[str, ...] = ()) -> Kind:
+    """Return what was read from a file as an object of some kind, such as a model.
 
-    Parameters
-    ----------
-    model
-        What the section should be.
-    document
-        What was read from the file.
-    path, above
-        The file, and the names above the section in it; an error begins with them.
-
-    Raises
-    ------
-    InputError
-        If the section is something else; one line names every wrong value.
+    Raises InputError if it is something else. One line names every wrong value; it begins with the
+    file, and with the names above the document if that is only a section of the file.
     """
     try:
-        return model.model_validate(document)
+        return TypeAdapter(kind).validate_python(document)
     except ValidationError as error:
         problems = "; ".join(_problems(error.errors(), above))
     raise InputError(f"{path}: {problems}")
+
+
+def load_json(kind: type[Kind], path: Path) -> Kind:
+    """Load an object of some kind from a JSON file that a stage has written.
+
+    Raises InputError if the file is missing or holds something else.
+    """
+    try:
+        return TypeAdapter(kind).validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found; `dvc repro` makes it") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = "".join(f"{part}: " for part in first["loc"])
+        raise InputError(f"{path}: {place}{first['msg']}; `dvc repro` makes it again") from None
 
 
 def _problems(errors: list[ErrorDetails], above: tuple[str, ...]) -> Iterator[str]:
@@ -88,8 +87,8 @@ def _problems(errors: list[ErrorDetails], above: tuple[str, ...]) -> Iterator[st
 
 
 def _place(error: ErrorDetails, above: tuple[str, ...]) -> str:
-    parts = [str(part) for part in error["loc"]]
-    return ".".join([*above, *(part for part in parts if not part.startswith(NOT_A_NAME))])
+    # pydantic adds "[key]" to the location of a wrong name.
+    return ".".join([*above, *(str(part) for part in error["loc"] if part != "[key]")])
 
 
 def _expectation(error: ErrorDetails) -> str:

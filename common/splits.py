@@ -9,13 +9,13 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from common.arrays import load_arrays, save_arrays, summary
+from common.arrays import load_arrays, save_arrays
 from common.atomic import atomic_write
 from common.command_line import InputError, echo
 from common.datasets import DATASETS
-from common.schema import PositiveInteger, StrictModel
+from common.schema import PositiveInteger, StrictModel, load_json
 
 SPLITS = ("train", "validation", "test")
 
@@ -24,13 +24,9 @@ Shape = Annotated[tuple[PositiveInteger, ...], Field(strict=False)]
 
 @dataclass(frozen=True)
 class Split:
-    """One split of the dataset.
+    """One split of the dataset: features, shape (n, ...), and labels, shape (n,).
 
-    Attributes
-    ----------
-    features : ndarray, shape (n, ...)
-        Of any dtype and shape; for MNIST (n, 784), brightness in [0, 255], row by row.
-    labels : ndarray of integers, shape (n,)
+    Features have any dtype; those of MNIST are brightness in [0, 255], shape (n, 784), row by row.
     """
 
     features: NDArray[Any]
@@ -44,16 +40,8 @@ class Split:
 class Description(StrictModel):
     """What later stages must know about the examples.
 
-    Attributes
-    ----------
-    classes
-        The name of each label, from 0 on.
-    example_shape
-        The shape of an example before it was flattened.
-    feature_shape, feature_dtype
-        Of one example.
-    examples
-        The number of examples in each split.
+    ``classes`` names each label, from 0 on; ``example_shape`` is that of one example before it was
+    flattened, ``feature_shape`` that after; ``examples`` is the number in each split.
     """
 
     classes: Annotated[tuple[str, ...], Field(min_length=2, strict=False)]
@@ -70,32 +58,18 @@ def save_splits(
     example_shape: tuple[int, ...],
     features: str,
 ) -> None:
-    """Check the splits, and write them with their description.
+    """Check the splits, and write them, one file each, with ``description.json``.
 
-    Parameters
-    ----------
-    folder
-        Where the files go: one per split, and ``description.json``.
-    splits
-        By the names in `SPLITS`.
-    classes
-        The name of each label, from 0 on.
-    example_shape
-        The shape of an example before it was flattened.
-    features
-        The name that the array of features has in the files.
-
-    Raises
-    ------
-    InputError
-        If the splits contradict the classes or one another; then nothing is written.
+    `splits` are by the names in `SPLITS`; `features` is the name that the array of features has in
+    the files; `Description` explains the rest. Raises InputError if the splits contradict the
+    classes or one another; then nothing is written.
     """
     for name, split in splits.items():
         _check(f"{name} split", split, splits["train"], classes)
     for warning in _warnings(splits, classes):
         echo(f"warning: {warning}")
     for name, split in splits.items():
-        save_split(folder / f"{name}.npz", split, features)
+        save_arrays(folder / f"{name}.npz", {features: split.features, "labels": split.labels})
         echo(f"{name}: {len(split):,} examples of shape {_sizes(split.features)}")
     train = splits["train"].features
     description = Description(
@@ -105,7 +79,8 @@ def save_splits(
         feature_dtype=str(train.dtype),
         examples={name: len(split) for name, split in splits.items()},
     )
-    save_description(folder / "description.json", description)
+    content = description.model_dump_json(indent=2).encode() + b"\n"
+    atomic_write(folder / "description.json", content)
 
 
 def _check(name: str, split: Split, train: Split, classes: tuple[str, ...]) -> None:
@@ -120,6 +95,11 @@ def _check(name: str, split: Split, train: Split, classes: tuple[str, ...]) -> N
         raise InputError(
             f"{name}: examples have the shape {_sizes(split.features)}, those for training "
             f"{_sizes(train.features)}; see {DATASETS}"
+        )
+    if split.labels.ndim != 1 or split.labels.dtype.kind not in "iu":
+        raise InputError(
+            f"{name}: labels should be integers with 1 axis, are {split.labels.dtype} with the "
+            f"shape {split.labels.shape}"
         )
     first, last = split.labels.min(), split.labels.max()
     if first < 0 or last >= len(classes):
@@ -151,44 +131,17 @@ def _sizes(features: NDArray[Any]) -> str:
     return " x ".join(str(size) for size in features.shape[1:])
 
 
-def save_split(path: Path, split: Split, features: str) -> None:
-    """Write a split; `features` is the name that its array of features has in the file."""
-    save_arrays(path, {features: split.features, "labels": split.labels})
-
-
 def load_split(path: Path) -> Split:
-    """Load a split: the array ``labels``, and the one other array.
-
-    Raises InputError if the file is missing, damaged, or holds something else.
-    """
+    """Load a split; raises InputError if the file is missing, damaged, or holds something else."""
     arrays = load_arrays(path)
-    labels = arrays.get("labels")
-    others = [array for name, array in arrays.items() if name != "labels"]
-    if (
-        labels is None
-        or not np.issubdtype(labels.dtype, np.integer)
-        or labels.ndim != 1
-        or len(others) != 1
-        or others[0].shape[:1] != labels.shape
-    ):
-        raise InputError(
-            f"{path}: should hold integer labels (n,) and one array of features (n, ...), "
-            f"holds {summary(arrays)}"
-        )
-    return Split(others[0], labels)
-
-
-def save_description(path: Path, description: Description) -> None:
-    """Write a description."""
-    atomic_write(path, description.model_dump_json(indent=2).encode() + b"\n")
+    if len(arrays) != 2 or "labels" not in arrays:
+        names = ", ".join(arrays) or "nothing"
+        raise InputError(f"{path}: should hold labels and one array of features, holds {names}")
+    labels = arrays.pop("labels")
+    (features,) = arrays.values()
+    return Split(features, labels)
 
 
 def load_description(path: Path) -> Description:
     """Load a description; raises InputError if the file is missing or damaged."""
-    try:
-        return Description.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"{path}: not found; `dvc repro` makes it") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(f"{path}: {first['msg']}; `dvc repro` makes it again") from None
+    return load_json(Description, path)

@@ -11,24 +11,10 @@ from common.command_line import InputError
 
 
 def load_csv(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
-    """Load a CSV file. Only an empty field is a missing value: a run may be named ``NA``.
+    """Load the columns of a CSV file whose dtypes are given, in this order.
 
-    Parameters
-    ----------
-    path
-        The file.
-    columns
-        The columns it must have, and the dtype of each.
-
-    Returns
-    -------
-    DataFrame
-        These columns, in this order.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or holds something else.
+    Only an empty field is a missing value: a run may be named ``NA``. Raises InputError if the file
+    is missing or holds something else.
     """
     try:
         table = pd.read_csv(

@@ -12,7 +12,7 @@ from common.arrays import save_arrays
 from common.atomic import atomic_write
 from common.model import ModelParams, Weights, initial_weights
 from common.results import Result, save_results
-from common.splits import SPLITS, Split, save_description, save_split
+from common.splits import SPLITS
 from stages.train.__main__ import save_costs
 from tests.settings import ITERATIONS, synthetic_params, write_yaml
 from tests.synthetic import DESCRIPTION, make_features
@@ -55,9 +55,9 @@ def _flatten(path: Path) -> dict[str, Any]:
     random = np.random.default_rng(0)
     for name, count in DESCRIPTION.examples.items():
         labels = (np.arange(count) % len(LABELS)).astype(np.uint8)
-        split = Split(make_features(count, random), labels)
-        save_split(path / f"data/flat/{name}.npz", split, "features")
-    save_description(path / "data/flat/description.json", DESCRIPTION)
+        arrays = {"features": make_features(count, random), "labels": labels}
+        save_arrays(path / f"data/flat/{name}.npz", arrays)
+    (path / "data/flat/description.json").write_text(DESCRIPTION.model_dump_json())
     names = (*(f"{name}.npz" for name in SPLITS), "description.json")
     params = {name: synthetic_params()[name] for name in ("dataset", "flatten")}
     return _locked(path, params, *(f"data/flat/{name}" for name in names))

@@ -1,7 +1,6 @@
 """A sweep file: which settings to search, and how."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import chain
 from math import prod
 from pathlib import Path
@@ -99,7 +98,8 @@ class Sweep(StrictModel):
             changed = document | {setting: value}
             sections[section] = validate(model, changed, path, ("parameters", section))
         runs = {**config.runs, self.run: sections[run]}
-        return replace(config, model=sections["model"], train=sections["train"], runs=runs)
+        changes = {"model": sections["model"], "train": sections["train"], "runs": runs}
+        return config.model_copy(update=changes)
 
 
 def load_sweep(path: Path, config: Config) -> Sweep:

@@ -18,6 +18,7 @@ from common.command_line import CommandError, InputError, argument_parser, echo,
 from common.config import PARAMS, Config, load_config
 from common.datasets import DATASETS
 from common.splits import Split, load_description, load_split
+from common.yaml_file import read_yaml
 from extras.sweeps.cluster import connected
 from extras.sweeps.results import SweepResults
 from extras.sweeps.search_space import load_sweep
@@ -52,7 +53,7 @@ def main() -> None:
     parser.add_argument("--resume", action="store_true", help="continue an interrupted sweep")
     arguments = parser.parse_args()
     path: Path = arguments.sweep
-    config = load_config()
+    config, dataset = load_config(), read_yaml(PARAMS)["dataset"]
     sweep = load_sweep(path, config)
     splits, identity = load_splits(config), fingerprint(path)
     state = STATE.resolve() / path.stem / identity[:16]
@@ -72,7 +73,7 @@ def main() -> None:
     echo(results.table["status"].value_counts().to_string())
     from extras.sweeps.mlflow_runs import track_sweep
 
-    track_sweep(results, config.dataset_name, identity)
+    track_sweep(results, dataset, identity)
     if not results.is_complete:
         echo(f"interrupted; `python -m extras.sweeps.sweep {path} --resume` continues")
         raise KeyboardInterrupt

@@ -17,7 +17,7 @@ from common.arrays import load_weights
 from common.atomic import atomic_write
 from common.command_line import InputError, argument_parser, echo, run
 from common.config import load_config
-from common.inference import probabilities
+from common.inference import accuracy, probabilities
 from common.model import Weights
 from common.results import ACCURACY, Result, save_results
 from common.splits import SPLITS, Split, load_description, load_split
@@ -33,12 +33,6 @@ def predict(weights: Weights, examples: Split) -> pd.DataFrame:
             "probability": of_each_class.max(axis=1),
         }
     )
-
-
-def accuracy(predictions: pd.DataFrame) -> float:
-    """Return the fraction of correct predictions: counted first, divided once."""
-    correct = predictions["label"] == predictions["predicted"]
-    return int(correct.sum()) / len(predictions)
 
 
 def confusion(predictions: pd.DataFrame, classes: int) -> pd.DataFrame:
@@ -91,19 +85,22 @@ def main() -> None:
         path = arguments.models / name / "weights.npz"
         weights = load_weights(path)
         try:
-            predictions = {split: predict(weights, splits[split]) for split in SPLITS}
+            accuracies = {
+                split: accuracy(weights, examples.features, examples.labels)
+                for split, examples in splits.items()
+            }
+            predictions = predict(weights, splits["test"])
         except (ValueError, KeyError) as error:
             raise InputError(
                 f"{path}: not weights of the model in common/model.py for examples of "
                 f"{list(splits['test'].features.shape[1:])}: {error}; `dvc repro` makes it again"
             ) from None
-        accuracies = {split: accuracy(table) for split, table in predictions.items()}
         results[name] = Result(
             iterations=params.iterations, min_test_accuracy=params.min_test_accuracy, **accuracies
         )
-        matrices[name] = confusion(predictions["test"], classes)
+        matrices[name] = confusion(predictions, classes)
         echo(f"{name}: " + ", ".join(f"{split} {value:.2%}" for split, value in accuracies.items()))
-        table = predictions["test"].to_csv(index_label="example", float_format="%.6f")
+        table = predictions.to_csv(index_label="example", float_format="%.6f")
         atomic_write(arguments.predictions / f"{name}.csv", table.encode())
     save_results(arguments.metrics / ACCURACY.name, results)
     _save_tables(arguments.metrics, matrices)

@@ -26,7 +26,7 @@ from pypi_simple.errors import UnsupportedRepoVersionError
 
 from common.atomic import sha256
 from common.command_line import progress
-from common.datasets import ArchiveSource, FileSource, is_safe
+from common.datasets import Source, is_safe
 
 # To connect, and between two pieces of a response.
 TIMEOUT_SECONDS = (5.0, 20.0)
@@ -41,14 +41,12 @@ class SourceError(Exception):
     """A source did not deliver; the message says why."""
 
 
-def read_files(
-    source: FileSource | ArchiveSource, names: Iterable[str]
-) -> Iterator[tuple[str, bytes]]:
+def read_files(source: Source, names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     """Read files from one source, perhaps still compressed with gzip.
 
     Raises SourceError at the first file that the source does not deliver.
     """
-    if isinstance(source, FileSource):
+    if source.url:
         for name in names:
             yield name, _get(source.fill(source.url, name), name)
         return
@@ -128,7 +126,7 @@ def uncompress(content: bytes, name: str) -> bytes:
         raise SourceError(f"{name}: a damaged gzip file: {error}") from None
 
 
-def _member(archive: BytesIO, source: ArchiveSource, member: str) -> bytes:
+def _member(archive: BytesIO, source: Source, member: str) -> bytes:
     """Read one file out of a zip or tar archive; nothing is unpacked to disk."""
     try:
         if zipfile.is_zipfile(archive):
@@ -145,7 +143,7 @@ def _member(archive: BytesIO, source: ArchiveSource, member: str) -> bytes:
         raise SourceError(f"{source.archive}: not a readable archive: {error}") from None
 
 
-def _archive_url(source: ArchiveSource) -> str:
+def _archive_url(source: Source) -> str:
     """Return the location of an archive: its own URL or path, or the URL on the package index."""
     if source.package is None:
         return source.archive

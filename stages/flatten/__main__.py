@@ -30,17 +30,9 @@ TEST_FILES = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 def read_examples(
     folder: Path, files: tuple[str, str], dataset: DatasetSpec
 ) -> tuple[NDArray[np.uint8], NDArray[np.integer]]:
-    """Read images and their labels from IDX files.
+    """Return images, shape (n, rows, columns), and their labels, shape (n,), from IDX files.
 
-    Returns
-    -------
-    images : ndarray of uint8, shape (n, rows, columns)
-    labels : ndarray of integers, shape (n,)
-
-    Raises
-    ------
-    InputError
-        If a file is missing or damaged, or holds something else.
+    Raises InputError if a file is missing or damaged, or holds something else.
     """
     images, labels = (_read(folder, name, dataset) for name in files)
     if images.ndim != 3 or images.dtype != np.uint8:

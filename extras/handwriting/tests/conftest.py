@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from common.arrays import save_arrays
-from common.splits import Description, Split, save_description, save_split
+from common.splits import Description
 from tests.settings import ROOT
 
 
@@ -26,7 +26,7 @@ def untrained_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         save_arrays(path, {name: array.astype(np.float32) for name, array in weights.items()})
     images = random.integers(0, 256, (12, 784)).astype(np.uint8)
     labels = random.integers(0, 10, 12).astype(np.uint8)
-    save_split(folder / "data/flat/test.npz", Split(images, labels), "images")
+    save_arrays(folder / "data/flat/test.npz", {"images": images, "labels": labels})
     description = Description(
         classes=tuple("0123456789"),
         example_shape=(28, 28),
@@ -34,5 +34,5 @@ def untrained_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         feature_dtype="uint8",
         examples={"train": 1, "validation": 1, "test": 12},
     )
-    save_description(folder / "data/flat/description.json", description)
+    (folder / "data/flat/description.json").write_text(description.model_dump_json())
     return folder

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from common.arrays import save_arrays
-from common.splits import load_description, load_split, save_description
+from common.splits import load_description, load_split
 from tests.fixtures import Workspace
 from tests.project import CompletedRun
 from tests.settings import ROOT
@@ -48,7 +48,7 @@ def draw(name: str, digits: int = 1, zoom: int = 1) -> str:
 def describe(**changes: Any) -> None:
     """Change the description of the dataset."""
     description = load_description(DESCRIPTION)
-    save_description(DESCRIPTION, description.model_copy(update=changes))
+    DESCRIPTION.write_text(description.model_copy(update=changes).model_dump_json())
 
 
 def test_each_picture_is_one_line(predict: Predict) -> None:

@@ -49,7 +49,7 @@ def test_every_image_becomes_a_row_of_a_split(workspace: Workspace) -> None:
     [
         (TRAINING_FILES[0], b"<!DOCTYPE html>", "should begin with two zero bytes and a type of"),
         (TRAINING_FILES[0], idx(IMAGES) + b"\0", "should have 153616 bytes for its shape 600 x 16"),
-        (TRAINING_FILES[0], idx(IMAGES)[:9], "should begin with a header of 16 bytes, has 9 in"),
+        (TRAINING_FILES[0], idx(IMAGES)[:9], "bytes for its shape 600 x 0 x 0, has 9"),
         (TRAINING_FILES[0], idx(IMAGES[1:]), "should have one label per example, has 500 for 499"),
         (TRAINING_FILES[0], RAW_FILES[TRAINING_FILES[1]], "are uint8 with the shape (600,)"),
         (TRAINING_FILES[1], idx(LABELS + 2), "from 0 to 3, because datasets.yaml names 4 classes"),
