@@ -6,8 +6,6 @@ Extras add checks of their own. A few seconds. Exit status 0 if everything passe
 the reasons in one line.
 """
 
-from __future__ import annotations
-
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping

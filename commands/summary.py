@@ -7,8 +7,6 @@ The second form writes the table of results into a file, between the lines ``<!-
 ``<!-- /results -->``. About two seconds.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections.abc import Mapping

@@ -6,8 +6,6 @@ It updates the store, then serves until it is interrupted. If `MLFLOW_TRACKING_U
 server, the links lead to this server.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import socket

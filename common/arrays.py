@@ -1,7 +1,5 @@
 """Named arrays in .npz files whose bytes depend on the arrays only."""
 
-from __future__ import annotations
-
 import zipfile
 import zlib
 from collections.abc import Mapping

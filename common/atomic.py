@@ -1,7 +1,5 @@
 """Write files atomically: a reader sees the old content or the new, never a partial file."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Shared by all commands: errors in one line, arguments, output, progress."""
 
-from __future__ import annotations
-
 import gc
 import os
 import re

@@ -3,8 +3,6 @@
 ADAPT: a new setting is a field here.
 """
 
-from __future__ import annotations
-
 import shlex
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """Datasets and their sources: datasets.yaml explains each name."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit

@@ -9,8 +9,6 @@ An extra takes part with a file ``extras/<name>/hooks.py`` that has one or more 
     themselves a mapping of names of runs to text.
 """
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The accuracies of each run: metrics/accuracy.json."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

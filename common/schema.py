@@ -1,18 +1,14 @@
 """Check the content of a file against a model; errors name the place and the value."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from common.command_line import InputError, redact_credentials
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 PositiveInteger = Annotated[int, Field(gt=0)]
 PositiveNumber = Annotated[float, Field(gt=0)]

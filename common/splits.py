@@ -1,7 +1,5 @@
 """The splits of the dataset, as `flatten` writes them and later stages read them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The CSV files that stages pass on."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Read YAML files as DVC does: YAML 1.2's core schema, every name at most once."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

@@ -6,8 +6,6 @@ It prints its address, which only this machine can reach. Draw with mouse, finge
 upload, paste or drop a picture; or choose an image of the test set. Ctrl+C ends it.
 """
 
-from __future__ import annotations
-
 import base64
 import errno
 import hashlib

@@ -1,7 +1,5 @@
 """Draw test images as pictures that are hard to read, and pictures without any ink."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -5,8 +5,6 @@ over with the paper beside it, while an edge of shadow, which has no second side
 is. Whether ink is darker or lighter than paper is not known, so both are tried.
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Decode pictures of any depth, colours and orientation."""
 
-from __future__ import annotations
-
 import warnings
 from typing import BinaryIO
 

@@ -12,8 +12,6 @@ A picture that cannot be read, or shows no digit, is one line on stderr. The oth
 all the same, and the exit status is 1.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -4,8 +4,6 @@ Pictures are prepared as handwriting where the classes are digits. A model of an
 the whole picture, in grey and scaled to the size of its images.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

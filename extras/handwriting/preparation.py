@@ -10,8 +10,6 @@ MNIST's is redrawn, because a fine line would fade away when it is scaled down.
    http://yann.lecun.com/exdb/mnist/
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -7,8 +7,6 @@ ink should be refused. The tables in extras/handwriting/README.md are written ag
 loses more than 2 points on paper.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor

@@ -1,7 +1,5 @@
 """Add the comparison with many seeds to the gate and to the summary."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 

@@ -5,8 +5,6 @@
 About three seconds for two runs. Fails if a folder holds files of other runs.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

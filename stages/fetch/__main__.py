@@ -5,8 +5,6 @@
 A few seconds. A file that is in the folder already and correct is not fetched again.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from common.atomic import atomic_write, sha256

@@ -3,8 +3,6 @@
 pooch downloads, with its retries and temporary files; the caller checks the content.
 """
 
-from __future__ import annotations
-
 import ast
 import gzip
 import os

@@ -8,8 +8,6 @@ ADAPT: only this stage knows the raw format, here IDX. It writes features of any
 with their labels, and a description of them.
 """
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 from typing import Any

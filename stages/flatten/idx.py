@@ -4,8 +4,6 @@ Two zero bytes, a byte for the type of the values, a byte for the number of axes
 axis as a big-endian uint32; the values, big-endian as well, the last axis running fastest.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

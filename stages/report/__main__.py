@@ -7,8 +7,6 @@ About six seconds for two runs. All files depend on the inputs only, bit for bit
 another revision would not, so `python -m commands.summary` prints it.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

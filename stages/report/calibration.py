@@ -1,7 +1,5 @@
 """How well probabilities match accuracy, and how certain a measured accuracy is."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from scipy.stats import binomtest

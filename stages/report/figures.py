@@ -1,7 +1,5 @@
 """The figures that suit every dataset: costs, confusion matrix and calibration."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import cycle
 

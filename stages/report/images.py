@@ -5,8 +5,6 @@ images. Replace it with figures of your own examples, or delete it and its lines
 stages/report/__main__.py.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Page and model card: their templates, and the figures in them."""
 
-from __future__ import annotations
-
 import base64
 import math
 from collections.abc import Mapping

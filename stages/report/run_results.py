@@ -1,7 +1,5 @@
 """The results of the runs, loaded from the files of earlier stages."""
 
-from __future__ import annotations
-
 from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -7,8 +7,6 @@ About ten seconds. The store is at MLFLOW_TRACKING_URI, or else in mlflow.db. It
 you delete it, this rebuilds it.
 """
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Where the MLflow store is, where it keeps artifacts, and the lock for it."""
 
-from __future__ import annotations
-
 import os
 import re
 from contextlib import AbstractContextManager

@@ -3,8 +3,6 @@
 The only module that imports MLflow, besides served_model.py, which MLflow itself runs.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import re

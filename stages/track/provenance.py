@@ -1,7 +1,5 @@
 """Where a result comes from: commit, uncommitted changes, processor, versions of packages."""
 
-from __future__ import annotations
-
 import os
 import platform
 import subprocess

@@ -4,8 +4,6 @@ dvc.lock holds the parameters of each stage and the MD5 of each output, so the s
 the working directory and a copy of any commit whose files are still in DVC's cache.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator, Mapping

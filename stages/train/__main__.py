@@ -7,8 +7,6 @@ test images; 1,000 reach 95 % or more. The same settings give the same bytes, ev
 any x86-64 processor with AVX2.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

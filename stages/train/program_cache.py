@@ -1,7 +1,5 @@
 """Keep the compiled program, so that only the first training on a machine has to compile it."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from collections.abc import Iterator

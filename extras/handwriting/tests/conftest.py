@@ -1,7 +1,5 @@
 """A project whose models have learnt nothing: their predictions have the right form."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

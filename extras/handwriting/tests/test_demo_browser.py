@@ -1,7 +1,5 @@
 """The demo in headless Chromium, with the trained networks."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess
