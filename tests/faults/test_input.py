@@ -3,7 +3,6 @@
 import copy
 import secrets
 import shutil
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -62,14 +61,11 @@ def _mutate(data: st.DataObject) -> Any:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
-def test_any_settings_are_followed_or_refused(
-    workspace: Workspace, record_property: Callable[[str, object], None], data: st.DataObject
-) -> None:
+def test_any_settings_are_followed_or_refused(workspace: Workspace, data: st.DataObject) -> None:
     """A stage runs to its end, or ends in one line that names the place before it writes a file."""
     workspace.put("raw", RAW_FILES)
     document = _mutate(data)
     workspace.params, workspace.datasets = document["params"], document["datasets"]
-    record_property("faults", 1)
     completed = workspace.run("flatten", "raw", "flat")
     if completed.status:
         places = ("params.yaml: ", "datasets.yaml: ", "raw", "train split: ")

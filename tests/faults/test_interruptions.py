@@ -93,9 +93,7 @@ def test_several_trackers_take_turns_and_make_each_run_once(project_copy: Projec
 
 
 @pytest.mark.marathon
-def test_kills_at_random_moments(
-    project_copy: Project, record_property: Callable[[str, object], None]
-) -> None:
+def test_kills_at_random_moments(project_copy: Project) -> None:
     """However often it is killed, `dvc repro` continues, and ends with the same dvc.lock."""
     lock = project_copy.path / "dvc.lock"
     expected = lock.read_bytes()
@@ -116,4 +114,3 @@ def test_kills_at_random_moments(
                 (project_copy.path / name).unlink()
     project_copy.do("dvc", "repro")
     assert lock.read_bytes() == expected
-    record_property("faults", MOMENTS)
