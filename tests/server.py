@@ -12,11 +12,7 @@ from tests.settings import RAW_FILES
 
 @dataclass(frozen=True)
 class Response:
-    """What the server sends instead of a file.
-
-    After `stall` bytes of the body it is silent, but keeps the connection open; with `reset` it
-    breaks off before anything is sent, as a crash does.
-    """
+    """What is sent instead of a file: silence after `stall` bytes, or with `reset` no answer."""
 
     status: int = 200
     body: bytes = b""
