@@ -65,10 +65,8 @@ def _flatten(path: Path) -> dict[str, Any]:
 
 def _train(path: Path, run: str, count: int, seed: int) -> dict[str, Any]:
     save_arrays(path / f"models/{run}/weights.npz", make_weights(seed + count))
-    noise = np.random.default_rng(seed).random(count) / 10
-    save_costs(
-        path / f"costs/{run}.csv", (2.3 / np.sqrt(1 + np.arange(count)) + noise).astype("f4")
-    )
+    costs = 2.3 / np.sqrt(1 + np.arange(count)) + np.random.default_rng(seed).random(count) / 10
+    save_costs(path / f"costs/{run}.csv", costs.astype(np.float32))
     params = {"model": synthetic_params()["model"], "train": {"seed": seed}}
     return _locked(path, params, f"models/{run}/weights.npz", f"costs/{run}.csv")
 
@@ -83,14 +81,9 @@ def _evaluate(
     results = {}
     per_class = "run,class,precision,recall,support\n"
     for run, count in iterations.items():
-        validation, test = accuracy.get(run, (1 - 1 / count, 1 - 2 / count))
-        results[run] = Result(
-            iterations=count,
-            train=1.0,
-            validation=validation,
-            test=test,
-            min_test_accuracy=threshold,
-        )
+        measured = (1.0, *accuracy.get(run, (1 - 1 / count, 1 - 2 / count)))
+        of_splits = dict(zip(SPLITS, measured, strict=True))
+        results[run] = Result(iterations=count, min_test_accuracy=threshold, **of_splits)
         for label in LABELS:
             per_class += f"{run},{label},,{'' if label == LABELS[-1] else 1 - label / 10},50\n"
     save_results(path / "metrics/accuracy.json", results)

@@ -110,7 +110,7 @@ def test_other_arrays_are_neither_a_split_nor_weights(
 
 
 @pytest.mark.fault
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_changed_or_missing_bytes_are_loaded_or_refused(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
