@@ -132,9 +132,7 @@ def new_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def completed_workspace(
-    workspace: Workspace, new_store: Path, monkeypatch: pytest.MonkeyPatch
-) -> Workspace:
+def finished(workspace: Workspace, new_store: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """Return a working directory with fake results of both runs, and a new MLflow store."""
     for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME"):
         monkeypatch.setenv(name, "")  # so that what MLflow sets is undone as well

@@ -80,7 +80,7 @@ def request(port: int, host: str) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("completed_workspace")
+@pytest.mark.usefixtures("finished")
 def test_it_serves_this_machine_only() -> None:
     """Whatever the user's variables say; and nothing is left after Ctrl+C."""
     variables = {
