@@ -18,6 +18,7 @@ from tests.settings import ITERATIONS, synthetic_params, write_yaml
 from tests.synthetic import DESCRIPTION, make_features
 
 LABELS = range(len(DESCRIPTION.classes))
+Accuracies = Mapping[str, tuple[float, float]]
 
 
 def make_model() -> ModelParams:
@@ -36,14 +37,10 @@ def write_fake_results(
     *,
     iterations: Mapping[str, int] = MappingProxyType(ITERATIONS),
     seed: int = 1,
-    accuracy: Mapping[str, tuple[float, float]] = MappingProxyType({}),
+    accuracy: Accuracies = MappingProxyType({}),
     threshold: float = 0.5,
 ) -> None:
-    """Write what `dvc repro` leaves in a repository, with a dvc.lock that lists the files.
-
-    `iterations` are the runs, `seed` determines their weights and costs, `accuracy` is the
-    validation and the test accuracy of a run, if they matter, and `threshold` is that of all runs.
-    """
+    """Write what `dvc repro` leaves; `accuracy` has those of validation and test, by run."""
     stages = {"flatten": _flatten(path)}
     for run, count in iterations.items():
         stages[f"train@{run}"] = _train(path, run, count, seed)
@@ -72,10 +69,7 @@ def _train(path: Path, run: str, count: int, seed: int) -> dict[str, Any]:
 
 
 def _evaluate(
-    path: Path,
-    iterations: Mapping[str, int],
-    accuracy: Mapping[str, tuple[float, float]],
-    threshold: float,
+    path: Path, iterations: Mapping[str, int], accuracy: Accuracies, threshold: float
 ) -> dict[str, Any]:
     """Write results in which the last class has no recall, and none has a precision."""
     results = {}

@@ -37,10 +37,7 @@ class CompletedRun:
 
 @dataclass(frozen=True)
 class Project:
-    """A clone of the repository, with a user's home and a /tmp of its own, empty at first.
-
-    The user's shell has `variables` and a `umask`; a `wrapper` starts each command.
-    """
+    """A clone, with the home, /tmp and shell of its user; a `wrapper` starts each command."""
 
     path: Path
     home: Path

@@ -22,11 +22,7 @@ class Response:
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `files`, by path, also as ``.gz``; at first the synthetic dataset under ``/data/``.
-
-    `answers` has other responses, by path as well. `requests` are the paths that were asked for.
-    Stalled responses end when `released` is set.
-    """
+    """Serves `answers` or `files`, by path; stalled responses end when `released` is set."""
 
     daemon_threads = True
     block_on_close = False

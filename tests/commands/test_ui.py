@@ -95,10 +95,7 @@ def test_it_serves_this_machine_only() -> None:
 
 @pytest.fixture(scope="module")
 def links(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Return the printed links to fake results, or to the repository's for screenshots of them.
-
-    The working directory is where the results are.
-    """
+    """Return the printed links to fake results, or to the repository's for a screenshot."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT if UPDATE else tmp_path_factory.mktemp("results"))
         if not UPDATE:

@@ -15,7 +15,7 @@ from common.arrays import load_arrays, load_weights, save_arrays
 from common.atomic import sha256
 from common.command_line import InputError
 from common.results import load_results
-from common.splits import Split, load_description, load_split, save_split
+from common.splits import load_description, load_split
 from common.tables import load_csv
 
 WEIGHTS = {"b": np.ones((3, 2), np.float32), "a": np.zeros(4, np.float32)}
@@ -33,14 +33,6 @@ def test_weights_come_back_in_their_order(tmp_path: Path) -> None:
     assert list(loaded) == list(WEIGHTS)
     for name, expected in WEIGHTS.items():
         np.testing.assert_array_equal(loaded[name], expected, strict=True)
-
-
-def test_a_split_of_any_shape_comes_back(tmp_path: Path) -> None:
-    features = np.ones((4, 2, 2, 3), np.float32)
-    save_split(tmp_path / "train.npz", Split(features, LABELS), "values")
-    loaded = load_split(tmp_path / "train.npz")
-    np.testing.assert_array_equal(loaded.features, features, strict=True)
-    np.testing.assert_array_equal(loaded.labels, LABELS, strict=True)
 
 
 def test_a_table_has_the_columns_that_are_asked_for(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from tests.fixtures import RAW_FILES, Project, Workspace, entry, synthetic_params
 
 pytestmark = pytest.mark.fault
-DOCUMENTS = 300
 SCALARS = st.none() | st.booleans() | st.integers() | st.integers(-2, 600) | st.floats() | st.text()
 VALUES = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(SCALARS, SCALARS, max_size=3)
 VALID = {"params": synthetic_params(), "datasets": {"synthetic": entry("data/{file}")}}
@@ -48,10 +47,7 @@ def _mutate(data: st.DataObject) -> Any:
 
 
 @pytest.mark.slow
-@settings(
-    max_examples=DOCUMENTS,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_settings_are_followed_or_refused(workspace: Workspace, data: st.DataObject) -> None:
     """A stage runs to its end, or ends in one line that names the place before it writes a file."""

@@ -217,9 +217,7 @@ def test_an_old_server_is_refused_before_anything_is_written(
 
 
 @pytest.mark.usefixtures("pages")
-def test_a_moved_repository_is_reported(
-    finished: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_moved_repository_is_named(finished: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """The store knows its artifacts by absolute paths."""
     path = finished.path
     finished.path = path.rename(path.parent / "moved here")

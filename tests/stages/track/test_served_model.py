@@ -24,11 +24,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 FEATURES = make_features(20, np.random.default_rng(0))
 SHAPES = f"{list(DESCRIPTION.feature_shape)} or {list(DESCRIPTION.example_shape)}"
-INPUTS: list[Any] = [
-    FEATURES,
-    FEATURES.astype(float),
-    FEATURES.reshape(-1, *DESCRIPTION.example_shape),
-]
+EXAMPLES = FEATURES.reshape(-1, *DESCRIPTION.example_shape)
+INPUTS: list[Any] = [FEATURES, FEATURES.astype(float), EXAMPLES]
 WRONG_INPUTS: list[tuple[Any, str]] = [
     (FEATURES[:, :5], f"each example should have the shape {SHAPES}, "),
     (np.full(FEATURES.shape, "a"), "values should be numbers, got <U1"),

@@ -66,18 +66,16 @@ def test_costs_come_back_to_the_last_digit(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("run", "missing", "problem"),
+    ("run", "problem"),
     [
-        ("lang", None, "params.yaml: runs: no run 'lang', there are: short, long"),
-        ("long", "train.npz", "data/flat/train.npz: not found; `dvc repro` makes it"),
+        ("lang", "params.yaml: runs: no run 'lang', there are: short, long"),
+        ("long", "data/flat/train.npz: not found; `dvc repro` makes it"),
     ],
 )
-def test_wrong_input_is_reported_before_tensorflow_starts(
-    workspace: Workspace, run: str, missing: str | None, problem: str
-) -> None:
+def test_wrong_input_is_reported_early(workspace: Workspace, run: str, problem: str) -> None:
+    """Before TensorFlow starts."""
     write_fake_results(workspace.path)
-    if missing:
-        Path("data/flat", missing).unlink()
+    Path("data/flat/train.npz").unlink()
     before = set(sys.modules)
     completed = train(workspace, run)
     assert (completed.status, completed.error()) == (2, problem)
@@ -114,9 +112,7 @@ def test_weights_that_the_last_iteration_spoilt_are_refused(workspace: Workspace
 
 
 @pytest.mark.fault
-def test_settings_that_change_during_a_training_are_noticed(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_edited_settings_are_noticed(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """DVC would record the new ones for weights that the old ones made; nothing is written."""
     write_fake_results(workspace.path)
 
