@@ -61,7 +61,7 @@ test-all: $(VENV)/installed-dev $(EXTRAS) ## Run all tests, including real data,
 	@$(TEST) -m 'not marathon'
 
 faults: $(VENV)/installed-dev $(EXTRAS) ## Inject the faults of docs/reliability.md; half an hour
-	@$(RUN) pytest --verbose --faults -m fault
+	@$(RUN) pytest --verbose -m fault
 
 # One process runs all tests of a file, so that the file's fixtures are set up once.
 TEST = $(RUN) pytest --numprocesses auto --dist loadfile --no-loadscope-reorder

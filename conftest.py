@@ -1,4 +1,4 @@
-"""The fixtures of all tests, and the counts of `pytest --faults`."""
+"""The fixtures of all tests, and their order."""
 
 import pytest
 
@@ -7,10 +7,7 @@ collect_ignore_glob = ["examples/*/tests"]  # of the projects that `make example
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what makes the completed project, which takes longest, and end with its copies.
-
-    Meanwhile the other worker has other tests, and does not wait for the project.
-    """
+    """Begin with what makes the completed project, and end with what waits for it."""
 
     def place(item: pytest.Item) -> int:
         names = getattr(item, "fixturenames", ())
@@ -19,25 +16,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option of `make faults`."""
-    parser.addoption("--faults", action="store_true", help="count the faults that were injected")
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    """Count the faults: one per test, unless the test records how many it injects."""
-    if not config.getoption("faults"):
-        return
-    counts = {
-        outcome: sum(
-            sum(number for name, number in report.user_properties if name == "faults") or 1
-            for report in terminalreporter.getreports(outcome)
-            if "fault" in report.keywords
-        )
-        for outcome in ("passed", "failed", "error", "skipped")
-    }
-    injected = counts["passed"] + counts["failed"] + counts["error"]
-    skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""
-    terminalreporter.write_line(f"{injected} injected, {counts['passed']} survived{skipped}")
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Count the faults of `make faults`."""
+    if terminalreporter.config.option.markexpr == "fault":
+        outcomes = ("passed", "failed", "error")
+        passed, *others = (len(terminalreporter.getreports(outcome)) for outcome in outcomes)
+        terminalreporter.write_line(f"{passed + sum(others)} injected, {passed} survived")

@@ -18,6 +18,7 @@ from tests.settings import ITERATIONS, synthetic_params, write_yaml
 from tests.synthetic import DESCRIPTION, make_features
 
 LABELS = range(len(DESCRIPTION.classes))
+Accuracies = Mapping[str, tuple[float, float]]
 
 
 def make_model() -> ModelParams:
@@ -36,14 +37,10 @@ def write_fake_results(
     *,
     iterations: Mapping[str, int] = MappingProxyType(ITERATIONS),
     seed: int = 1,
-    accuracy: Mapping[str, tuple[float, float]] = MappingProxyType({}),
+    accuracy: Accuracies = MappingProxyType({}),
     threshold: float = 0.5,
 ) -> None:
-    """Write what `dvc repro` leaves in a repository, with a dvc.lock that lists the files.
-
-    `iterations` are the runs, `seed` determines their weights and costs, `accuracy` is the
-    validation and the test accuracy of a run, if they matter, and `threshold` is that of all runs.
-    """
+    """Write what `dvc repro` leaves; `accuracy` has those of validation and test, by run."""
     stages = {"flatten": _flatten(path)}
     for run, count in iterations.items():
         stages[f"train@{run}"] = _train(path, run, count, seed)
@@ -65,32 +62,22 @@ def _flatten(path: Path) -> dict[str, Any]:
 
 def _train(path: Path, run: str, count: int, seed: int) -> dict[str, Any]:
     save_arrays(path / f"models/{run}/weights.npz", make_weights(seed + count))
-    noise = np.random.default_rng(seed).random(count) / 10
-    save_costs(
-        path / f"costs/{run}.csv", (2.3 / np.sqrt(1 + np.arange(count)) + noise).astype("f4")
-    )
+    costs = 2.3 / np.sqrt(1 + np.arange(count)) + np.random.default_rng(seed).random(count) / 10
+    save_costs(path / f"costs/{run}.csv", costs.astype(np.float32))
     params = {"model": synthetic_params()["model"], "train": {"seed": seed}}
     return _locked(path, params, f"models/{run}/weights.npz", f"costs/{run}.csv")
 
 
 def _evaluate(
-    path: Path,
-    iterations: Mapping[str, int],
-    accuracy: Mapping[str, tuple[float, float]],
-    threshold: float,
+    path: Path, iterations: Mapping[str, int], accuracy: Accuracies, threshold: float
 ) -> dict[str, Any]:
     """Write results in which the last class has no recall, and none has a precision."""
     results = {}
     per_class = "run,class,precision,recall,support\n"
     for run, count in iterations.items():
-        validation, test = accuracy.get(run, (1 - 1 / count, 1 - 2 / count))
-        results[run] = Result(
-            iterations=count,
-            train=1.0,
-            validation=validation,
-            test=test,
-            min_test_accuracy=threshold,
-        )
+        measured = (1.0, *accuracy.get(run, (1 - 1 / count, 1 - 2 / count)))
+        of_splits = dict(zip(SPLITS, measured, strict=True))
+        results[run] = Result(iterations=count, min_test_accuracy=threshold, **of_splits)
         for label in LABELS:
             per_class += f"{run},{label},,{'' if label == LABELS[-1] else 1 - label / 10},50\n"
     save_results(path / "metrics/accuracy.json", results)

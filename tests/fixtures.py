@@ -1,4 +1,4 @@
-"""The fixtures that all tests share, also those of extras; all they need is imported from here."""
+"""The fixtures that all tests share; tests import everything they share from here."""
 
 # ruff: noqa: F401
 
@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 
 from common import command_line
 from tests.fake_results import make_model, make_weights, write_fake_results
@@ -25,6 +26,9 @@ from tests.synthetic import DESCRIPTION, make_features
 
 # A shell has its background jobs ignore Ctrl+C, and what they start as well; tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# A slow machine is no defect.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 class Workspace:
@@ -49,10 +53,7 @@ class Workspace:
         return self.path / where
 
     def run(self, command: str, *arguments: object) -> CompletedRun:
-        """Write the settings, and run ``train`` as with `python -m stages.train`.
-
-        Any other command has a dot in its name, such as ``commands.gate``.
-        """
+        """Write the settings, and run a stage, such as ``train``, or ``commands.gate``."""
         self.write()
         name = command if "." in command else f"stages.{command}.__main__"
         main: Callable[[], None] = importlib.import_module(name).main
@@ -96,11 +97,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def completed_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Return a project in which everything has run once, and is committed.
-
-    All workers of pytest share it, so a test only reads its files, and runs commands in a
-    `project_copy`.
-    """
+    """Return a finished, committed project, shared by all workers; commands need a copy."""
     base = tmp_path_factory.getbasetemp()
     path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "completed"
     with FileLock(f"{path}.lock"):
@@ -128,20 +125,14 @@ def project_copy(completed_project: Project, tmp_path: Path) -> Project:
 def new_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the database of a new MLflow store, which takes seconds to make."""
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    subprocess.run(
-        [sys.executable, "-c", "import mlflow; mlflow.MlflowClient().search_experiments()"],
-        env=os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{path}"},
-        cwd=path.parent,
-        check=True,
-        capture_output=True,
-    )
+    command = [sys.executable, "-c", "import mlflow; mlflow.MlflowClient().search_experiments()"]
+    environment = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{path}"}
+    subprocess.run(command, cwd=path.parent, env=environment, check=True, capture_output=True)
     return path
 
 
 @pytest.fixture
-def completed_workspace(
-    workspace: Workspace, new_store: Path, monkeypatch: pytest.MonkeyPatch
-) -> Workspace:
+def finished(workspace: Workspace, new_store: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """Return a working directory with fake results of both runs, and a new MLflow store."""
     for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME"):
         monkeypatch.setenv(name, "")  # so that what MLflow sets is undone as well
@@ -154,10 +145,12 @@ def completed_workspace(
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Start Chromium; each context of it has a profile of its own, and an empty one."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="no Playwright: `make test` installs it"
+    )
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
-        pytest.skip("there is no Chromium: apt-get install chromium")
+        pytest.skip("no Chromium: `apt-get install chromium`")
     with playwright.sync_playwright() as started:
         chromium = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield chromium

@@ -37,10 +37,7 @@ class CompletedRun:
 
 @dataclass(frozen=True)
 class Project:
-    """A clone of the repository, with a user's home and a /tmp of its own, empty at first.
-
-    The user's shell has `variables` and a `umask`; a `wrapper` starts each command.
-    """
+    """A clone, with the home, /tmp and shell of its user; a `wrapper` starts each command."""
 
     path: Path
     home: Path
@@ -139,10 +136,7 @@ def project_in(path: Path) -> Project:
 
 
 def make_project(path: Path, source: str | None = None) -> Project:
-    """Clone the repository as it is in the working directory, for the synthetic dataset.
-
-    `source` is the URL of the dataset; without one, it is put into a folder beside the project.
-    """
+    """Copy the repository as it is, for a dataset at a URL, or in a folder beside the project."""
     project = project_in(path)
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

@@ -12,11 +12,7 @@ from tests.settings import RAW_FILES
 
 @dataclass(frozen=True)
 class Response:
-    """What the server sends instead of a file.
-
-    After `stall` bytes of the body it is silent, but keeps the connection open; with `reset` it
-    breaks off before anything is sent, as a crash does.
-    """
+    """What is sent instead of a file: silence after `stall` bytes, or with `reset` no answer."""
 
     status: int = 200
     body: bytes = b""
@@ -26,11 +22,7 @@ class Response:
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `files`, by path, also as ``.gz``; at first the synthetic dataset under ``/data/``.
-
-    `answers` has other responses, by path as well. `requests` are the paths that were asked for.
-    Stalled responses end when `released` is set.
-    """
+    """Serves `answers` or `files`, by path; stalled responses end when `released` is set."""
 
     daemon_threads = True
     block_on_close = False

@@ -39,9 +39,6 @@ def test_repro_leaves_what_the_interface_promises(completed_project: Project) ->
     results = load_results(path / "metrics/accuracy.json")
     assert {run: result.iterations for run, result in results.items()} == ITERATIONS
     assert results["long"].test > 0.4, "chance is a third"
-
-
-def test_mlflow_has_one_run_per_result(completed_project: Project) -> None:
     assert completed_project.tracked_runs() == [(name, "FINISHED") for name in sorted(ITERATIONS)]
 
 
@@ -87,10 +84,7 @@ def test_nothing_is_written_elsewhere(completed_project: Project) -> None:
 
 @pytest.mark.slow
 def test_a_clone_is_up_to_date(project_copy: Project, tmp_path: Path) -> None:
-    """As it comes, with compiled files, and with what editors and systems leave.
-
-    Nothing runs again, and the gate passes, until a setting changes.
-    """
+    """Whatever compilers, editors and systems leave in it, until a setting changes."""
     clone = project_copy.clone(tmp_path / "clone")
     assert clone.do("dvc", "status", "report", "--with-deps") == UP_TO_DATE
     clone.do("python", "-m", "compileall", "-q", "common", "stages")

@@ -35,10 +35,7 @@ def test_missed_thresholds_are_reported() -> None:
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
-        (
-            {"changed deps": {"params.yaml": {"train.seed": "modified"}}},
-            ["s: modified params.yaml train.seed"],
-        ),
+        ({"changed deps": {"params.yaml": {"a.b": "modified"}}}, ["s: modified params.yaml a.b"]),
         ({"changed outs": {"data/raw": "deleted", "costs": "not in cache"}}, []),
         ({"changed outs": {"models": "not in cache"}}, ["s: not in cache models"]),
         ("changed command", ["s: changed command"]),
@@ -72,10 +69,7 @@ def test_an_extra_can_fail_the_gate(workspace: Workspace, monkeypatch: pytest.Mo
     )
 
 
-def test_without_results_or_repository_the_gate_fails(workspace: Workspace) -> None:
-    completed = workspace.run("commands.gate")
-    assert completed.status == 2
-    assert completed.error() == "metrics/accuracy.json: not found; `dvc repro` makes it"
+def test_without_a_repository_the_gate_fails(workspace: Workspace) -> None:
     save_results(ACCURACY, _results(1.0))
     completed = workspace.run("commands.gate")
     assert completed.status == 1

@@ -17,22 +17,14 @@ import pytest
 from commands import install
 from tests.fixtures import ROOT, Project, project_in
 
+MAC = {"platform.system": lambda: "Darwin"}
 MACHINES = {
     "a newer Python": ({"sys.version_info": (3, 14, 0)}, f"is Python {platform.python_version()}"),
     "a 32-bit Python": ({"sys.maxsize": 2**31 - 1}, "is a 32-bit Python"),
-    "Debian's Python without venv": (
-        {"install.MODULES": ("json", "ensure_pip")},
-        f"{sys.executable} lacks ensure_pip",
-    ),
+    "Debian's Python": ({"MODULES": ("json", "ensure_pip")}, f"{sys.executable} lacks ensure_pip"),
     "Windows": ({"platform.system": lambda: "Windows"}, "this is Windows"),
-    "an Intel Mac": (
-        {"platform.system": lambda: "Darwin", "platform.machine": lambda: "x86_64"},
-        "this Mac has an Intel processor",
-    ),
-    "a Mac with Apple silicon": (
-        {"platform.system": lambda: "Darwin", "platform.machine": lambda: "arm64"},
-        None,
-    ),
+    "Intel Mac": (MAC | {"platform.machine": lambda: "x86_64"}, "this Mac has an Intel processor"),
+    "a Mac with Apple silicon": (MAC | {"platform.machine": lambda: "arm64"}, None),
     "Alpine": ({"platform.libc_ver": lambda: ("", "")}, "this Linux, like Alpine, has no glibc"),
     "CentOS 7": ({"platform.libc_ver": lambda: ("glibc", "2.17")}, "this Linux has glibc 2.17"),
     "a newer Linux": ({"platform.libc_ver": lambda: ("glibc", "2.100")}, None),
@@ -46,7 +38,7 @@ def test_a_machine_without_packages_is_named(
 ) -> None:
     """Before anything is installed."""
     for name, value in machine.items():
-        monkeypatch.setattr(f"commands.install.{name.removeprefix('install.')}", value)
+        monkeypatch.setattr(f"commands.install.{name}", value)
     problem = install.problem()
     assert problem == reason or (reason and reason in str(problem)), problem
 
@@ -88,6 +80,7 @@ def _wheel(folder: Path, name: str, module: str) -> str:
 def project(tmp_path: Path) -> Project:
     """Return a project with two empty packages, and a user whose pip installs for the user."""
     user = {"PIP_USER": "1", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
+    user["PATH"] = "/usr/bin:/bin"  # an activated environment has uv
     folder = tmp_path / "it's 50% here?"
     (folder / "commands").mkdir(parents=True)
     for name in ("Makefile", "commands/install.py"):
@@ -99,10 +92,7 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.mark.slow
 def test_make_installs_with_pip_where_uv_is_missing(project: Project, tmp_path: Path) -> None:
-    """A missing package is one line, and the next `make` installs again, as in a moved clone.
-
-    Nobody else can write into DVC's state.
-    """
+    """A missing package is one line, and the next `make` installs again, as in a moved clone."""
     make = ("make", f"PYTHON={sys.executable}", ".venv/installed")
     wheel = tmp_path / "dvc-1-py3-none-any.whl"
     wheel.rename(tmp_path / "missing")

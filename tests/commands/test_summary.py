@@ -35,9 +35,7 @@ def one_extra(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-def test_what_changed_since_a_revision(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_changes_since_a_revision(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """DVC's own table comes after that of the results, or a sentence if nothing changed."""
     monkeypatch.setenv("HOME", str(workspace.path))
     _save(0.5)

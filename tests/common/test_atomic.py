@@ -1,11 +1,10 @@
 """A file has its old content or its new, never a part of it."""
 
-import errno
 import os
-import stat
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -77,13 +76,6 @@ def test_a_read_only_link_into_the_cache_of_dvc_is_replaced(tmp_path: Path) -> N
 @pytest.mark.fault
 def test_a_folder_that_cannot_be_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Network file systems refuse to sync a folder; the file is written all the same."""
-    sync = os.fsync
-
-    def refuse_folders(descriptor: int) -> None:
-        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "Invalid argument")
-        sync(descriptor)
-
-    monkeypatch.setattr(os, "fsync", refuse_folders)
+    monkeypatch.setattr(os, "fsync", Mock(side_effect=[None, OSError]))
     atomic_write(tmp_path / "file", b"content")
     assert (tmp_path / "file").read_bytes() == b"content"

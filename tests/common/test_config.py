@@ -24,7 +24,6 @@ SHORT = "runs.short.iterations"
         (SHORT, "http://me:secret@a/", f"{SHORT}: is 'http://a/', should be a valid integer"),
         ("train.learning_rate", float("nan"), "train.learning_rate: is nan, should be"),
         ("train.beta_1", 1, "train.beta_1: is 1, should be less than 1"),
-        ("train.seed", -1, "train.seed: is -1, should be greater than or equal to 0"),
         ("report", {"grid_sed": 1}, "report.grid_sed: unknown name, did you mean grid_seed?"),
         ("report", {"grid_seed": 1}, "report.smoothing_iterations: missing; report.calibration"),
         ("replicates", 1, "replicates: unknown name"),
@@ -63,10 +62,8 @@ ARCHIVE = {"archive": "a.zip", "sha256": "0" * 64}
         ({"licenc": "CC0"}, "licenc: unknown name"),
     ],
 )
-def test_a_wrong_dataset_is_named(
-    workspace: Workspace, change: dict[str, Any], problem: str
-) -> None:
-    """Once, with the place in it, and what would be correct, also if it is not used."""
+def test_a_wrong_entry_is_named(workspace: Workspace, change: dict[str, Any], problem: str) -> None:
+    """Named once, with its place and what would be correct, even in a dataset that is not used."""
     workspace.datasets["other"] = entry("data/{file}") | change
     workspace.write()
     with pytest.raises(InputError) as error:

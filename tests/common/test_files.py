@@ -35,15 +35,6 @@ def test_weights_come_back_in_their_order(tmp_path: Path) -> None:
         np.testing.assert_array_equal(loaded[name], expected, strict=True)
 
 
-@pytest.mark.parametrize("shape", [(4, 3), (4, 2, 2, 3), (4,)])
-def test_a_split_of_any_shape_comes_back(tmp_path: Path, shape: tuple[int, ...]) -> None:
-    features = np.ones(shape, np.float32)
-    save_arrays(tmp_path / "train.npz", {"values": features, "labels": LABELS})
-    loaded = load_split(tmp_path / "train.npz")
-    np.testing.assert_array_equal(loaded.features, features, strict=True)
-    np.testing.assert_array_equal(loaded.labels, LABELS, strict=True)
-
-
 def test_a_table_has_the_columns_that_are_asked_for(tmp_path: Path) -> None:
     """A run may be called NA, and an empty field is a missing value."""
     path = tmp_path / "a.csv"
@@ -64,7 +55,6 @@ load_table = partial(load_csv, columns=COLUMNS)
         *((load, None, "not found; `dvc repro` makes it") for load in (load_arrays, load_table)),
         *((load, None, "not found; `dvc ") for load in (load_results, load_description)),
         (load_arrays, b"", "damaged; `make repair` makes it again"),
-        (load_arrays, b"PK\x03\x04", "damaged"),
         (load_arrays, b"\x93NUMPY\x01\0v\0{", "damaged"),
         (load_arrays, b"<html>", "damaged"),
         (load_table, b"run,recall\na,1\n", "damaged .*; `dvc repro` makes it again"),
@@ -96,7 +86,7 @@ def test_a_wrong_file_is_named(
         {"images": np.ones((4, 3)), "more": np.ones(4), "labels": LABELS},
     ],
 )
-def test_other_arrays_are_not_a_split(wrong: dict[str, NDArray[Any]], tmp_path: Path) -> None:
+def test_other_arrays_are_refused(wrong: dict[str, NDArray[Any]], tmp_path: Path) -> None:
     save_arrays(tmp_path / "a.npz", wrong)
     with pytest.raises(InputError, match=r"a\.npz: should hold labels and one .*, holds (l|i)"):
         load_split(tmp_path / "a.npz")
@@ -111,7 +101,7 @@ def test_other_labels_are_not_written(labels: NDArray[Any], tmp_path: Path) -> N
 
 
 @pytest.mark.fault
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_changed_or_missing_bytes_are_loaded_or_refused(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

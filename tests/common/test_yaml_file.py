@@ -62,9 +62,7 @@ def test_a_document_is_what_dvc_takes_it_for() -> None:
         (b"\0", "not readable as YAML: "),
     ],
 )
-def test_a_file_that_is_not_a_mapping_is_refused(
-    content: bytes | None, problem: str, tmp_path: Path
-) -> None:
+def test_a_wrong_file_is_refused(content: bytes | None, problem: str, tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     if content is not None:
         path.write_bytes(content)

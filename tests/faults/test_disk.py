@@ -40,9 +40,7 @@ def _fill(disk: Path) -> Path:
 
 
 @pytest.mark.parametrize("reason", ["No space left on device", "Permission denied"])
-def test_a_stage_that_cannot_write_names_the_file(
-    workspace: Workspace, disk: Path, reason: str
-) -> None:
+def test_a_stage_names_what_it_cannot_write(workspace: Workspace, disk: Path, reason: str) -> None:
     """And the system's reason; nothing has changed."""
     workspace.put("raw", RAW_FILES)
     (disk / "train.npz").write_bytes(OLD)

@@ -19,10 +19,12 @@ FIRST, SECOND, *_ = RAW_FILES
 MOMENTS = 50
 LONGEST_SECONDS = 20
 TRACKERS = 4
+Download = tuple[Project, subprocess.Popen[str]]
+Kill = Callable[[subprocess.Popen[str]], None]
 
 
 @pytest.fixture
-def download(server: Server, tmp_path: Path) -> Iterator[tuple[Project, subprocess.Popen[str]]]:
+def download(server: Server, tmp_path: Path) -> Iterator[Download]:
     """Start `dvc repro fetch`, which waits for the rest of the second file until `released`."""
     server.answers[f"/data/{SECOND}"] = Response(body=RAW_FILES[SECOND], stall=9)
     project = make_project(tmp_path, f"{server.url}/data/{{file}}")
@@ -45,15 +47,11 @@ def _kill_all(dvc: subprocess.Popen[str]) -> None:
         os.killpg(dvc.pid, signal.SIGKILL)
 
 
-KILLS: tuple[Callable[[subprocess.Popen[str]], None], ...] = (_kill_all, subprocess.Popen.kill)
+KILLS: tuple[Kill, ...] = (_kill_all, subprocess.Popen.kill)
 
 
 @pytest.mark.parametrize("kill", KILLS)
-def test_a_killed_repro_is_continued_by_the_next(
-    download: tuple[Project, subprocess.Popen[str]],
-    server: Server,
-    kill: Callable[[subprocess.Popen[str]], None],
-) -> None:
+def test_a_killed_repro_is_continued(download: Download, server: Server, kill: Kill) -> None:
     """What was complete is kept; a stage that outlives its DVC writes the same bytes."""
     project, dvc = download
     kill(dvc)
@@ -66,10 +64,8 @@ def test_a_killed_repro_is_continued_by_the_next(
     assert "up to date" in project.do("dvc", "status", "fetch")
 
 
-def test_a_second_repro_and_the_gate_name_the_first(
-    download: tuple[Project, subprocess.Popen[str]], server: Server
-) -> None:
-    """Which ends as if it were the only one."""
+def test_a_second_repro_and_the_gate_name_the_first(download: Download, server: Server) -> None:
+    """The first ends as if it were the only one."""
     project, dvc = download
     second = project.run("dvc", "repro", "fetch")
     (project.path / "metrics").mkdir(exist_ok=True)
@@ -93,9 +89,7 @@ def test_several_trackers_take_turns_and_make_each_run_once(project_copy: Projec
 
 
 @pytest.mark.marathon
-def test_kills_at_random_moments(
-    project_copy: Project, record_property: Callable[[str, object], None]
-) -> None:
+def test_kills_at_random_moments(project_copy: Project) -> None:
     """However often it is killed, `dvc repro` continues, and ends with the same dvc.lock."""
     lock = project_copy.path / "dvc.lock"
     expected = lock.read_bytes()
@@ -116,4 +110,3 @@ def test_kills_at_random_moments(
                 (project_copy.path / name).unlink()
     project_copy.do("dvc", "repro")
     assert lock.read_bytes() == expected
-    record_property("faults", MOMENTS)

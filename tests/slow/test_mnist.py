@@ -1,26 +1,21 @@
 """The real pipeline on the real data, in a clone of its own."""
 
+from pathlib import Path
+
 import pytest
 
 from common.results import load_results
-from tests.fixtures import ROOT, Project, project_in
-
-pytestmark = pytest.mark.slow
+from tests.fixtures import ROOT, project_in
 
 
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Clone the last commit into a path with a space, and run all of it."""
-    project = project_in(tmp_path_factory.mktemp("a new"))
-    project.path.mkdir()
-    project.do("git", "clone", "--quiet", str(ROOT), ".")
-    project.set_up()
-    project.do("dvc", "repro")
-    return project
-
-
-def test_a_new_clone_gives_the_committed_results(clone: Project) -> None:
+@pytest.mark.slow
+def test_a_new_clone_gives_the_committed_results(tmp_path: Path) -> None:
     """Byte for byte, and nothing is written outside; both runs keep the tutorial's promise."""
+    clone = project_in(tmp_path / "a new")
+    clone.path.mkdir()
+    clone.do("git", "clone", "--quiet", str(ROOT), ".")
+    clone.set_up()
+    clone.do("dvc", "repro")
     assert clone.do("git", "status", "--porcelain") == ""
     assert "short: test accuracy" in clone.do("python", "-m", "commands.gate")
     results = load_results(clone.path / "metrics/accuracy.json")

@@ -88,7 +88,7 @@ def test_a_wrong_value_is_one_line(
     ],
 )
 def test_what_prevents_a_sweep_is_one_line(
-    completed_workspace: Workspace,
+    finished: Workspace,
     document: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
     arguments: list[str],
@@ -98,8 +98,8 @@ def test_what_prevents_a_sweep_is_one_line(
     """The command ends with status 2."""
     monkeypatch.setattr(cluster, "find_spec", lambda _: None)
     write_yaml(SWEEP, document)
-    completed_workspace.params["flatten"]["validation_examples"] = validation_examples
-    completed_workspace.write()
-    completed = completed_workspace.run("extras.sweeps.sweep", *arguments)
+    finished.params["flatten"]["validation_examples"] = validation_examples
+    finished.write()
+    completed = finished.run("extras.sweeps.sweep", *arguments)
     assert completed.status == 2
     assert message in completed.error()

@@ -21,7 +21,7 @@ TEXT = b"neither zip nor tar"
 
 @pytest.fixture(autouse=True)
 def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "TIMEOUT_SECONDS", (0.3, 0.3))
+    monkeypatch.setattr(sources, "TIMEOUT_SECONDS", (5.0, 1.0))
     monkeypatch.setattr(pooch.core, "time", SimpleNamespace(sleep=lambda _: None))
 
 
@@ -92,7 +92,6 @@ def test_an_archive_is_found_on_the_package_index(
     ("response", "reason"),
     [
         (Response(404), "the server answered 404 Not Found"),
-        (Response(503), "the server answered 503 Service Unavailable"),
         (Response(reset=True), "onnection"),
         (Response(body=CONTENT[:99], headers={"Content-Length": "100"}), "IncompleteRead"),
         (Response(body=CONTENT, stall=100), "timed out"),
@@ -129,10 +128,8 @@ def test_only_a_missing_or_damaged_file_is_fetched(workspace: Workspace, server:
     assert content() == RAW_FILES
 
 
-def test_if_no_source_delivers_each_is_named_with_its_reason(
-    workspace: Workspace, server: Server
-) -> None:
-    """What an earlier source has delivered stays, and nothing half-written."""
+def test_if_no_source_delivers_each_is_named(workspace: Workspace, server: Server) -> None:
+    """And why; what an earlier source has delivered stays, and nothing half-written."""
     server.answers[f"/data/{LAST}"] = Response(404)
     workspace.put(".", {"text.zip": TEXT})
     archive = _archive(workspace, server, "gztar")
@@ -151,9 +148,7 @@ def test_if_no_source_delivers_each_is_named_with_its_reason(
     assert content() == {name: RAW_FILES[name] for name in RAW_FILES if name != LAST}
 
 
-def test_the_checksum_of_the_compressed_file_is_recognised(
-    workspace: Workspace, server: Server
-) -> None:
+def test_the_checksum_of_a_gzip_file_is_recognised(workspace: Workspace, server: Server) -> None:
     """The likeliest mistake in datasets.yaml; the correct value is named."""
     compressed = gzip.compress(CONTENT)
     server.answers[f"/data/{NAME}.gz"] = Response(body=compressed)

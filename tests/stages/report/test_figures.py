@@ -12,12 +12,17 @@ from PIL import Image
 
 from common.config import ReportParams
 from common.results import Result
-from common.splits import Description, Split
+from common.splits import Split
 from stages.report import figures, images
-from stages.report.calibration import calibration_bins, expected_calibration_error
+from stages.report.calibration import (
+    accuracy_interval,
+    calibration_bins,
+    expected_calibration_error,
+)
 from stages.report.pages import ReportFigure
 from stages.report.run_results import ReportData, RunResults
 from stages.report.style import DOTS_PER_INCH, PAGE, VERMILLION
+from tests.synthetic import DESCRIPTION
 
 EXAMPLES = 40
 PARAMS = ReportParams(grid_seed=1, smoothing_iterations=11, calibration_bins=10)
@@ -52,13 +57,8 @@ def make_data(
     dataset = SimpleNamespace(published_costs=dict.fromkeys(published, 0.5))
     config = SimpleNamespace(report=PARAMS, dataset=dataset)
     features = np.random.default_rng(0).integers(256, size=(EXAMPLES, int(np.prod(shape))))
-    description = Description(
-        classes=classes,
-        example_shape=shape,
-        feature_shape=features.shape[1:],
-        feature_dtype="uint8",
-        examples={"test": EXAMPLES},
-    )
+    shapes = {"example_shape": shape, "feature_shape": features.shape[1:]}
+    description = DESCRIPTION.model_copy(update={"classes": classes, **shapes})
     labels = SHORT.predictions["label"].to_numpy()
     runs = {run.name: run for run in (SHORT, LONG)}
     return ReportData(config, description, Split(features.astype(np.uint8), labels), runs)  # type: ignore[arg-type]
@@ -164,3 +164,9 @@ def test_expected_calibration_error_by_hand() -> None:
     predictions = _predictions((1, 0.6), (0, 0.6), (0, 0.9), *[(1, 0.9)] * 7)
     actual = expected_calibration_error(calibration_bins(predictions, 5))
     assert actual == pytest.approx(2 / 10 * abs(1 / 2 - 0.6) + 8 / 10 * abs(7 / 8 - 0.9))
+
+
+def test_the_interval_of_an_accuracy_by_hand() -> None:
+    """Wilson's formula, also for an accuracy of 1."""
+    assert accuracy_interval(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
+    assert accuracy_interval(10, 10) == pytest.approx((0.7225, 1), abs=1e-4)

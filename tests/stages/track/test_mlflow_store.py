@@ -72,10 +72,10 @@ def track(workspace: Workspace, *arguments: str) -> str:
 
 
 @pytest.fixture
-def pages(completed_workspace: Workspace) -> Pages:
+def pages(finished: Workspace) -> Pages:
     """Return the pages of a store in which both runs are tracked."""
-    track(completed_workspace)
-    return Pages(completed_workspace.path)
+    track(finished)
+    return Pages(finished.path)
 
 
 def test_a_run_holds_what_is_in_the_files(pages: Pages) -> None:
@@ -103,8 +103,6 @@ def test_a_run_holds_what_is_in_the_files(pages: Pages) -> None:
         assert costs == list(enumerate(expected.costs.tolist()))
         tags = run.data.tags
         assert (tags["fingerprint"], tags["git.dirty"]) == (expected.fingerprint, "unknown")
-        # A store in files keeps each tag as a file, and DVC reads every file of such a name.
-        assert not [name for name in tags if name.endswith(".dvc")]
         assert tags["package_mlflow"] == mlflow.__version__
 
 
@@ -118,69 +116,62 @@ def test_a_run_holds_what_is_in_the_files(pages: Pages) -> None:
     ids=["best validation, not best test", "must pass", "the first of equals"],
 )
 def test_the_champion_has_the_best_validation_accuracy_of_those_that_pass(
-    completed_workspace: Workspace, accuracy: dict[str, tuple[float, float]], champion: str
+    finished: Workspace, accuracy: dict[str, tuple[float, float]], champion: str
 ) -> None:
-    write_fake_results(completed_workspace.path, accuracy=accuracy)
-    track(completed_workspace)
-    pages = Pages(completed_workspace.path)
+    write_fake_results(finished.path, accuracy=accuracy)
+    track(finished)
+    pages = Pages(finished.path)
     assert (len(pages.versions()), pages.champion()) == (2, champion)
 
 
-def test_a_changed_threshold_makes_no_run_but_changes_the_champion(
-    pages: Pages, completed_workspace: Workspace
-) -> None:
+def test_a_changed_threshold_changes_only_the_champion(pages: Pages, finished: Workspace) -> None:
     before = pages.versions()
     for threshold, champion in ((0.999, None), (0.5, "long")):
-        write_fake_results(completed_workspace.path, threshold=threshold)
-        track(completed_workspace)
+        write_fake_results(finished.path, threshold=threshold)
+        track(finished)
         assert (pages.versions(), pages.champion(), len(pages.runs())) == (before, champion, 2)
 
 
-def test_nothing_is_written_where_nothing_is_missing(
-    pages: Pages, completed_workspace: Workspace
-) -> None:
+def test_nothing_is_written_where_nothing_is_missing(pages: Pages, finished: Workspace) -> None:
     """Not a byte, however often it is run."""
     before = Path("mlflow.db").read_bytes()
     for arguments in ((), ("--all",)):
-        assert track(completed_workspace, *arguments).count("in MLflow already") == 2
+        assert track(finished, *arguments).count("in MLflow already") == 2
     assert Path("mlflow.db").read_bytes() == before
     pages.assert_complete(2)
 
 
-HARM: dict[str, Callable[[Pages], object]] = {
-    "a run deleted": lambda pages: pages.client.delete_run(pages.run("long").info.run_id),
-    "the experiment deleted": lambda pages: pages.client.delete_experiment("1"),
-    "a version deleted": lambda pages: pages.client.delete_model_version(NAME, "1"),
-    "the model deleted": lambda pages: pages.client.delete_registered_model(NAME),
-    "the alias deleted": lambda pages: pages.client.delete_registered_model_alias(NAME, "champion"),
-    "a run incomplete": lambda pages: pages.client.set_terminated(
-        pages.run("long").info.run_id, "FAILED"
-    ),
+HARM: dict[str, Callable[[Any, str], object]] = {
+    "a run deleted": lambda client, run: client.delete_run(run),
+    "the experiment deleted": lambda client, _: client.delete_experiment("1"),
+    "a version deleted": lambda client, _: client.delete_model_version(NAME, "1"),
+    "the model deleted": lambda client, _: client.delete_registered_model(NAME),
+    "the alias deleted": lambda client, _: client.delete_registered_model_alias(NAME, "champion"),
+    "a run incomplete": lambda client, run: client.set_terminated(run, "FAILED"),
 }
 
 
 @pytest.mark.parametrize("harm", HARM.values(), ids=HARM)
 def test_the_next_call_leaves_one_complete_run_of_each(
-    pages: Pages, completed_workspace: Workspace, harm: Callable[[Pages], object]
+    pages: Pages, finished: Workspace, harm: Callable[[Any, str], object]
 ) -> None:
-    harm(pages)
-    track(completed_workspace)
+    harm(pages.client, pages.run("long").info.run_id)
+    track(finished)
     pages.assert_complete(2)
     assert pages.champion() == "long"
-    assert track(completed_workspace).count("in MLflow already") == 2
+    assert track(finished).count("in MLflow already") == 2
 
 
 def test_two_machines_at_once_leave_one_run(
-    pages: Pages, completed_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    pages: Pages, finished: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other has stored the same result since this one looked."""
     from stages.track.mlflow_store import Store
 
     create = Store._create
-    twice = lambda *arguments: [create(*arguments) for _ in range(2)][1]  # noqa: E731
-    monkeypatch.setattr(Store, "_create", twice)
-    write_fake_results(completed_workspace.path, seed=2)
-    track(completed_workspace)
+    monkeypatch.setattr(Store, "_create", lambda *run: (create(*run), create(*run))[1])
+    write_fake_results(finished.path, seed=2)
+    track(finished)
     pages.assert_complete(4)
 
 
@@ -197,44 +188,42 @@ TROUBLE = {
 
 @pytest.mark.parametrize("uri", TROUBLE)
 def test_a_store_that_cannot_be_used_is_one_line(
-    completed_workspace: Workspace, monkeypatch: pytest.MonkeyPatch, uri: str
+    finished: Workspace, monkeypatch: pytest.MonkeyPatch, uri: str
 ) -> None:
     """No result is touched, nothing is written, no password is printed."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     store = Path("mlflow.db").read_bytes()
     files = {"text.db": b"this is no database", "newer.db": store, "older.db": store}
-    completed_workspace.put(".", files)
+    finished.put(".", files)
     for name, schema in (("newer.db", "f00f00f00f00"), ("older.db", "451aebb31d03")):
         with closing(sqlite3.connect(name)) as database, database:
             database.execute("UPDATE alembic_version SET version_num = ?", [schema])
     before = sorted(Path().rglob("*.*"))
-    outcome = completed_workspace.run("track")
+    outcome = finished.run("track")
     assert (outcome.status, TROUBLE[uri] in outcome.error()) == (1, True), outcome.err
     assert "hunter2" not in outcome.err
     assert sorted(path for path in Path().rglob("*.*") if ".dvc" not in path.parts) == before
 
 
 def test_an_old_server_is_refused_before_anything_is_written(
-    completed_workspace: Workspace, server: Server, monkeypatch: pytest.MonkeyPatch
+    finished: Workspace, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.files["/version"] = b"2.22.5"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
-    outcome = completed_workspace.run("track")
+    outcome = finished.run("track")
     assert outcome.error() == f"{server.url} is MLflow 2.22.5, 3 is needed"
     assert server.requests == ["/version"]
 
 
 @pytest.mark.usefixtures("pages")
-def test_a_moved_repository_says_what_to_do(
-    completed_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_moved_repository_is_named(finished: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """The store knows its artifacts by absolute paths."""
-    path = completed_workspace.path
-    completed_workspace.path = path.rename(path.parent / "moved here")
-    monkeypatch.chdir(completed_workspace.path)
+    path = finished.path
+    finished.path = path.rename(path.parent / "moved here")
+    monkeypatch.chdir(finished.path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")  # MLflow has set it in this process
-    outcome = completed_workspace.run("track")
+    outcome = finished.run("track")
     assert "delete mlflow.db and mlartifacts, `python -m stages.track" in outcome.error()
 
 
@@ -249,10 +238,8 @@ MOMENTS = {
 
 @pytest.mark.fault
 @pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
-def test_after_sigkill_the_next_call_leaves_one_run(
-    completed_workspace: Workspace, moment: str
-) -> None:
-    path = completed_workspace.path
+def test_after_sigkill_the_next_call_leaves_one_run(finished: Workspace, moment: str) -> None:
+    path = finished.path
     write_fake_results(path, iterations={"long": 10_000})
     command = [sys.executable, "-m", "stages.track"]
     with (
@@ -262,7 +249,7 @@ def test_after_sigkill_the_next_call_leaves_one_run(
         while process.poll() is None and not database.execute(moment).fetchone():
             time.sleep(0.001)
         process.kill()
-    track(completed_workspace)
+    track(finished)
     Pages(path).assert_complete(1)
 
 

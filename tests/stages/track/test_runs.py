@@ -75,6 +75,8 @@ def test_a_file_must_be_the_one_in_dvc_lock(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"stages", b"a: [", b"stages: {a: 1}"])
 def test_a_damaged_lock_is_one_line(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(InputError, match=r"dvc\.lock: not found; `dvc repro` makes it"):
+        load(tmp_path)
     (tmp_path / "dvc.lock").write_bytes(content)
     with pytest.raises(InputError, match=r"dvc\.lock: "):
         load(tmp_path)

@@ -24,11 +24,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 FEATURES = make_features(20, np.random.default_rng(0))
 SHAPES = f"{list(DESCRIPTION.feature_shape)} or {list(DESCRIPTION.example_shape)}"
-INPUTS: list[Any] = [
-    FEATURES,
-    FEATURES.astype(float),
-    FEATURES.reshape(-1, *DESCRIPTION.example_shape),
-]
+EXAMPLES = FEATURES.reshape(-1, *DESCRIPTION.example_shape)
+INPUTS: list[Any] = [FEATURES, FEATURES.astype(float), EXAMPLES]
 WRONG_INPUTS: list[tuple[Any, str]] = [
     (FEATURES[:, :5], f"each example should have the shape {SHAPES}, "),
     (np.full(FEATURES.shape, "a"), "values should be numbers, got <U1"),
@@ -42,11 +39,11 @@ if FEATURES.dtype == np.uint8:
 
 
 @pytest.fixture
-def store(completed_workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Path:
+def store(finished: Workspace, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a workspace in whose store both runs are tracked."""
-    assert completed_workspace.run("track").status == 0
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{completed_workspace.path}/mlflow.db")
-    return completed_workspace.path
+    assert finished.run("track").status == 0
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{finished.path}/mlflow.db")
+    return finished.path
 
 
 def _expected(store: Path) -> pd.DataFrame:
@@ -55,13 +52,13 @@ def _expected(store: Path) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def test_two_versions_work_in_one_process(store: Path, completed_workspace: Workspace) -> None:
+def test_two_versions_work_in_one_process(store: Path, finished: Workspace) -> None:
     """Each has its own weights and code, and predicts as `evaluate` does."""
     import mlflow
 
     before = _expected(store)
     write_fake_results(store, seed=2)
-    assert completed_workspace.run("track").status == 0
+    assert finished.run("track").status == 0
     versions = [mlflow.pyfunc.load_model(f"models:/synthetic/{number}") for number in (2, 4)]
     for version, expected in zip(versions, (before, _expected(store)), strict=True):
         pd.testing.assert_frame_equal(version.predict(FEATURES), expected, rtol=1e-12)

@@ -12,12 +12,6 @@ from hypothesis import strategies as st
 
 from common.command_line import CommandError
 from stages.train import __main__ as command
-from stages.train.__main__ import (
-    check_agreement,
-    check_costs,
-    check_weights,
-    save_costs,
-)
 from stages.train.batches import batches
 from tests.fixtures import CompletedRun, Workspace, make_weights, write_fake_results
 
@@ -43,20 +37,20 @@ def test_every_epoch_has_every_example_once(examples: int, batch_size: int, seed
 @pytest.mark.fault
 def test_a_diverged_training_is_stopped() -> None:
     """The first iteration or the weights that are not finite are named, and what to change."""
-    check_costs(0, np.array([0, np.finfo(np.float32).max], np.float32))
+    command.check_costs(0, np.array([0, np.finfo(np.float32).max], np.float32))
     for wrong in (np.inf, -np.inf, np.nan):
         problem = f"^iteration 101: the batch cost is {wrong}; try a smaller train.learning_rate"
         with pytest.raises(CommandError, match=problem):
-            check_costs(100, np.array([1, wrong, 2, np.nan], np.float32))
+            command.check_costs(100, np.array([1, wrong, 2, np.nan], np.float32))
         with pytest.raises(CommandError, match=r"^after the last iteration a is not finite; try"):
-            check_weights({"a": np.array([1, wrong], np.float32)})
+            command.check_weights({"a": np.array([1, wrong], np.float32)})
 
 
 def test_costs_come_back_to_the_last_digit(tmp_path: Path) -> None:
     """One row per iteration, from 0; each cost is the same float32 when it is read."""
     bits = np.random.default_rng(0).integers(0x7F7FFFFF, size=1000).astype(np.uint32)
     costs = bits.view(np.float32)
-    save_costs(tmp_path / "costs.csv", costs)
+    command.save_costs(tmp_path / "costs.csv", costs)
     header, *rows = (line.split(",") for line in (tmp_path / "costs.csv").read_text().splitlines())
     assert header == ["iteration", "cost"]
     assert [int(row[0]) for row in rows] == list(range(len(costs)))
@@ -64,19 +58,16 @@ def test_costs_come_back_to_the_last_digit(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("run", "missing", "problem"),
+    ("run", "problem"),
     [
-        ("lang", None, "params.yaml: runs: no run 'lang', there are: short, long"),
-        ("long", "train.npz", "data/flat/train.npz: not found; `dvc repro` makes it"),
-        ("long", "description.json", "data/flat/description.json: not found; `dvc repro` makes it"),
+        ("lang", "params.yaml: runs: no run 'lang', there are: short, long"),
+        ("long", "data/flat/train.npz: not found; `dvc repro` makes it"),
     ],
 )
-def test_wrong_input_is_reported_before_tensorflow_starts(
-    workspace: Workspace, run: str, missing: str | None, problem: str
-) -> None:
+def test_wrong_input_is_reported_early(workspace: Workspace, run: str, problem: str) -> None:
+    """Before TensorFlow starts."""
     write_fake_results(workspace.path)
-    if missing:
-        Path("data/flat", missing).unlink()
+    Path("data/flat/train.npz").unlink()
     before = set(sys.modules)
     completed = train(workspace, run)
     assert (completed.status, completed.error()) == (2, problem)
@@ -113,9 +104,7 @@ def test_weights_that_the_last_iteration_spoilt_are_refused(workspace: Workspace
 
 
 @pytest.mark.fault
-def test_settings_that_change_during_a_training_are_noticed(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_edited_settings_are_noticed(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """DVC would record the new ones for weights that the old ones made; nothing is written."""
     write_fake_results(workspace.path)
 
@@ -134,7 +123,7 @@ def test_settings_that_change_during_a_training_are_noticed(
 def test_forward_passes_that_differ_are_noticed() -> None:
     """Rounding is allowed, another result or shape is not."""
     logits = np.array([[1.5, -20.0]])
-    check_agreement(logits, (logits + 1e-5).astype(np.float32))
+    command.check_agreement(logits, (logits + 1e-5).astype(np.float32))
     for other in (logits + 0.1, np.zeros((1, 3))):
         with pytest.raises(CommandError, match=r"model.py and stages/train/network.py differ"):
-            check_agreement(logits, other.astype(np.float32))
+            command.check_agreement(logits, other.astype(np.float32))
