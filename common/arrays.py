@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from common.atomic import atomic_open
 from common.command_line import InputError
-from common.model import Weights
 
 # What NumPy and zipfile raise, depending on which byte is wrong.
 DAMAGE = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, KeyError, OSError, RuntimeError)
@@ -45,8 +44,3 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     except DAMAGE:
         raise InputError(f"{path}: damaged; `make repair` makes it again") from None
     raise InputError(f"{path}: not an npz file; `make repair` makes it again")
-
-
-def load_weights(path: Path) -> Weights:
-    """Load the weights of a model; raises InputError if the file is missing or damaged."""
-    return load_arrays(path)

@@ -12,15 +12,7 @@ from io import TextIOWrapper
 from typing import NoReturn
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress
 
 # Progress bars for a terminal only, even if a variable such as FORCE_COLOR asks for colours.
 CONSOLE = Console(highlight=False, soft_wrap=True, markup=False, force_terminal=sys.stdout.isatty())
@@ -115,16 +107,12 @@ def echo(line: str) -> None:
 
 
 @contextmanager
-def progress(task: str, total: int | None, unit: str = "") -> Iterator[Callable[[int], None]]:
+def progress(task: str, total: int | None) -> Iterator[Callable[[int], None]]:
     """Show a progress bar on a terminal; in a log file the lines of `echo` take its place.
 
     The function that is yielded takes the number of steps since its last call. `total` is None if
-    it is not known; `unit` is ``"bytes"`` for a download.
+    it is not known.
     """
-    counter: ProgressColumn = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
-    columns = (TextColumn("{task.description}"), BarColumn(), counter, TimeRemainingColumn())
-    with Progress(
-        *columns, console=CONSOLE, transient=True, disable=not CONSOLE.is_terminal
-    ) as bar:
+    with Progress(console=CONSOLE, transient=True, disable=not CONSOLE.is_terminal) as bar:
         identifier = bar.add_task(task, total=total)
         yield lambda steps: bar.update(identifier, advance=steps)

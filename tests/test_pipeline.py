@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from common.arrays import load_weights
+from common.arrays import load_arrays
 from common.atomic import sha256
 from common.config import load_config
 from common.results import load_results
@@ -31,7 +31,7 @@ def test_repro_leaves_what_the_interface_promises(completed_project: Project) ->
         assert split.features.dtype == DESCRIPTION.feature_dtype
     shapes = {name: array.shape for name, array in make_weights(seed=1).items()}
     for run, iterations in ITERATIONS.items():
-        weights = load_weights(path / f"models/{run}/weights.npz")
+        weights = load_arrays(path / f"models/{run}/weights.npz")
         assert {name: array.shape for name, array in weights.items()} == shapes
         costs = pd.read_csv(path / f"costs/{run}.csv")
         assert list(costs["iteration"]) == list(range(iterations))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from common.arrays import load_weights
+from common.arrays import load_arrays
 from common.command_line import InputError
 from common.config import Config
 from common.inference import probabilities
@@ -85,7 +85,7 @@ def load_predictor(run: str, config: Config) -> Predictor:
     """
     config.run(run)
     path = MODELS / run / "weights.npz"
-    weights = load_weights(path)
+    weights = load_arrays(path)
     description = load_description(DESCRIPTION)
     if description.example_shape != (SIZE, SIZE):
         raise InputError(

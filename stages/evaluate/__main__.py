@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from common.arrays import load_weights
+from common.arrays import load_arrays
 from common.atomic import atomic_write
 from common.command_line import InputError, argument_parser, echo, run
 from common.config import load_config
@@ -81,7 +81,7 @@ def main() -> None:
     matrices: dict[str, pd.DataFrame] = {}
     for name, params in config.runs.items():
         path = arguments.models / name / "weights.npz"
-        weights = load_weights(path)
+        weights = load_arrays(path)
         try:
             accuracies = {
                 split: accuracy(weights, examples.features, examples.labels)

@@ -86,7 +86,7 @@ def _download(url: str, path: str, files: pooch.Pooch) -> None:
         response.raise_for_status()
         length = response.headers.get("Content-Length", "")
         total = int(length) if length.isdecimal() else None
-        with Path(path).open("wb") as file, progress(name, total, "bytes") as advance:
+        with Path(path).open("wb") as file, progress(name, total) as advance:
             for piece in response.iter_content(PIECE_BYTES):
                 file.write(piece)
                 advance(len(piece))

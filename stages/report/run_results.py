@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from common.arrays import load_weights
+from common.arrays import load_arrays
 from common.atomic import sha256
 from common.command_line import InputError
 from common.config import Config
@@ -109,7 +109,7 @@ def load_report_data(config: Config, folders: Namespace) -> ReportData:
         if name not in results:
             raise InputError(f"{ACCURACY}: has no run {name!r}; `dvc repro` makes it again")
         path = folders.models / name / "weights.npz"
-        weights = load_weights(path)
+        weights = load_arrays(path)
         runs[name] = RunResults(
             name=name,
             result=results[name],

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.arrays import load_weights
+from common.arrays import load_arrays
 from common.atomic import sha256
 from common.command_line import InputError
 from common.model import architecture
@@ -91,7 +91,7 @@ def load_runs(folder: Path) -> list[TrackedRun]:
                 result=result,
                 recall=_load_recall(folder / PER_CLASS, name),
                 costs=load_csv(folder / costs, {"cost": "float32"})["cost"].to_numpy(),
-                architecture=architecture(load_weights(folder / weights)),
+                architecture=architecture(load_arrays(folder / weights)),
                 folder=folder,
             )
         except (KeyError, TypeError, ValueError, IndexError, AttributeError):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from common.arrays import load_arrays, load_weights, save_arrays
+from common.arrays import load_arrays, save_arrays
 from common.atomic import sha256
 from common.command_line import InputError
 from common.results import load_results
@@ -29,7 +29,7 @@ def test_weights_come_back_in_their_order(tmp_path: Path) -> None:
     path = tmp_path / "new" / "weights.npz"
     save_arrays(path, WEIGHTS)
     assert sha256(path.read_bytes()) == DIGEST
-    loaded = load_weights(path)
+    loaded = load_arrays(path)
     assert list(loaded) == list(WEIGHTS)
     for name, expected in WEIGHTS.items():
         np.testing.assert_array_equal(loaded[name], expected, strict=True)

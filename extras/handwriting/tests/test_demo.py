@@ -17,7 +17,7 @@ import pytest
 import requests
 from PIL import Image, ImageDraw
 
-from common.arrays import load_weights
+from common.arrays import load_arrays
 from common.inference import accuracy
 from common.splits import load_split
 from extras.handwriting import demo
@@ -94,7 +94,7 @@ def test_runs_answer_each_for_itself(address: str, untrained_project: Path) -> N
     assert [(run["name"], run["iterations"]) for run in runs] == [("short", 1000), ("long", 10000)]
     test = load_split(untrained_project / "data/flat/test.npz")
     for run in runs:
-        weights = load_weights(untrained_project / f"models/{run['name']}/weights.npz")
+        weights = load_arrays(untrained_project / f"models/{run['name']}/weights.npz")
         assert run["test"] == accuracy(weights, test.features, test.labels)
     short, long = (read(address, picture(), run["name"]).json()["images"][0] for run in runs)
     assert short["pixels"] == long["pixels"]

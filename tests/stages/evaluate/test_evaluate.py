@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.arrays import load_weights, save_arrays
+from common.arrays import load_arrays, save_arrays
 from common.inference import probabilities
 from common.results import load_results
 from stages.evaluate.__main__ import confusion, per_class
@@ -34,8 +34,8 @@ def test_measures_by_hand() -> None:
 def trained(workspace: Workspace) -> Workspace:
     """Return a working directory in which some predictions of both runs are wrong."""
     write_fake_results(workspace.path)
-    save_arrays(Path("models/short/weights.npz"), load_weights(LONG))
-    labels = probabilities(load_weights(LONG), FEATURES).argmax(axis=1)
+    save_arrays(Path("models/short/weights.npz"), load_arrays(LONG))
+    labels = probabilities(load_arrays(LONG), FEATURES).argmax(axis=1)
     for name, wrong in (("train", 0), ("validation", 2), ("test", 3)):
         changed = (labels + (np.arange(len(labels)) < wrong)) % CLASSES
         save_arrays(Path(f"data/flat/{name}.npz"), {"features": FEATURES, "labels": changed})
@@ -56,13 +56,13 @@ def test_all_results_of_all_runs_are_written(trained: Workspace) -> None:
     assert (counts.loc["long"].to_numpy().sum(), np.trace(counts.loc["long"])) == (4, 1)
     predictions = pd.read_csv("plots/predictions/long.csv", index_col="example")
     assert list(predictions.columns) == ["label", "predicted", "probability"]
-    expected = probabilities(load_weights(LONG), FEATURES)
+    expected = probabilities(load_arrays(LONG), FEATURES)
     assert predictions["predicted"].to_list() == expected.argmax(axis=1).tolist()
     np.testing.assert_allclose(predictions["probability"], expected.max(axis=1), atol=1e-6)
 
 
 def test_weights_of_another_model_are_named_and_no_results_written(trained: Workspace) -> None:
-    save_arrays(LONG, {name: array[:-1] for name, array in load_weights(LONG).items()})
+    save_arrays(LONG, {name: array[:-1] for name, array in load_arrays(LONG).items()})
     before = Path("metrics/accuracy.json").read_bytes()
     completed = trained.run("evaluate", *ARGUMENTS)
     assert completed.status == 2

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.arrays import load_weights
+from common.arrays import load_arrays
 from common.command_line import InputError
 from common.model import architecture
 from common.yaml_file import read_yaml
@@ -39,7 +39,7 @@ def test_every_run_is_loaded_as_it_is_in_the_files(tmp_path: Path) -> None:
     }
     written = np.loadtxt(tmp_path / "costs/long.csv", delimiter=",", skiprows=1)[:, 1]
     assert run.costs.tolist() == written.astype(np.float32).tolist()
-    assert run.architecture == architecture(load_weights(tmp_path / MODEL))
+    assert run.architecture == architecture(load_arrays(tmp_path / MODEL))
     # The last class has no examples and so no recall.
     labels = range(len(DESCRIPTION.classes) - 1)
     assert run.recall == {str(label): 1 - label / 10 for label in labels}

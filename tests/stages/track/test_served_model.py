@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import requests
 
-from common.arrays import load_weights
+from common.arrays import load_arrays
 from common.inference import probabilities
 from tests.fixtures import DESCRIPTION, Workspace, make_features, write_fake_results
 
@@ -47,7 +47,7 @@ def store(finished: Workspace, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _expected(store: Path) -> pd.DataFrame:
-    of_each_class = probabilities(load_weights(store / "models/long/weights.npz"), FEATURES)
+    of_each_class = probabilities(load_arrays(store / "models/long/weights.npz"), FEATURES)
     columns = {"label": of_each_class.argmax(axis=1), "probability": of_each_class.max(axis=1)}
     return pd.DataFrame(columns)
 
