@@ -82,22 +82,13 @@ def save_splits(
 
 
 def _check(name: str, split: Split, train: Split, classes: tuple[str, ...]) -> None:
+    _check_labels(name, split)
     if not len(split):
         raise InputError(f"{name}: should hold at least one example, holds none")
-    if len(split.features) != len(split.labels):
-        raise InputError(
-            f"{name}: should have one label per example, has {len(split.labels)} for "
-            f"{len(split.features)} examples"
-        )
     if split.features.shape[1:] != train.features.shape[1:]:
         raise InputError(
             f"{name}: examples have the shape {_sizes(split.features)}, those for training "
             f"{_sizes(train.features)}; see {DATASETS}"
-        )
-    if split.labels.ndim != 1 or split.labels.dtype.kind not in "iu":
-        raise InputError(
-            f"{name}: labels should be integers with 1 axis, are {split.labels.dtype} with the "
-            f"shape {split.labels.shape}"
         )
     first, last = split.labels.min(), split.labels.max()
     if first < 0 or last >= len(classes):
@@ -108,6 +99,19 @@ def _check(name: str, split: Split, train: Split, classes: tuple[str, ...]) -> N
         )
     if split is train and first == last:
         raise InputError(f"{name}: all labels are {first}; there is nothing to tell apart")
+
+
+def _check_labels(name: str, split: Split) -> None:
+    if split.labels.ndim != 1 or split.labels.dtype.kind not in "iu":
+        raise InputError(
+            f"{name}: labels should be integers with 1 axis, are {split.labels.dtype} with the "
+            f"shape {split.labels.shape}"
+        )
+    if len(split.features) != len(split.labels):
+        raise InputError(
+            f"{name}: should have one label per example, has {len(split.labels)} for "
+            f"{len(split.features)} examples"
+        )
 
 
 def _warnings(splits: Mapping[str, Split], classes: tuple[str, ...]) -> Iterator[str]:
@@ -137,7 +141,9 @@ def load_split(path: Path) -> Split:
         raise InputError(f"{path}: should hold labels and one array of features, holds {names}")
     labels = arrays.pop("labels")
     (features,) = arrays.values()
-    return Split(features, labels)
+    split = Split(features, labels)
+    _check_labels(str(path), split)
+    return split
 
 
 def load_description(path: Path) -> Description:

@@ -92,12 +92,16 @@ def test_other_arrays_are_refused(wrong: dict[str, NDArray[Any]], tmp_path: Path
         load_split(tmp_path / "a.npz")
 
 
-@pytest.mark.parametrize("labels", [LABELS.astype(float), LABELS[:, None]])
-def test_other_labels_are_not_written(labels: NDArray[Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize("labels", [LABELS.astype(float), LABELS[:, None], LABELS[1:]])
+def test_other_labels_are_neither_written_nor_read(labels: NDArray[Any], tmp_path: Path) -> None:
     splits = {"train": Split(np.ones((4, 3)), labels)}
-    with pytest.raises(InputError, match="train split: labels should be integers with 1 axis"):
+    problem = "labels should be integers with 1 axis|should have one label per example"
+    with pytest.raises(InputError, match=f"train split: ({problem})"):
         save_splits(tmp_path, splits, ("a", "b", "c"), (3,), "features")
     assert not list(tmp_path.iterdir())
+    save_arrays(tmp_path / "a.npz", {"images": np.ones((4, 3)), "labels": labels})
+    with pytest.raises(InputError, match=rf"a\.npz: ({problem})"):
+        load_split(tmp_path / "a.npz")
 
 
 @pytest.mark.fault
