@@ -136,7 +136,7 @@ def project_in(path: Path) -> Project:
 
 
 def make_project(path: Path, source: str | None = None) -> Project:
-    """Copy the repository as it is, for a dataset at a URL, or in a folder beside the project."""
+    """Copy the repository as it is; its dataset is at a URL, or in a folder beside the project."""
     project = project_in(path)
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
