@@ -17,6 +17,8 @@ PYTHON ?= $(or $(shell for python in python3 python3.13 python3.12 python3.11; d
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Stages are started as `python`, DVC's queue as `dvc`.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 RUN := $(BIN)/python -m
 EXTRAS := $(patsubst extras/%/requirements.lock,$(VENV)/installed-%,$(wildcard extras/*/requirements.lock))
 

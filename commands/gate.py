@@ -13,10 +13,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from common.command_line import CommandError, argument_parser, echo, run
+from commands.hooks import call_hooks
 from common.config import PARAMS, Config, RunParams, load_config
-from common.hooks import call_hooks
 from common.results import ACCURACY, Result, load_results
+from support.command_line import CommandError, argument_parser, echo, run
 
 # Folders of files that DVC keeps; a clone may lack them.
 DVC_FOLDERS = ("data", "models", "costs", "plots")

@@ -12,11 +12,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from common.atomic import atomic_write
-from common.command_line import CommandError, InputError, argument_parser, echo, run
+from commands.hooks import call_hooks
 from common.config import Config, load_config
-from common.hooks import call_hooks
 from common.results import ACCURACY, Result, load_results
+from support.command_line import CommandError, InputError, argument_parser, echo, run
+from support.files import atomic_write
 
 BEGIN, END = "<!-- results -->\n", "<!-- /results -->"
 
@@ -24,7 +24,7 @@ BEGIN, END = "<!-- results -->\n", "<!-- /results -->"
 def columns(config: Config, results: Mapping[str, Result]) -> dict[str, dict[str, str]]:
     """Return the table of results, by column and run; extras add columns."""
     published = {
-        name: config.dataset.published.get(params.iterations)
+        name: config.dataset.published_for(params.iterations)
         for name, params in config.runs.items()
     }
     table = {

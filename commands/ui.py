@@ -13,9 +13,10 @@ import sys
 from pathlib import Path
 from urllib.parse import quote
 
-from common.command_line import CommandError, argument_parser, echo, port, redact_credentials, run
 from stages.track import location, provenance
 from stages.track.runs import load_runs
+from support.command_line import CommandError, argument_parser, echo, port, redact_credentials, run
+from support.files import repository
 
 HOST = "127.0.0.1"
 
@@ -66,7 +67,7 @@ def main() -> None:
     parser = argument_parser("commands.ui", __doc__)
     parser.add_argument("--port", type=port, default=5000, help="default: 5000")
     arguments = parser.parse_args()
-    root, runs = location.repository(), load_runs(Path())
+    root, runs = repository(), load_runs(Path())
     uri = location.tracking_uri(root)
     if not location.is_server(uri):
         _check_free(arguments.port)

@@ -1,7 +1,6 @@
 """Named arrays in .npz files whose bytes depend on the arrays only."""
 
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,11 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.atomic import atomic_open
-from common.command_line import InputError
-
-# What NumPy and zipfile raise, depending on which byte is wrong.
-DAMAGE = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, KeyError, OSError, RuntimeError)
+from support.files import atomic_open, reading
 
 
 def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -32,15 +27,5 @@ def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Load named arrays; raises InputError if the file is missing or damaged."""
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        raise InputError(f"{path}: not found; `dvc repro` makes it") from None
-    try:
-        with file:
-            archive = np.load(file, allow_pickle=False)
-            if isinstance(archive, np.lib.npyio.NpzFile):
-                return dict(archive)
-    except DAMAGE:
-        raise InputError(f"{path}: damaged; `make repair` makes it again") from None
-    raise InputError(f"{path}: not an npz file; `make repair` makes it again")
+    with reading(path), np.load(path, allow_pickle=False) as archive:
+        return dict(archive)

@@ -1,19 +1,18 @@
 """All settings, checked as a whole before any work is done; params.yaml explains each.
 
-ADAPT: a new setting is a field here.
+ADAPT: to add a setting, add a field here and a value in params.yaml.
 """
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
-from common.command_line import InputError
 from common.datasets import DATASETS, DatasetSpec, load_datasets
 from common.model import ModelParams
-from common.schema import Fraction, Name, PositiveInteger, PositiveNumber, StrictModel, validate
-from common.yaml_file import read_yaml
+from support.command_line import InputError
+from support.schema import Fraction, Name, PositiveInteger, PositiveNumber, StrictModel, validate
+from support.yaml_file import read_yaml
 
 PARAMS = Path("params.yaml")
 
@@ -69,28 +68,6 @@ class Config(StrictModel):
         if name not in self.runs:
             raise InputError(f"{PARAMS}: runs: no run {name!r}, there are: {', '.join(self.runs)}")
         return self.runs[name]
-
-    @property
-    def longest_run(self) -> str:
-        """The name of the run with the most iterations."""
-        return max(self.runs, key=lambda name: self.runs[name].iterations)
-
-    def check_leftovers(self, models: Path, costs: Path) -> None:
-        """Check that two folders that stages depend on as a whole hold files of these runs only.
-
-        Otherwise dvc.lock would list files of a run that was removed or renamed, and a new clone
-        could not reproduce them. Raises InputError if there are others.
-        """
-        expected = {models / run / "weights.npz" for run in self.runs}
-        expected |= {costs / f"{run}.csv" for run in self.runs}
-        present = {path for folder in (costs, models) for path in folder.rglob("[!.]*")}
-        leftovers = sorted(path for path in present - expected if path.is_file())
-        if leftovers:
-            paths = shlex.join(map(str, leftovers))
-            raise InputError(
-                f"{paths}: left over from a run that is no longer in {PARAMS}; "
-                f"`rm {paths}`, then run again"
-            )
 
 
 def load_config() -> Config:

@@ -1,9 +1,9 @@
 """The model in NumPy: its settings, its first weights, and its forward pass.
 
-ADAPT: another architecture is another content of these, and the same forward pass in
-stages/train/network.py. Weights are named float32 arrays of any shape; nothing else in the
-project knows more about them. This file is also what MLflow serves, so it imports nothing of
-the project.
+ADAPT: to change the architecture, replace `ModelParams`, `initial_weights`, `logits` and
+`Model.architecture`, and `logits` in stages/train/network.py. Weights are named float32 arrays of
+any shape. Other stages know only `Model.load`, `probabilities` and `architecture`, and
+`PACKAGES`. MLflow serves this file, so it imports nothing of the project.
 
 The forward pass computes in float64, although the weights are float32. Processors differ in the
 order in which they add, and so in the last digits of a sum; in float64 these digits are far
@@ -13,14 +13,23 @@ beyond those that are written to a file.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, PositiveInt
+from scipy.special import softmax
 
 Weights = Mapping[str, NDArray[np.float32]]
+
+# What this file imports, so what MLflow needs to serve it.
+PACKAGES = ("numpy", "pydantic", "scipy")
+
+# `probabilities` handles as many examples at a time as fit into this in float64.
+CHUNK_BYTES = 1 << 25
 
 
 class ModelParams(BaseModel, extra="forbid", strict=True, frozen=True):
@@ -93,8 +102,45 @@ def logits(weights: Weights, features: NDArray[Any]) -> NDArray[np.float64]:
     return values
 
 
-def architecture(weights: Weights) -> str:
-    """Return the architecture in one phrase, for the model card and for MLflow."""
-    biases = [array for name, array in weights.items() if name.startswith("b")]
-    widths = [len(weights["W1"]), *(len(bias) for bias in biases)]
-    return f"{'-'.join(map(str, widths))}, fully connected, ReLU between the layers"
+@dataclass(frozen=True)
+class Model:
+    """A trained model.
+
+    Attributes
+    ----------
+    weights
+        As `initial_weights` names them.
+    """
+
+    weights: Weights
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Load the model that `train` has written into a folder, ``models/<run>``."""
+        with np.load(folder / "weights.npz", allow_pickle=False) as archive:
+            return cls(dict(archive))
+
+    @property
+    def architecture(self) -> str:
+        """The architecture in one phrase, for the model card and for MLflow."""
+        biases = [array for name, array in self.weights.items() if name.startswith("b")]
+        widths = [len(self.weights["W1"]), *(len(bias) for bias in biases)]
+        return f"{'-'.join(map(str, widths))}, fully connected, ReLU between the layers"
+
+    def probabilities(self, features: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the probability of each class: the softmax of the logits.
+
+        Parameters
+        ----------
+        features : ndarray, shape (n, ...)
+
+        Returns
+        -------
+        ndarray of float64, shape (n, classes)
+        """
+        size = max(1, CHUNK_BYTES // (8 * features[0].size)) if len(features) else 1
+        chunks = [
+            logits(self.weights, features[start : start + size])
+            for start in range(0, max(1, len(features)), size)
+        ]
+        return np.asarray(softmax(np.concatenate(chunks), axis=1), dtype=np.float64)

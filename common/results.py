@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from common.atomic import atomic_write
-from common.schema import StrictModel, load_json
+from support.files import atomic_write
+from support.schema import StrictModel, load_json
 
 ACCURACY = Path("metrics/accuracy.json")
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from common.arrays import load_arrays, save_arrays
-from common.atomic import atomic_write
-from common.command_line import InputError, echo
 from common.datasets import DATASETS
-from common.schema import PositiveInteger, StrictModel, load_json
+from support.command_line import InputError, echo
+from support.files import atomic_write
+from support.schema import PositiveInteger, StrictModel, load_json
 
 SPLITS = ("train", "validation", "test")
 
@@ -146,6 +146,11 @@ def load_split(path: Path) -> Split:
     return split
 
 
+def load_splits(folder: Path) -> dict[str, Split]:
+    """Load all splits, by the names in `SPLITS`, as `load_split` does."""
+    return {name: load_split(folder / f"{name}.npz") for name in SPLITS}
+
+
 def load_description(path: Path) -> Description:
-    """Load a description; raises InputError if the file is missing or damaged."""
+    """Load the description of the splits; raises InputError if it is missing or damaged."""
     return load_json(Description, path)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from common.command_line import InputError
+from support.files import atomic_write, reading
 
 
 def load_csv(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
@@ -14,7 +14,7 @@ def load_csv(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
     Only an empty field is a missing value: a run may be named ``NA``. Raises InputError if the file
     is missing or holds something else.
     """
-    try:
+    with reading(path):
         table = pd.read_csv(
             path,
             usecols=list(columns),
@@ -22,8 +22,9 @@ def load_csv(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
             keep_default_na=False,
             na_values=[""],
         )
-    except FileNotFoundError:
-        raise InputError(f"{path}: not found; `dvc repro` makes it") from None
-    except (ValueError, OverflowError) as error:  # pandas' own errors are ValueErrors
-        raise InputError(f"{path}: damaged ({error}); `dvc repro` makes it again") from None
     return table[list(columns)]
+
+
+def save_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a table with its index; fractions have six digits, the same on every processor."""
+    atomic_write(path, table.to_csv(float_format="%.6f").encode())

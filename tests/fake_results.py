@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from common.arrays import save_arrays
-from common.atomic import atomic_write
 from common.model import ModelParams, Weights, initial_weights
 from common.results import Result, save_results
 from common.splits import SPLITS
 from stages.train.__main__ import save_costs
+from support.files import atomic_write
 from tests.settings import ITERATIONS, synthetic_params, write_yaml
 from tests.synthetic import DESCRIPTION, make_features
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
-from common.atomic import sha256
-from common.yaml_file import read_yaml
+from support.files import sha256
+from support.yaml_file import read_yaml
 from tests.synthetic import DESCRIPTION, make_raw_files
 
 ROOT = Path(__file__).parents[1]

@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 
 from common.arrays import load_arrays
-from common.atomic import sha256
 from common.config import load_config
 from common.results import load_results
 from common.splits import SPLITS, load_description, load_split
+from support.files import sha256
 from tests.fixtures import DESCRIPTION, ITERATIONS, RAW_FILES, Project, make_weights
 
 UP_TO_DATE = "Data and pipelines are up to date.\n"

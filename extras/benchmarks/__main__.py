@@ -17,13 +17,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from common.atomic import atomic_write
-from common.command_line import CommandError, InputError, argument_parser, echo, progress, run
 from common.config import load_config
 from extras.benchmarks import places
 from extras.benchmarks.cases import CASES, Group, load_groups
 from extras.benchmarks.measurement import machine, measure
 from extras.benchmarks.report import HERE, page
+from support.command_line import CommandError, InputError, argument_parser, echo, progress, run
+from support.files import atomic_write
 
 QUICK_ITERATIONS = 20
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from string import Template
 from typing import Any, NamedTuple
 
-from common.yaml_file import read_yaml
 from extras.benchmarks.places import ROOT
+from support.yaml_file import read_yaml
 
 CASES: dict[str, Any] = read_yaml(Path(__file__).with_name("cases.yaml"))
 

@@ -16,7 +16,7 @@ from typing import Any
 from packaging.pylock import Pylock
 
 from commands.install import locked
-from common.command_line import CommandError, argument_parser, echo, run
+from support.command_line import CommandError, argument_parser, echo, run
 
 UV = ("-m", "uv", "pip", "compile", "--quiet", "--no-deps", "--format=pylock.toml", "-")
 

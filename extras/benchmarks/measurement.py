@@ -14,9 +14,9 @@ from importlib.metadata import distributions
 from pathlib import Path
 from time import perf_counter, strftime
 
-from common.command_line import CommandError
 from extras.benchmarks.places import ROOT
 from stages.track.provenance import processor
+from support.command_line import CommandError
 
 # Prefixes of variables that a shell may have set, and that would make a program faster or slower.
 SETTINGS = (

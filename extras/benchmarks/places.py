@@ -12,7 +12,7 @@ import yaml
 
 from common.config import PARAMS
 from common.datasets import DATASETS
-from common.yaml_file import read_yaml
+from support.yaml_file import read_yaml
 
 ROOT = Path(__file__).parents[2]
 # Not in /tmp, which may be in memory, but on the disk of the project; git ignores it.

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import uvicorn
 from anyio import CapacityLimiter, to_thread
+from common.inference import accuracy
 from numpy.typing import NDArray
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -32,12 +33,11 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from common.command_line import CommandError, argument_parser, echo, port, run
 from common.config import Config, load_config
-from common.inference import accuracy
 from common.splits import Split, load_split
 from extras.handwriting.pictures import PictureError, decode
 from extras.handwriting.predictor import Predictor, load_predictor
+from support.command_line import CommandError, argument_parser, echo, port, run
 
 PAGE = Path(__file__).with_suffix(".html")
 TEST = Path("data/flat/test.npz")

@@ -22,12 +22,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 
-from common.atomic import atomic_write
-from common.command_line import argument_parser, run
 from common.config import load_config
 from extras.handwriting.pictures import PictureError, Pixels, decode
 from extras.handwriting.predictor import Prediction, load_predictor
 from extras.handwriting.preparation import SIZE, Digits
+from support.command_line import argument_parser, run
+from support.files import atomic_write
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp", ".ppm", ".pgm"}
 ZOOM = 4

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from common.inference import probabilities
 from numpy.typing import NDArray
 
 from common.arrays import load_arrays
-from common.command_line import InputError
 from common.config import Config
-from common.inference import probabilities
 from common.model import Weights
 from common.splits import load_description
 from extras.handwriting.pictures import Pixels
 from extras.handwriting.preparation import SIZE, Digits, prepare, scale_whole
+from support.command_line import InputError
 
 MODELS = Path("models")
 DESCRIPTION = Path("data/flat/description.json")

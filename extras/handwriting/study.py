@@ -18,20 +18,20 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+from common.inference import probabilities
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 
-from common.atomic import atomic_write
-from common.command_line import CommandError, argument_parser, progress, run
 from common.config import load_config
-from common.inference import probabilities
 from common.splits import load_split
 from extras.handwriting.drawing import NO_INK, WAYS, without_ink
 from extras.handwriting.pictures import PictureError, Pixels, decode
 from extras.handwriting.predictor import Predictor, load_predictor
 from extras.handwriting.preparation import BOX, SIZE, prepare
+from support.command_line import CommandError, argument_parser, progress, run
+from support.files import atomic_write
 
 TEST = Path("data/flat/test.npz")
 README = Path("extras/handwriting/README.md")

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import yaml
 
-from common.atomic import sha256
-from common.command_line import CommandError, InputError, argument_parser, echo, run
 from common.config import PARAMS
 from common.datasets import DATASETS
-from common.yaml_file import read_yaml
+from support.command_line import CommandError, InputError, argument_parser, echo, run
+from support.files import sha256
+from support.yaml_file import read_yaml
 
 ROOT = Path(__file__).parents[2]
 FLAT = ROOT / "data/flat"

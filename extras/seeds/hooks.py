@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from common.command_line import InputError, echo
 from common.config import Config
 from common.results import Result
 from common.tables import load_csv
 from extras.seeds.reference import load_reference, outliers
+from support.command_line import InputError, echo
 
 
 def gate_failures(config: Config, results: Mapping[str, Result]) -> Iterator[str]:

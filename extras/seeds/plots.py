@@ -53,7 +53,7 @@ def _draw_accuracies(axes: Axes, config: Config, results: pd.DataFrame) -> None:
         mean, std = accuracies.mean(), accuracies.std(ddof=1)
         axes.errorbar(place + 0.27, mean, std, fmt="_", color=style.INK, capsize=5, markersize=12)
         axes.hlines(params.min_test_accuracy, place - 0.35, place + 0.35, style.GREY, "--")
-        published = config.dataset.published.get(params.iterations)
+        published = config.dataset.published_for(params.iterations)
         if published and published.test:
             axes.plot(place - 0.27, published.test, **style.PUBLISHED)
     axes.plot([], [], "_", color=style.INK, markersize=12, label="mean ± std")

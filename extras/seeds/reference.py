@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from common.atomic import sha256
-from common.command_line import InputError
 from common.config import Config
 from common.results import Result
-from common.schema import StrictModel
 from common.splits import SPLITS
+from support.command_line import InputError
+from support.files import sha256
+from support.schema import StrictModel
 
 REFERENCE = Path("extras/seeds/reference.json")
 ROOT = Path(__file__).parents[2]

@@ -15,11 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from common.atomic import atomic_write
-from common.command_line import argument_parser, echo, run
 from common.config import Config, load_config
 from common.splits import SPLITS
 from extras.seeds.reference import Reference, RunReference, fingerprint, logarithms, mean_std
+from support.command_line import argument_parser, echo, run
+from support.files import atomic_write
 
 
 def summarise(accuracies: NDArray[np.float64], threshold: float) -> dict[str, float]:

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import pandas as pd
+from common.inference import accuracy
 from pydantic import Field
 
-from common.atomic import atomic_write
-from common.command_line import CommandError, argument_parser, echo, progress, run
 from common.config import Config, load_config
-from common.inference import accuracy
-from common.schema import StrictModel, validate
 from common.splits import SPLITS, Split, load_description, load_split
-from common.yaml_file import read_yaml
+from support.command_line import CommandError, argument_parser, echo, progress, run
+from support.files import atomic_write
+from support.schema import StrictModel, validate
+from support.yaml_file import read_yaml
 
 if TYPE_CHECKING:
     from stages.train.trainer import Trainer

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from common.command_line import CommandError, InputError, gc_disabled
+from support.command_line import CommandError, InputError, gc_disabled
 
 ROOT = Path(__file__).parents[2]
 # Ray reads these when it is imported, also in workers.

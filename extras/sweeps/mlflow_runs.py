@@ -4,11 +4,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from common.command_line import progress
 from extras.sweeps.results import SweepResults
 from stages.track.location import repository
 from stages.track.mlflow_store import open_store, origin_tags
 from stages.track.provenance import current
+from support.command_line import progress
 
 # isort: split
 # After mlflow_store, which sets variables that MLflow reads when it is imported.

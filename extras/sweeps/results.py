@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from common.atomic import atomic_write
 from extras.sweeps.search_space import SEED, Sweep
+from support.files import atomic_write
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from common.command_line import InputError
 from common.config import PARAMS, Config
-from common.schema import PositiveInteger, StrictModel, validate
-from common.yaml_file import read_yaml
+from support.command_line import InputError
+from support.schema import PositiveInteger, StrictModel, validate
+from support.yaml_file import read_yaml
 
 SEED = "train.seed"
 

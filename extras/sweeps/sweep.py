@@ -13,15 +13,15 @@ validation images. The test images are not read. --resume continues an interrupt
 import shlex
 from pathlib import Path
 
-from common.atomic import sha256
-from common.command_line import CommandError, InputError, argument_parser, echo, run
 from common.config import PARAMS, Config, load_config
 from common.datasets import DATASETS
 from common.splits import Split, load_description, load_split
-from common.yaml_file import read_yaml
 from extras.sweeps.cluster import connected
 from extras.sweeps.results import SweepResults
 from extras.sweeps.search_space import load_sweep
+from support.command_line import CommandError, InputError, argument_parser, echo, run
+from support.files import sha256
+from support.yaml_file import read_yaml
 
 FLAT = Path("data/flat")
 # The splits that a trial reads.

@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from common.inference import accuracy
 from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search import BasicVariantGenerator
 
-from common.command_line import CommandError, echo
 from common.config import Config
-from common.inference import accuracy
 from common.model import ModelParams
 from common.splits import Split
 from extras.sweeps.search_space import SEED, Sweep, is_range
 from stages.track.provenance import machine
+from support.command_line import CommandError, echo
 
 if TYPE_CHECKING:
     from stages.train.trainer import Trainer

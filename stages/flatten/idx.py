@@ -17,6 +17,9 @@ def parse(content: bytes) -> NDArray[Any]:
     """Return the values of an uncompressed IDX file, in the shape that its header gives.
 
     Raises ValueError if it is not such a file, with what was expected and what is there.
+
+    >>> parse(b"\\0\\0\\x08\\x02" + b"\\0\\0\\0\\x01" + b"\\0\\0\\0\\x03" + b"abc")
+    array([[97, 98, 99]], dtype=uint8)
     """
     magic = content[:4]
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in DTYPES:

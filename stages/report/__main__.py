@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from common.atomic import atomic_write
-from common.command_line import argument_parser, echo, progress, run
 from common.config import PARAMS, load_config
-from common.yaml_file import read_yaml
 from stages.report.pages import ReportFigure, render
 from stages.report.run_results import ReportData, load_report_data
+from support.command_line import argument_parser, echo, progress, run
+from support.files import atomic_write
+from support.yaml_file import read_yaml
 
 
 def parameters() -> dict[str, object]:
@@ -53,7 +53,14 @@ def main() -> None:
     parser.add_argument("page", type=Path, help="the page: plots/report.html")
     parser.add_argument("card", type=Path, help="the model card: MODEL_CARD.md")
     arguments = parser.parse_args()
-    data = load_report_data(load_config(), arguments)
+    data = load_report_data(
+        load_config(),
+        arguments.flat,
+        arguments.models,
+        arguments.costs,
+        arguments.metrics,
+        arguments.predictions,
+    )
     costs, by_run = draw(data)
     figures = {Path(name, file): by_run[name][file] for name in by_run for file in by_run[name]}
     for path, figure in {Path("costs"): costs, **figures}.items():

@@ -1,19 +1,17 @@
 """The results of the runs, loaded from the files of earlier stages."""
 
-from argparse import Namespace
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from common.arrays import load_arrays
-from common.atomic import sha256
-from common.command_line import InputError
 from common.config import Config
-from common.model import architecture
-from common.results import ACCURACY, Result, load_results
+from common.model import Model
+from common.results import Result, load_results
 from common.splits import Description, Split, load_description, load_split
 from common.tables import load_csv
 from stages.report.calibration import (
@@ -21,6 +19,7 @@ from stages.report.calibration import (
     calibration_bins,
     expected_calibration_error,
 )
+from support.files import reading
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,8 @@ class RunResults:
     ----------
     architecture
         Of the model, in one phrase.
-    weights_sha256
-        The checksum of the file of its weights.
+    files
+        The SHA-256 of each of the model's files, by its path.
     costs : ndarray of float64, shape (iterations,)
         In nats.
     predictions
@@ -46,8 +45,7 @@ class RunResults:
     name: str
     result: Result
     architecture: str
-    weight_count: int
-    weights_sha256: str
+    files: Mapping[str, str]
     costs: NDArray[np.float64]
     predictions: pd.DataFrame
     confusion: NDArray[np.int64]
@@ -89,36 +87,36 @@ class ReportData:
     runs: Mapping[str, RunResults]
 
 
-def load_report_data(config: Config, folders: Namespace) -> ReportData:
-    """Load the results of all runs from ``models``, ``costs``, ``metrics`` and ``predictions``.
+def load_report_data(
+    config: Config, flat: Path, models: Path, costs: Path, metrics: Path, predictions: Path
+) -> ReportData:
+    """Load the results of all runs from the folders of earlier stages.
 
-    The test split is in the folder ``flat``. Raises InputError if a file is missing or damaged, or
-    has no result of a run.
+    Raises InputError if a file is missing or damaged, or has no result of a run.
     """
-    results = load_results(folders.metrics / ACCURACY.name)
-    description = load_description(folders.flat / "description.json")
+    results = load_results(metrics / "accuracy.json")
+    description = load_description(flat / "description.json")
     labels = [str(label) for label in range(len(description.classes))]
     rates = {"precision": "float64", "recall": "float64", "support": "int64"}
     columns = {"label": "int64", "predicted": "int64", "probability": "float64"}
-    counts = load_csv(
-        folders.metrics / "confusion.csv", {"run": "str", **dict.fromkeys(labels, "int64")}
-    )
-    per_class = load_csv(folders.metrics / "per_class.csv", {"run": "str", **rates})
+    counts = load_csv(metrics / "confusion.csv", {"run": "str", **dict.fromkeys(labels, "int64")})
+    per_class = load_csv(metrics / "per_class.csv", {"run": "str", **rates})
     runs = {}
     for name in config.runs:
-        if name not in results:
-            raise InputError(f"{ACCURACY}: has no run {name!r}; `dvc repro` makes it again")
-        path = folders.models / name / "weights.npz"
-        weights = load_arrays(path)
+        with reading(models / name):
+            model = Model.load(models / name)
         runs[name] = RunResults(
             name=name,
             result=results[name],
-            architecture=architecture(weights),
-            weight_count=sum(array.size for array in weights.values()),
-            weights_sha256=sha256(path.read_bytes()),
-            costs=load_csv(folders.costs / f"{name}.csv", {"cost": "float64"})["cost"].to_numpy(),
-            predictions=load_csv(folders.predictions / f"{name}.csv", columns),
+            architecture=model.architecture,
+            files={str(path): _sha256(path) for path in sorted((models / name).rglob("[!.]*"))},
+            costs=load_csv(costs / f"{name}.csv", {"cost": "float64"})["cost"].to_numpy(),
+            predictions=load_csv(predictions / f"{name}.csv", columns),
             confusion=counts.loc[counts["run"] == name, labels].to_numpy(),
             per_class=per_class.loc[per_class["run"] == name, list(rates)],
         )
-    return ReportData(config, description, load_split(folders.flat / "test.npz"), runs)
+    return ReportData(config, description, load_split(flat / "test.npz"), runs)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

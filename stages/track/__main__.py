@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from common.atomic import atomic_write
-from common.command_line import CommandError, argument_parser, echo, progress, run
 from stages.track import provenance
-from stages.track.location import repository
 from stages.track.provenance import Provenance
 from stages.track.runs import DESCRIPTION, LOCK, TrackedRun, load_runs
+from support.command_line import CommandError, argument_parser, echo, progress, run
+from support.files import atomic_write, repository
 
 
 def main() -> None:

@@ -8,20 +8,12 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from common.command_line import echo
+from support.command_line import echo
 
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
 LOCK_SECONDS = 600
 OTHERS = "another `stages.track`, `make ui` or sweep that is writing to MLflow from here"
-
-
-def repository() -> Path:
-    """Return the folder of the project, even in the copies in which DVC runs experiments.
-
-    The environment variable ``DVC_ROOT`` is not used, because it may name another repository.
-    """
-    return Path(str(Path.cwd()).partition("/.dvc/tmp/exps/")[0])
 
 
 def tracking_uri(root: Path) -> str:

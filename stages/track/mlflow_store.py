@@ -21,11 +21,11 @@ import pydantic
 import scipy
 from filelock import Timeout
 
-from common.command_line import CommandError, echo, gc_disabled, redact_credentials
 from common.splits import load_description
 from stages.track import location
 from stages.track.provenance import Provenance, writer
 from stages.track.runs import DESCRIPTION, LOCK, TrackedRun, window_means
+from support.command_line import CommandError, echo, gc_disabled, redact_credentials
 
 # MLflow reads these when it is imported. By default it would retry for four minutes.
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -291,7 +291,7 @@ def _save_model(path: Path, model: Model, run: TrackedRun) -> None:
     )
     # MLflow would silently cast fractions to integers; served_model.py checks instead.
     signature._is_signature_from_type_hint = True  # noqa: SLF001 - there is no public way
-    files = {"weights": run.weights, "description": run.folder / DESCRIPTION, "code": MODEL_CODE}
+    files = {"model": run.model, "description": run.folder / DESCRIPTION, "code": MODEL_CODE}
     pyfunc.save_model(
         path,
         mlflow_model=model,

@@ -1,5 +1,6 @@
 """Where a result comes from: commit, uncommitted changes, processor, versions of packages."""
 
+import hashlib
 import os
 import platform
 import subprocess
@@ -9,8 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from common.atomic import sha256
-from common.command_line import CommandError
+from support.command_line import CommandError
 
 # Their versions are recorded if they are installed.
 PACKAGES = ("tensorflow", "tensorflow-cpu", "numpy", "dvc", "mlflow")
@@ -73,7 +73,7 @@ def processor() -> str:
 
 def writer(root: Path) -> str:
     """Return an identifier of a repository on this machine that reveals neither."""
-    return sha256(f"{platform.node()} {root}".encode())
+    return hashlib.sha256(f"{platform.node()} {root}".encode()).hexdigest()
 
 
 def earlier(path: str) -> Iterator[Provenance]:

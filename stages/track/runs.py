@@ -14,14 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.arrays import load_arrays
-from common.atomic import sha256
-from common.command_line import InputError
-from common.model import architecture
+from common.model import Model
 from common.results import ACCURACY, Result, load_results
 from common.splits import SPLITS
 from common.tables import load_csv
-from common.yaml_file import parse_yaml
+from support.command_line import InputError
+from support.yaml_file import read_yaml
 
 LOCK = "dvc.lock"
 DESCRIPTION = "data/flat/description.json"
@@ -49,9 +47,9 @@ class TrackedRun:
     folder: Path
 
     @property
-    def weights(self) -> Path:
-        """The file of its weights."""
-        return self.folder / "models" / self.name / "weights.npz"
+    def model(self) -> Path:
+        """The folder of its model."""
+        return self.folder / "models" / self.name
 
     @property
     def summary(self) -> str:
@@ -63,7 +61,7 @@ class TrackedRun:
         """The SHA-256 of the result and everything that determines it; not of the threshold."""
         result = self.result.model_dump(exclude={"min_test_accuracy"})
         content = [self.name, self.params, self.data, self.checksums, result]
-        return sha256(json.dumps(content, sort_keys=True).encode())
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def load_runs(folder: Path) -> list[TrackedRun]:
@@ -73,25 +71,21 @@ def load_runs(folder: Path) -> list[TrackedRun]:
     hold what this version of the project writes.
     """
     params, checksums = _load_lock(folder / LOCK)
-    for path in (ACCURACY.as_posix(), PER_CLASS, DESCRIPTION):
-        _check(folder / path, checksums.get(path))
     runs = []
     for name, result in load_results(folder / ACCURACY).items():
-        weights, costs = f"models/{name}/weights.npz", f"costs/{name}.csv"
-        for path in (weights, costs):
-            _check(folder / path, checksums.get(path))
+        weights, costs = f"models/{name}", f"costs/{name}.csv"
         try:
-            sections = params["flatten"] | params[f"train@{name}"]
+            sections = params["fetch"] | params["flatten"] | params[f"train@{name}"]
             run = TrackedRun(
                 name=name,
                 dataset=sections["dataset"],
                 params=_flat(sections) | {"iterations": result.iterations},
-                data={split: checksums[f"data/flat/{split}.npz"] for split in SPLITS},
+                data=dict.fromkeys(SPLITS, checksums["data/flat"]),
                 checksums={path: checksums[path] for path in (weights, costs)},
                 result=result,
                 recall=_load_recall(folder / PER_CLASS, name),
                 costs=load_csv(folder / costs, {"cost": "float32"})["cost"].to_numpy(),
-                architecture=architecture(load_arrays(folder / weights)),
+                architecture=Model.load(folder / "models" / name).architecture,
                 folder=folder,
             )
         except (KeyError, TypeError, ValueError, IndexError, AttributeError):
@@ -103,7 +97,7 @@ def load_runs(folder: Path) -> list[TrackedRun]:
 
 def _load_lock(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the parameters of each stage, and the MD5 of each output."""
-    document = parse_yaml(_read(path), path)
+    document = read_yaml(path)
     try:
         stages = document["stages"].items()
         params = {name: stage.get("params", {}).get("params.yaml", {}) for name, stage in stages}
@@ -111,22 +105,6 @@ def _load_lock(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
         return params, {output["path"]: output["md5"] for output in outputs}
     except (KeyError, TypeError, AttributeError):
         raise InputError(f"{path}: damaged; `git checkout {LOCK}` restores it") from None
-
-
-def _check(path: Path, md5: str | None) -> None:
-    """Check that a file is the one that a stage wrote."""
-    if hashlib.md5(_read(path), usedforsecurity=False).hexdigest() != md5:
-        raise InputError(
-            f"{path}: not the file whose MD5 is in {LOCK}; run `dvc repro`, or `make repair` if "
-            "that finds nothing to do"
-        )
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: not found; `dvc repro` makes it") from None
 
 
 def _flat(sections: Mapping[str, Any]) -> dict[str, Any]:

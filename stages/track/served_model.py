@@ -18,7 +18,6 @@ from mlflow.models import set_model
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 
 class InvalidInputError(MlflowException):
@@ -37,11 +36,10 @@ class Classifier(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the weights, the description of the examples, and the forward pass."""
-        with np.load(context.artifacts["weights"], allow_pickle=False) as archive:
-            self.weights = dict(archive)
         self.description = json.loads(Path(context.artifacts["description"]).read_bytes())
         # Not an import, because other versions of the model and the project would share it.
-        self.logits = runpy.run_path(context.artifacts["code"])["logits"]
+        model = runpy.run_path(context.artifacts["code"])["Model"]
+        self.model = model.load(Path(context.artifacts["model"]))
 
     def predict(
         self,
@@ -55,7 +53,7 @@ class Classifier(PythonModel):
         the brightness of an image is in [0, 255].
         """
         features = self._features(model_input)
-        probabilities = softmax(self.logits(self.weights, features), axis=1)
+        probabilities = self.model.probabilities(features)
         return pd.DataFrame(
             {"label": probabilities.argmax(axis=1), "probability": probabilities.max(axis=1)}
         )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 def batches(
     examples: int, batch_size: int, random: np.random.Generator
 ) -> Iterator[NDArray[np.int32]]:
-    """Draw batches without end.
+    """Draw batches forever.
 
     A batch that crosses the end of an epoch is completed from the next epoch's order, as in the
     tutorial's ``next_batch``. Only one epoch's order is in memory at a time.
@@ -20,6 +20,12 @@ def batches(
     ------
     ndarray of int32, shape (batch_size,)
         Indices in [0, examples).
+
+    Examples
+    --------
+    >>> endless = batches(5, 2, np.random.default_rng(0))
+    >>> [next(endless).tolist() for _ in range(3)]
+X
     """
     order = np.empty(0, np.int32)
     while True:

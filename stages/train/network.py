@@ -1,6 +1,6 @@
 """The model in TensorFlow: the same forward pass as in common/model.py.
 
-ADAPT: another architecture is another `logits`.
+ADAPT: to change the architecture, replace `logits` here and in common/model.py.
 """
 
 from __future__ import annotations

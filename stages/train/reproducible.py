@@ -23,7 +23,7 @@ from numpy._core._multiarray_umath import (  # type: ignore[import-not-found]  #
     __cpu_features__ as cpu_features,
 )
 
-from common.command_line import CommandError, gc_disabled
+from support.command_line import CommandError, gc_disabled
 
 __all__ = ["ENVIRONMENT", "IS_REPRODUCIBLE", "cpu_features", "matmul", "tf"]
 

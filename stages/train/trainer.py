@@ -19,20 +19,11 @@ from stages.train.reproducible import tf
 # Enough that the cost of a call is negligible, few enough that progress is seen.
 ITERATIONS_PER_CALL = 100
 
-XLA_ALIGNMENT_BYTES = 16
-
 
 def cost(weights: dict[str, tf.Tensor], features: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """Return the mean softmax cross entropy of a batch, in nats; labels are int32 (n,)."""
     scores = logits(weights, features)
     return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, scores))
-
-
-def _shared(array: NDArray[Any]) -> tf.Tensor:
-    """Return a tensor that uses the memory of an array, which may be large."""
-    is_aligned = array.ctypes.data % XLA_ALIGNMENT_BYTES == 0
-    usable = np.require(array if is_aligned else array.copy(), requirements=["C", "W"])
-    return tf.experimental.dlpack.from_dlpack(usable.__dlpack__())
 
 
 class Trainer:
@@ -48,14 +39,14 @@ class Trainer:
         self._model = model
         self._classes = classes
         self._examples = examples
-        self._features = _shared(examples.features)
+        self._features = tf.constant(examples.features)
         self._labels = tf.constant(examples.labels, tf.int32)
         shapes = {name: array.shape for name, array in self._initial_weights(0).items()}
         self._weights, self._means, self._squares = (
             {name: tf.Variable(tf.zeros(shape)) for name, shape in shapes.items()} for _ in range(3)
         )
-        # Adam's constants and powers of beta are variables, so that other values need no other
-        # program.
+        # Adam's constants and powers of beta are variables, so that one compiled program serves
+        # all of their values.
         names = ("learning_rate", "beta_1", "beta_2", "epsilon", "beta_1_power", "beta_2_power")
         self._adam = {name: tf.Variable(0.0) for name in names}
         self.reset(params)
@@ -78,12 +69,12 @@ class Trainer:
         self._batches = batches(len(self._labels), params.batch_size, random)
 
     def train(self, iterations: int) -> Iterator[NDArray[np.float32]]:
-        """Train for so many more iterations, and yield their costs as they are computed."""
+        """Train for some more iterations, and yield their costs as they are computed."""
         for done in range(0, iterations, ITERATIONS_PER_CALL):
             count = min(ITERATIONS_PER_CALL, iterations - done)
-            drawn = np.stack(list(islice(self._batches, count)))
-            padding = np.zeros((ITERATIONS_PER_CALL - count, drawn.shape[1]), np.int32)
-            indices = tf.constant(np.concatenate([drawn, padding]))
+            indices = np.stack(list(islice(self._batches, count)))
+            padding = np.zeros((ITERATIONS_PER_CALL - count, indices.shape[1]), np.int32)
+            indices = tf.constant(np.concatenate([indices, padding]))
             yield self._train_steps(indices, tf.constant(count)).numpy()[:count]
 
     def weights(self) -> Weights:
@@ -101,6 +92,7 @@ class Trainer:
 
     @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
     def _train_steps(self, indices: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+        """Make `count` iterations, and return their costs; AutoGraph makes one loop of `while`."""
         costs = tf.zeros(ITERATIONS_PER_CALL)
         iteration = 0
         while iteration < count:  # XLA would compile `tf.range(count)` again for each count

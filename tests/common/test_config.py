@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from common.command_line import InputError
 from common.config import load_config
 from common.datasets import load_datasets
+from support.command_line import InputError
 from tests.fixtures import Workspace, entry
 
 SHORT = "runs.short.iterations"

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from common.inference import accuracy, probabilities
 
 from common import inference
-from common.inference import accuracy, probabilities
 from common.model import logits
 from tests.fixtures import make_features, make_weights
 

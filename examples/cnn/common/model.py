@@ -1,7 +1,7 @@
 """The model in NumPy: a small convolutional network modelled on LeNet-5.
 
 Two convolutions of 5 x 5 with max pooling, then two dense layers. Weights are named float32 arrays
-of any shape; nothing else in the project knows more about them. This file is also what MLflow
+of any shape; other stages know only `Model.load`, `probabilities` and `architecture`. This file is also what MLflow
 serves, so it imports nothing of the project.
 """
 
@@ -9,14 +9,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, PositiveInt
+from scipy.special import softmax
 
 Weights = Mapping[str, NDArray[np.float32]]
+
+# What this file imports, so what MLflow needs to serve it.
+PACKAGES = ("numpy", "pydantic", "scipy")
+
+# `probabilities` handles as many examples at a time as fit into this in float64.
+CHUNK_BYTES = 1 << 25
 
 KERNEL = 5
 # Bounds the memory: the windows of 256 images of 28 x 28 take 30 MB in float64.
@@ -117,11 +126,48 @@ def _max_pool(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return pooled
 
 
-def architecture(weights: Weights) -> str:
-    """Return the architecture in one phrase, for the model card and for MLflow."""
-    first, second = (weights[f"convolution{layer}"].shape[-1] for layer in (1, 2))
-    units, classes = weights["dense2"].shape
-    return (
-        f"two 5 x 5 convolutions of {first} and {second} filters, each with ReLU and 2 x 2 max "
-        f"pooling, then dense layers of {units} and {classes} units"
-    )
+@dataclass(frozen=True)
+class Model:
+    """A trained model.
+
+    Attributes
+    ----------
+    weights
+        As `initial_weights` names them.
+    """
+
+    weights: Weights
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Load the model that `train` has written into a folder, ``models/<run>``."""
+        with np.load(folder / "weights.npz", allow_pickle=False) as archive:
+            return cls(dict(archive))
+
+    @property
+    def architecture(self) -> str:
+        """The architecture in one phrase, for the model card and for MLflow."""
+        first, second = (self.weights[f"convolution{layer}"].shape[-1] for layer in (1, 2))
+        units, classes = self.weights["dense2"].shape
+        return (
+            f"two 5 x 5 convolutions of {first} and {second} filters, each with ReLU and 2 x 2 max "
+            f"pooling, then dense layers of {units} and {classes} units"
+        )
+
+    def probabilities(self, features: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the probability of each class: the softmax of the logits.
+
+        Parameters
+        ----------
+        features : ndarray, shape (n, ...)
+
+        Returns
+        -------
+        ndarray of float64, shape (n, classes)
+        """
+        size = max(1, CHUNK_BYTES // (8 * features[0].size)) if len(features) else 1
+        chunks = [
+            logits(self.weights, features[start : start + size])
+            for start in range(0, max(1, len(features)), size)
+        ]
+        return np.asarray(softmax(np.concatenate(chunks), axis=1), dtype=np.float64)

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from common.command_line import argument_parser, echo, run
 from common.config import load_config
 from common.splits import load_split
 from extras.benchmarks.baselines.task import Task, Training
+from support.command_line import argument_parser, echo, run
 
 
 def measure(training: Training, task: Task, test_labels: Any) -> dict[str, float]:

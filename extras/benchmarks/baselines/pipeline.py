@@ -1,6 +1,7 @@
 """The project's own training."""
 
 from common.inference import probabilities
+
 from common.splits import Split
 from extras.benchmarks.baselines.task import Task, Training
 from stages.train.trainer import Trainer

@@ -13,11 +13,11 @@ import pandas as pd
 import psutil
 import pytest
 
-from common.command_line import CommandError
 from common.config import load_config
 from extras.benchmarks import __main__ as benchmarks
 from extras.benchmarks import hooks, measurement, places, report
 from extras.benchmarks.cases import CASES, Group, load_groups
+from support.command_line import CommandError
 from tests.fixtures import ROOT
 from tests.synthetic import idx
 

@@ -15,10 +15,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import requests
+from common.inference import accuracy
 from PIL import Image, ImageDraw
 
 from common.arrays import load_arrays
-from common.inference import accuracy
 from common.splits import load_split
 from extras.handwriting import demo
 from extras.handwriting.predictor import Predictor

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from common.results import load_results
-from common.yaml_file import read_yaml
+from support.yaml_file import read_yaml
 from tests.fixtures import ITERATIONS, Project, write_yaml
 
 pytestmark = [

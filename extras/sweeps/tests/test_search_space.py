@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from common.command_line import InputError
 from common.config import load_config
 from extras.sweeps import cluster
 from extras.sweeps.search_space import Sweep, load_sweep
+from support.command_line import InputError
 from tests.fixtures import ROOT, Workspace, write_yaml
 
 pytestmark = pytest.mark.usefixtures("workspace")

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from common.inference import probabilities
 
 from common.arrays import load_arrays, save_arrays
-from common.inference import probabilities
 from common.results import load_results
 from stages.evaluate.__main__ import confusion, per_class
 from tests.fixtures import DESCRIPTION, Workspace, make_features, write_fake_results

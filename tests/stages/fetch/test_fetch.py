@@ -10,8 +10,8 @@ from typing import Any
 import pooch
 import pytest
 
-from common.atomic import sha256
 from stages.fetch import sources
+from support.files import sha256
 from tests.fixtures import RAW_FILES, CompletedRun, Response, Server, Workspace, entry
 
 NAME, *_, LAST = RAW_FILES

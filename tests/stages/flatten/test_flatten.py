@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from common.atomic import sha256
 from common.splits import SPLITS, load_description, load_split
 from stages.flatten.__main__ import TEST_FILES, TRAINING_FILES
 from stages.flatten.idx import DTYPES, parse
+from support.files import sha256
 from tests.fixtures import DESCRIPTION, RAW_FILES, CompletedRun, Workspace
 from tests.synthetic import SHAPE, idx
 

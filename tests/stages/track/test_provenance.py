@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from common.command_line import CommandError
 from stages.track import provenance
+from support.command_line import CommandError
 
 
 @pytest.fixture

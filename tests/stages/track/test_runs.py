@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from common.arrays import load_arrays
-from common.command_line import InputError
 from common.model import architecture
-from common.yaml_file import read_yaml
 from stages.track.runs import TrackedRun, load_runs, window_means
+from support.command_line import InputError
+from support.yaml_file import read_yaml
 from tests.fixtures import ITERATIONS, synthetic_params, write_fake_results, write_yaml
 from tests.synthetic import DESCRIPTION
 

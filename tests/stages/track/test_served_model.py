@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import requests
+from common.inference import probabilities
 
 from common.arrays import load_arrays
-from common.inference import probabilities
 from tests.fixtures import DESCRIPTION, Workspace, make_features, write_fake_results
 
 # MLflow's libraries warn about each other.

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.command_line import CommandError
 from stages.train import __main__ as command
 from stages.train.batches import batches
+from support.command_line import CommandError
 from tests.fixtures import CompletedRun, Workspace, make_weights, write_fake_results
 
 EMULATOR = "qemu-x86_64"

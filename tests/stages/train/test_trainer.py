@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from common.inference import probabilities
 from numpy.typing import NDArray
 
 from common.config import TrainParams
-from common.inference import probabilities
 from common.model import Weights
 from common.splits import Split
 from stages.train.batches import batches

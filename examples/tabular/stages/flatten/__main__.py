@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.command_line import InputError, argument_parser, run
 from common.config import PARAMS, load_config
 from common.datasets import DATASETS, DatasetSpec, read_raw_file
 from common.splits import SPLITS, Split, save_splits
+from support.command_line import InputError, argument_parser, run
 
 FILE = "breast_cancer.csv"
 TEST_EXAMPLES = 169

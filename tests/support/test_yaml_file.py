@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.command_line import InputError
-from common.yaml_file import parse_yaml, read_yaml
+from support.command_line import InputError
+from support.yaml_file import parse_yaml, read_yaml
 
 # Scalars on which YAML 1.1 and 1.2 differ, and pieces of which such scalars are made.
 KNOWN = """1e-8 1.0e-8 1E5 .5 5. 1_000 0o17 017 0x1F 0b11 +1 1:30 12:30:45 yes no on off y n true

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from common.atomic import atomic_open, atomic_write
+from support.files import atomic_open, atomic_write
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_an_interrupted_write_changes_nothing(tmp_path: Path, error: type[BaseEx
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from common.atomic import atomic_open
+from support.files import atomic_open
 with atomic_open(Path(sys.argv[1])) as file:
     file.write(b"half")
     file.flush()

@@ -6,9 +6,9 @@ import re
 import signal
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from io import TextIOWrapper
+from pathlib import Path
 from typing import NoReturn
 
 from rich.console import Console
@@ -38,10 +38,6 @@ def run(main: Callable[[], None]) -> NoReturn:
     """
     # As an exception, so that temporary files are removed and servers are stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    # DVC asks for a name, which a user id in a container may lack.
-    os.environ.setdefault("USER", str(os.getuid()))
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a locale may lack a character
     try:
         main()
         sys.stdout.flush()
@@ -64,21 +60,6 @@ def _fail(message: str, status: int) -> int:
     return status
 
 
-@contextmanager
-def gc_disabled() -> Iterator[None]:
-    """Import a large library in two thirds of the time, without garbage collection.
-
-    A library's definitions stay until the process ends, but Python's collector would search them
-    again and again.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
-
-
 def argument_parser(module: str, doc: str | None) -> ArgumentParser:
     """Return the parser of a command's arguments; its help is the module's docstring."""
     return ArgumentParser(
@@ -88,11 +69,12 @@ def argument_parser(module: str, doc: str | None) -> ArgumentParser:
     )
 
 
-def port(text: str) -> int:
-    """Return the argument of ``--port`` as a number; raises ValueError if it is not a port."""
-    if not (text.isdecimal() and int(text) < 1 << 16):
-        raise ValueError
-    return int(text)
+def read_paths(module: str, doc: str | None, arguments: Mapping[str, str]) -> list[Path]:
+    """Read a command line whose arguments are paths; `arguments` are their names and help."""
+    parser = argument_parser(module, doc)
+    for name, text in arguments.items():
+        parser.add_argument(name, type=Path, help=text)
+    return list(vars(parser.parse_args()).values())
 
 
 def redact_credentials(text: str) -> str:
@@ -116,3 +98,14 @@ def progress(task: str, total: int | None) -> Iterator[Callable[[int], None]]:
     with Progress(console=CONSOLE, transient=True, disable=not CONSOLE.is_terminal) as bar:
         identifier = bar.add_task(task, total=total)
         yield lambda steps: bar.update(identifier, advance=steps)
+
+
+@contextmanager
+def gc_disabled() -> Iterator[None]:
+    """Disable the garbage collector, which slows imports of large libraries by half."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from common.arrays import load_arrays, save_arrays
-from common.atomic import sha256
-from common.command_line import InputError
 from common.results import load_results
 from common.splits import Split, load_description, load_split, save_splits
 from common.tables import load_csv
+from support.command_line import InputError
+from support.files import sha256
 
 WEIGHTS = {"b": np.ones((3, 2), np.float32), "a": np.zeros(4, np.float32)}
 DIGEST = "17bfa99faf2a8513bc4d24febeef0b5b4c336b9ddfdb10597704d80dcd533342"

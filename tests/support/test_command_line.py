@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from common.command_line import CommandError, InputError, run
-from common.yaml_file import read_yaml
+from support.command_line import CommandError, InputError, run
+from support.yaml_file import read_yaml
 from tests.fixtures import ROOT
 
 

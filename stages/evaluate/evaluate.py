@@ -1,0 +1,122 @@
+"""Evaluate a model: accuracies, predictions, confusion matrix, precision and recall."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from common.config import RunParams
+from common.model import Model
+from common.results import Result
+from common.splits import Split
+from support.command_line import InputError
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The evaluation of one model.
+
+    Attributes
+    ----------
+    accuracies
+        In [0, 1], by the names of the splits.
+    predictions
+        Of the test split, as `predict` returns them.
+    """
+
+    accuracies: Mapping[str, float]
+    predictions: pd.DataFrame
+
+
+def evaluate(model: Model, splits: Mapping[str, Split]) -> Evaluation:
+    """Evaluate a model on the splits, which are given by their names."""
+    predictions = {name: predict(model, split) for name, split in splits.items()}
+    accuracies = {name: accuracy(table) for name, table in predictions.items()}
+    return Evaluation(accuracies, predictions["test"])
+
+
+def predict(model: Model, examples: Split) -> pd.DataFrame:
+    """Return ``label``, ``predicted`` and its ``probability``, one row per example."""
+    probabilities = model.probabilities(examples.features)
+    return pd.DataFrame(
+        {
+            "label": examples.labels,
+            "predicted": probabilities.argmax(axis=1).astype(examples.labels.dtype),
+            "probability": probabilities.max(axis=1),
+        }
+    ).rename_axis("example")
+
+
+def accuracy(predictions: pd.DataFrame) -> float:
+    """Return the fraction of examples whose most probable class is their label.
+
+    >>> accuracy(pd.DataFrame({"label": [3, 1, 4, 1], "predicted": [3, 1, 4, 2]}))
+    0.75
+    """
+    return int((predictions["predicted"] == predictions["label"]).sum()) / len(predictions)
+
+
+def confusion(predictions: pd.DataFrame, classes: int) -> pd.DataFrame:
+    """Count the predictions; one row per true class, one column per predicted class."""
+    labels = range(classes)
+    counts = pd.crosstab(predictions["label"], predictions["predicted"])
+    return counts.reindex(index=labels, columns=labels, fill_value=0)
+
+
+def per_class(counts: pd.DataFrame) -> pd.DataFrame:
+    """Return precision, recall and support of each class, from the confusion matrix.
+
+    Precision is empty for a class that is never predicted, recall for one without examples.
+
+    >>> per_class(pd.DataFrame([[3, 1], [0, 4]]))
+       precision  recall  support
+    0        1.0    0.75        4
+    1        0.8    1.00        4
+    """
+    matrix: NDArray[np.int64] = counts.to_numpy()
+    correct, support, predicted = matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        columns = {
+            "precision": correct / predicted,
+            "recall": correct / support,
+            "support": support,
+        }
+    return pd.DataFrame(columns, index=counts.index)
+
+
+def results(
+    evaluations: Mapping[str, Evaluation], runs: Mapping[str, RunParams]
+) -> dict[str, Result]:
+    """Return the result of each run, by the runs' names."""
+    return {
+        name: Result(**evaluations[name].accuracies, **params.model_dump())
+        for name, params in runs.items()
+    }
+
+
+def tables(evaluations: Mapping[str, Evaluation], classes: int) -> dict[str, pd.DataFrame]:
+    """Return ``confusion`` and ``per_class`` of all runs, by the runs' names."""
+    matrices = {name: confusion(run.predictions, classes) for name, run in evaluations.items()}
+    measures = {name: per_class(matrix) for name, matrix in matrices.items()}
+    return {
+        "confusion": pd.concat(matrices, names=["run", "label"]),
+        "per_class": pd.concat(measures, names=["run", "class"]),
+    }
+
+
+def check_leftovers(models: Path, runs: Iterable[str]) -> None:
+    """Check that the models are those of the runs, because DVC records the folder as a whole.
+
+    Otherwise dvc.lock would list the model of a run that was removed or renamed, and a new clone
+    could not reproduce it. Raises InputError if there are others.
+    """
+    leftovers = {path.name for path in models.glob("[!.]*")} - set(runs)
+    if leftovers:
+        paths = " ".join(f"{models / name} costs/{name}.csv" for name in sorted(leftovers))
+        raise InputError(
+            f"{models}: left over from runs that are no longer in params.yaml; "
+            f"`rm -r {paths}`, then run again"
+        )

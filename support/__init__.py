@@ -1,0 +1,1 @@
+"""What changes no byte of an output: command line, errors, progress, files, YAML."""
