@@ -10,11 +10,6 @@ unexport PYTHONSAFEPATH PYTHONPATH PYTHONWARNINGS PYTHONHOME PYTHONDONTWRITEBYTE
 # DVC asks for a name, which a user id in a container may lack.
 export USER ?= $(shell id -un 2> /dev/null || id -u)
 
-# The first Python that TensorFlow has packages for; `make PYTHON=...` chooses another.
-CHECK_VERSION := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
-PYTHON ?= $(or $(shell for python in python3 python3.13 python3.12 python3.11; do \
-	$$python -c '$(CHECK_VERSION)' 2> /dev/null && echo $$python && break; done),python3)
-
 VENV := .venv
 BIN := $(VENV)/bin
 # Stages are started as `python`, DVC's queue as `dvc`.
@@ -22,20 +17,25 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 RUN := $(BIN)/python -m
 EXTRAS := $(patsubst extras/%/requirements.lock,$(VENV)/installed-%,$(wildcard extras/*/requirements.lock))
 
+# The Python of .venv, or else the first that TensorFlow has packages for.
+CHECK_VERSION := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+define install
+@for python in $(BIN)/python $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
+	$$python -c '$(CHECK_VERSION)' 2> /dev/null && exec $$python -m commands.install $(1); done; \
+echo 'error: requires Python 3.11, 3.12 or 3.13; `make PYTHON=...` names one' >&2; exit 2
+endef
+
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-17s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 repro: $(VENV)/installed ## Run every stage that is not up to date
 	@$(RUN) dvc repro
 
-# DVC trusts files that it has seen before, and read-only files in its cache, without reading them.
-# A killed DVC can leave an empty list of locks.
+# DVC trusts what it has read before, and read-only files in its cache: an empty state has it read
+# everything, and writable files are checked.
 repair: $(VENV)/installed ## Check every byte, and rebuild damaged files
-	@rm -rf .dvc-state
-	@mkdir -m 700 .dvc-state
 	@chmod -R u+w "$$($(RUN) dvc cache dir)" 2> /dev/null || true
-	@find .dvc/tmp -name rwlock -empty -delete 2> /dev/null || true
-	@$(RUN) dvc repro
+	@state=$$(mktemp -d) && DVC_SITE_CACHE_DIR=$$state $(RUN) dvc repro; status=$$?; rm -rf $$state; exit $$status
 
 ui: $(VENV)/installed ## Compare the runs in the MLflow UI, on this machine only; PORT=5000
 	@$(RUN) commands.ui --port $(PORT)
@@ -83,6 +83,7 @@ audit: $(VENV)/installed ## Look for known vulnerabilities in the locked package
 
 lock: $(VENV)/installed ## Update the lock files
 	@$(COMPILE) $(UPGRADE) pyproject.toml stages/*/requirements.txt -o requirements.lock
+	@$(COMPILE) $(UPGRADE) --group build -c requirements.lock -o requirements-build.lock
 	@$(COMPILE) $(UPGRADE) --group dev -c requirements.lock -o requirements-dev.lock
 	@for file in $(wildcard extras/*/requirements.in); do \
 		$(COMPILE) $(UPGRADE) -c requirements.lock $$file -o $${file%.in}.lock || exit; done
@@ -91,31 +92,20 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-annotate --no-header
 
 clean: ## Remove outputs and environments; keep DVC's cache and the MLflow store
-	rm -rf $(VENV) .venv-bench data models costs plots dvc_plots .cache .dvc-state .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-bench data models costs plots dvc_plots .cache .mypy_cache .pytest_cache .ruff_cache
 
-# DVC would make it for everyone to write to.
-.dvc-state:
-	@mkdir -m 700 $@
-
-# An environment is rebuilt if it was moved or its Python has changed.
-PLACE := $(CURDIR)/$(VENV) $(shell $(PYTHON) -c 'import sys; print(sys.version)' 2> /dev/null)
-ifneq ($(strip $(shell cat $(VENV)/place 2> /dev/null)),$(strip $(PLACE)))
-$(if $(wildcard $(VENV)/place),$(shell rm -f $(VENV)/installed*))
-endif
-
-$(VENV)/installed: requirements.lock | .dvc-state
-	@$(PYTHON) commands/install.py $(VENV) $<
-	@$(RUN) dvc config --local core.site_cache_dir "$$(pwd)/.dvc-state"
+# These compare what is installed with a lock file, every time.
+$(VENV)/installed: FORCE
+	$(call install,requirements.lock)
 	@# Unpacked from an archive: everything works, except for experiments and commits in MLflow.
 	@git rev-parse --git-dir > /dev/null 2>&1 || $(RUN) dvc config --local core.no_scm true
-	@touch $@
 
-$(VENV)/installed-dev: requirements-dev.lock $(VENV)/installed
-	@$(PYTHON) commands/install.py $(VENV) $<
-	@touch $@
+$(VENV)/installed-dev: $(VENV)/installed
+	$(call install,requirements-dev.lock)
 
-$(VENV)/installed-%: extras/%/requirements.lock $(VENV)/installed
-	@$(PYTHON) commands/install.py $(VENV) $<
-	@touch $@
+$(VENV)/installed-%: $(VENV)/installed
+	$(call install,extras/$*/requirements.lock)
+
+FORCE:
 
 -include extras/*/targets.mk examples/targets.mk

@@ -57,4 +57,5 @@ def _problems(error: ValidationError, section: str) -> Iterator[str]:
         elif one["type"] == "missing":
             yield f"{place}: missing"
         else:
-            yield f"{place}: is {redact_credentials(repr(one['input'])):.60}; {one['msg']}"
+            value = redact_credentials(repr(one["input"]))
+            yield f"{place}: {one['msg']}, is {value:.60}"

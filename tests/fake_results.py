@@ -12,7 +12,7 @@ from common.arrays import save_arrays
 from common.model import ModelParams, Weights, initial_weights
 from common.results import Result, save_results
 from common.splits import SPLITS
-from stages.train.__main__ import save_costs
+from stages.train.train import format_costs
 from support.files import atomic_write
 from tests.settings import ITERATIONS, synthetic_params, write_yaml
 from tests.synthetic import DESCRIPTION, make_features
@@ -55,17 +55,17 @@ def _flatten(path: Path) -> dict[str, Any]:
         arrays = {"features": make_features(count, random), "labels": labels}
         save_arrays(path / f"data/flat/{name}.npz", arrays)
     (path / "data/flat/description.json").write_text(DESCRIPTION.model_dump_json())
-    names = (*(f"{name}.npz" for name in SPLITS), "description.json")
     params = {name: synthetic_params()[name] for name in ("dataset", "flatten")}
-    return _locked(path, params, *(f"data/flat/{name}" for name in names))
+    return _locked(path, params, "data/flat")
 
 
 def _train(path: Path, run: str, count: int, seed: int) -> dict[str, Any]:
     save_arrays(path / f"models/{run}/weights.npz", make_weights(seed + count))
     costs = 2.3 / np.sqrt(1 + np.arange(count)) + np.random.default_rng(seed).random(count) / 10
-    save_costs(path / f"costs/{run}.csv", costs.astype(np.float32))
+    table = format_costs(costs.astype(np.float32)).encode()
+    atomic_write(path / f"costs/{run}.csv", table)
     params = {"model": synthetic_params()["model"], "train": {"seed": seed}}
-    return _locked(path, params, f"models/{run}/weights.npz", f"costs/{run}.csv")
+    return _locked(path, params, f"models/{run}", f"costs/{run}.csv")
 
 
 def _evaluate(
@@ -89,6 +89,8 @@ def _locked(path: Path, params: dict[str, Any], *outs: str) -> dict[str, Any]:
     """Return what dvc.lock says about a stage and the files it has written."""
     entries = []
     for name in outs:
-        md5 = hashlib.md5((path / name).read_bytes(), usedforsecurity=False).hexdigest()
+        files = sorted((path / name).glob("*")) or [path / name]
+        content = b"".join(file.read_bytes() for file in files)
+        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
         entries.append({"path": name, "hash": "md5", "md5": md5})
     return {"cmd": "none", "params": {"params.yaml": params}, "outs": entries}

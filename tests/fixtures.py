@@ -17,7 +17,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
-from common import command_line
+from support import command_line
 from tests.fake_results import make_model, make_weights, write_fake_results
 from tests.project import CompletedRun, Project, flip_bit, make_project, project_in
 from tests.server import Response, Server

@@ -1,5 +1,6 @@
 """A clone of the project in a folder of its own, and the machine of the user who runs it."""
 
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from commands.install import state
 from tests.settings import RAW_FILES, ROOT, entry, synthetic_params, write_yaml
 
 # Variables of the shell that runs the tests do not reach a project.
@@ -48,13 +50,14 @@ class Project:
 
     def start(self, *command: str, **variables: str) -> subprocess.Popen[str]:
         """Start a program of the system or of .venv, as the first of a process group."""
-        own = self.path / ".venv/bin" / command[0]
-        program = str(own) if own.exists() else command[0]
         tools = [name for name in os.environ if name.startswith(VARIABLES_OF_TOOLS)]
         environment = {name: value for name, value in os.environ.items() if name not in tools}
         environment |= {"HOME": str(self.home), "TMPDIR": str(self.temporary)}
+        # As in an activated environment.
+        environment["PATH"] = f"{self.path}/.venv/bin:{environment['PATH']}"
+        environment["DVC_SITE_CACHE_DIR"] = str(self.home / "dvc")
         return subprocess.Popen(
-            [*self.wrapper, program, *command[1:]],
+            [*self.wrapper, *command],
             cwd=self.path,
             env=environment | {"NO_PROXY": "127.0.0.1"} | self.variables | variables,
             umask=self.umask,
@@ -83,11 +86,10 @@ class Project:
             environment.mkdir()
             for name in ("bin", "lib", "pyvenv.cfg"):
                 (environment / name).symlink_to(Path(sys.prefix, name))
-        (environment / "installed").touch()
-        state = self.path / ".dvc-state"
-        state.mkdir(mode=0o700, exist_ok=True)
-        settings = f"[core]\n    site_cache_dir = {state}\n"
-        (self.path / ".dvc/config.local").write_text(settings, "utf-8")
+        (environment / "place").write_text(str(environment.resolve()), "utf-8")
+        with contextlib.chdir(self.path):
+            stamp = "\n".join(state(Path("requirements.lock")))
+        (environment / "installed-requirements.lock").write_text(stamp, "utf-8")
 
     def edit(self, name: str, old: str, new: str) -> None:
         """Change a file as in an editor; `old` must occur in it once."""

@@ -1,11 +1,11 @@
 """Settings for the synthetic dataset, with short runs."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from support.files import sha256
 from support.yaml_file import read_yaml
 from tests.synthetic import DESCRIPTION, make_raw_files
 
@@ -24,7 +24,7 @@ def entry(*sources: dict[str, Any] | str) -> dict[str, Any]:
         "licence": "CC0",
         "citation": "Nobody.",
         "classes": list(DESCRIPTION.classes),
-        "files": {name: sha256(content) for name, content in RAW_FILES.items()},
+        "files": {name: hashlib.sha256(content).hexdigest() for name, content in RAW_FILES.items()},
         "sources": [{"url": source} if isinstance(source, str) else source for source in sources],
     }
 

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from common.model import ModelParams, architecture, initial_weights, logits
+from common import model
+from common.model import Model, ModelParams, initial_weights, logits
+from tests.fixtures import make_features, make_weights
 
 
 def test_logits_by_hand() -> None:
@@ -29,4 +31,15 @@ def test_first_weights_are_xaviers() -> None:
     assert 0.999 * limit < np.abs(weights["W1"]).max() <= limit
     assert weights["W1"].var() == pytest.approx(2 / (784 + 128), rel=0.01)
     assert not weights["b1"].any()
-    assert architecture(weights) == "784-128-10, fully connected, ReLU between the layers"
+    assert Model(weights).architecture == "784-128-10, fully connected, ReLU between the layers"
+
+
+def test_probabilities_are_the_softmax_of_each_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In every chunk, also a shorter last one; large logits do not overflow."""
+    weights, features = make_weights(seed=1), make_features(9, np.random.default_rng(1))
+    monkeypatch.setattr(model, "CHUNK_BYTES", 4 * 8 * features[0].size)
+    exponentials = np.exp(logits(weights, features))
+    expected = exponentials / exponentials.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(Model(weights).probabilities(features), expected, 1e-9)
+    large = Model({name: 1e3 * array for name, array in weights.items()})
+    np.testing.assert_allclose(large.probabilities(features).sum(axis=1), 1)
