@@ -6,8 +6,11 @@ Extras add checks of their own. A few seconds. Exit status 0 if everything passe
 the reasons in one line.
 """
 
+import json
+import os
+import subprocess
+import sys
 import tempfile
-import warnings
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
@@ -18,7 +21,8 @@ from common.config import PARAMS, Config, RunParams, load_config
 from common.results import ACCURACY, Result, load_results
 from support.command_line import CommandError, argument_parser, echo, run
 
-# Folders of files that DVC keeps; a clone may lack them.
+DVC_STATUS = [sys.executable, "-m", "dvc", "status", "--json", "--with-deps", "evaluate"]
+# Files in these folders are DVC's; a clone may lack them.
 DVC_FOLDERS = ("data", "models", "costs", "plots")
 
 
@@ -38,58 +42,49 @@ def missed_thresholds(
 def changes(status: Mapping[str, list[Any]]) -> Iterator[str]:
     """Report what has changed since the results were made.
 
-    `status` is what ``dvc status --json`` prints. Missing data are no change, because a clone may
-    lack them; a file that is there, but not in DVC's cache under its checksum in dvc.lock, is one.
+    `status` is what ``dvc status --json`` prints: for each stage "changed command", or mappings
+    such as ``{"changed deps": {"common/model.py": "modified"}}``. Missing data are no change,
+    because a clone may lack them.
     """
     for stage, entries in status.items():
         for entry in entries:
-            if not isinstance(entry, Mapping):
+            if isinstance(entry, str):
                 yield f"{stage}: {entry}"
                 continue
-            for file, state in chain.from_iterable(files.items() for files in entry.values()):
-                if isinstance(state, Mapping):
-                    for name, change in state.items():
-                        yield f"{stage}: {change} {file} {name}"
-                elif not _is_left_out(file, state):
-                    yield f"{stage}: {state} {file}"
+            for path, change in chain.from_iterable(files.items() for files in entry.values()):
+                if isinstance(change, Mapping):  # settings, by their names
+                    yield from (f"{stage}: {how} {path} {name}" for name, how in change.items())
+                elif not _is_left_out(Path(path), change):
+                    yield f"{stage}: {change} {path}"
 
 
-def _is_left_out(file: str, change: str) -> bool:
-    path = Path(file)
+def _is_left_out(path: Path, change: str) -> bool:
     is_missing = change in ("deleted", "not in cache") and not path.exists()
     return is_missing and path.parts[0] in DVC_FOLDERS
 
 
-def _dvc_status() -> Mapping[str, list[Any]]:
-    """Return DVC's status with an empty state database, so that every file is read again.
+def dvc_status() -> Any:
+    """Return DVC's status with an empty state, so that it reads every file again.
 
-    DVC would otherwise not notice a byte that a disk has changed.
+    Otherwise it would not notice a byte that a disk has changed. Raises CommandError with DVC's
+    own message if DVC fails.
     """
-    # Imported here because it takes a second: wrong settings are reported first.
-    from dvc.lock import LockError
-    from dvc.repo import Repo
-
-    # DVC's libraries warn about each other, and PYTHONWARNINGS may turn warnings into errors.
-    with tempfile.TemporaryDirectory() as state, warnings.catch_warnings(action="ignore"):
-        try:
-            with Repo(config={"core": {"site_cache_dir": state}}) as repo:
-                status: Mapping[str, list[Any]] = repo.status(["evaluate"], with_deps=True)
-        except LockError:
-            raise CommandError(
-                "another DVC command is running here, or this file system has no locks; "
-                "run the gate again when it has ended"
-            ) from None
-        except Exception as error:  # noqa: BLE001 - a damaged dvc.lock makes DVC raise anything
-            raise CommandError(
-                f"cannot compare with dvc.lock: {error or type(error).__name__}; if it is "
-                "damaged, `git checkout dvc.lock` brings the committed one back"
-            ) from None
-    return status
+    with tempfile.TemporaryDirectory() as state:
+        completed = subprocess.run(
+            DVC_STATUS,
+            env=os.environ | {"DVC_SITE_CACHE_DIR": state},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if completed.returncode:
+        raise CommandError(f"`dvc status`: {completed.stderr.removeprefix('ERROR: ')}")
+    return json.loads(completed.stdout)
 
 
 def check(config: Config, results: Mapping[str, Result]) -> None:
     """Raise CommandError if files are out of date, or a threshold or an extra's check fails."""
-    if outdated := ", ".join(changes(_dvc_status())):
+    if outdated := ", ".join(changes(dvc_status())):
         raise CommandError(
             f"{ACCURACY} does not match the current {PARAMS} and code: {outdated:.1000}; "
             "run `dvc repro`, or `make repair` if that finds nothing to do"
@@ -103,7 +98,6 @@ def check(config: Config, results: Mapping[str, Result]) -> None:
 
 
 def main() -> None:
-    """Read the settings and the results, check them, and print the margin of each run."""
     argument_parser("commands.gate", __doc__).parse_args()
     config = load_config()
     results = load_results(ACCURACY)
