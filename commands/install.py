@@ -19,9 +19,13 @@ from support.pip_settings import pip_settings
 VENV = Path(".venv")
 PYTHON = str(VENV / "bin" / "python")
 BUILD_LOCK = "requirements-build.lock"  # uv, and what builds the one package without a wheel
-PIP = [PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--require-hashes"]
+PIP = [PYTHON, "-m", "pip", "install", "--quiet", "--require-hashes"]
 # uv does not read pip's settings; these are its names for them.
-UV_SETTINGS = {"index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX", "cert": "SSL_CERT_FILE"}
+UV_SETTINGS = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "cert": "SSL_CERT_FILE",
+}
 
 
 def state(lock: Path) -> set[str]:

@@ -36,6 +36,8 @@ class TrainParams(StrictModel):
     epsilon: PositiveNumber
     seed: Seed
     log_every_iterations: PositiveInteger
+    validate_every_iterations: PositiveInteger
+    checkpoint_every_seconds: PositiveNumber
 
 
 class ReportParams(StrictModel):

@@ -1,10 +1,11 @@
-"""The accuracies of each run: metrics/accuracy.json."""
+"""The results of a run: its model, what its training says of itself, and its accuracies."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from support.files import atomic_write
+from common.model import Model
+from support.files import atomic_write, reading
 from support.schema import StrictModel, load_json
 
 ACCURACY = Path("metrics/accuracy.json")
@@ -25,6 +26,13 @@ class Result(StrictModel):
         return self.test >= self.min_test_accuracy
 
 
+class TrainingSummary(StrictModel):
+    """What a training says of itself: how many iterations it made, and how, in one sentence."""
+
+    iterations: int
+    description: str
+
+
 def save_results(path: Path, results: Mapping[str, Result]) -> None:
     """Write the results of all runs, by the runs' names."""
     content = {name: result.model_dump() for name, result in results.items()}
@@ -34,3 +42,19 @@ def save_results(path: Path, results: Mapping[str, Result]) -> None:
 def load_results(path: Path) -> dict[str, Result]:
     """Load the results of all runs; raises InputError if the file is missing or damaged."""
     return load_json(dict[str, Result], path)
+
+
+def load_model(folder: Path) -> Model:
+    """Load the model of a run; raises InputError if it is missing or damaged."""
+    with reading(folder):
+        return Model.load(folder)
+
+
+def save_summary(model: Path, summary: TrainingSummary) -> None:
+    """Write what a training says of itself into the folder of its model."""
+    atomic_write(model / "training.json", summary.model_dump_json(indent=2).encode() + b"\n")
+
+
+def load_summary(model: Path) -> TrainingSummary:
+    """Load what a training says of itself; raises InputError if it is missing or damaged."""
+    return load_json(TrainingSummary, model / "training.json")

@@ -6,7 +6,7 @@ import re
 import signal
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -69,11 +69,11 @@ def argument_parser(module: str, doc: str | None) -> ArgumentParser:
     )
 
 
-def read_paths(module: str, doc: str | None, arguments: Mapping[str, str]) -> list[Path]:
-    """Read a command line whose arguments are paths; `arguments` are their names and help."""
+def read_paths(module: str, doc: str | None, names: str) -> list[Path]:
+    """Read a command line whose arguments are paths, with these names."""
     parser = argument_parser(module, doc)
-    for name, text in arguments.items():
-        parser.add_argument(name, type=Path, help=text)
+    for name in names.split():
+        parser.add_argument(name, type=Path)
     return list(vars(parser.parse_args()).values())
 
 

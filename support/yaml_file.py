@@ -23,7 +23,10 @@ class Loader(yaml.SafeLoader):
     """PyYAML's safe loader with these scalars, which refuses a name that occurs twice."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - as in the base class
-        None: [(f"tag:yaml.org,2002:{tag}", re.compile(f"^({pattern})$")) for tag, pattern in SCALARS.items()]
+        None: [
+            (f"tag:yaml.org,2002:{tag}", re.compile(f"^({pattern})$"))
+            for tag, pattern in SCALARS.items()
+        ]
     }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -32,7 +35,9 @@ class Loader(yaml.SafeLoader):
         for place, (key, _) in enumerate(node.value):
             if key.value in names[:place]:
                 problem = f"{key.value!r} occurs twice"
-                raise yaml.constructor.ConstructorError(problem=problem, problem_mark=key.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    problem=problem, problem_mark=key.start_mark
+                )
         return super().construct_mapping(node, deep)
 
 

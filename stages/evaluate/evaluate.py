@@ -1,7 +1,6 @@
 """Evaluate a model: accuracies, predictions, confusion matrix, precision and recall."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,32 +9,14 @@ from numpy.typing import NDArray
 
 from common.config import RunParams
 from common.model import Model
-from common.results import Result
+from common.results import Result, TrainingSummary
 from common.splits import Split
 from support.command_line import InputError
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """The evaluation of one model.
-
-    Attributes
-    ----------
-    accuracies
-        In [0, 1], by the names of the splits.
-    predictions
-        Of the test split, as `predict` returns them.
-    """
-
-    accuracies: Mapping[str, float]
-    predictions: pd.DataFrame
-
-
-def evaluate(model: Model, splits: Mapping[str, Split]) -> Evaluation:
-    """Evaluate a model on the splits, which are given by their names."""
-    predictions = {name: predict(model, split) for name, split in splits.items()}
-    accuracies = {name: accuracy(table) for name, table in predictions.items()}
-    return Evaluation(accuracies, predictions["test"])
+def evaluate(model: Model, splits: Mapping[str, Split]) -> dict[str, pd.DataFrame]:
+    """Return the predictions on each split, by the splits' names."""
+    return {name: predict(model, examples) for name, examples in splits.items()}
 
 
 def predict(model: Model, examples: Split) -> pd.DataFrame:
@@ -87,20 +68,20 @@ def per_class(counts: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns, index=counts.index)
 
 
-def results(
-    evaluations: Mapping[str, Evaluation], runs: Mapping[str, RunParams]
-) -> dict[str, Result]:
-    """Return the result of each run, by the runs' names."""
-    return {
-        name: Result(**evaluations[name].accuracies, **params.model_dump())
-        for name, params in runs.items()
-    }
+def result(
+    predictions: Mapping[str, pd.DataFrame], summary: TrainingSummary, params: RunParams
+) -> Result:
+    """Return the result of a run, from its predictions on each split."""
+    accuracies = {split: accuracy(table) for split, table in predictions.items()}
+    return Result(
+        iterations=summary.iterations, min_test_accuracy=params.min_test_accuracy, **accuracies
+    )
 
 
-def tables(evaluations: Mapping[str, Evaluation], classes: int) -> dict[str, pd.DataFrame]:
-    """Return ``confusion`` and ``per_class`` of all runs, by the runs' names."""
-    matrices = {name: confusion(run.predictions, classes) for name, run in evaluations.items()}
-    measures = {name: per_class(matrix) for name, matrix in matrices.items()}
+def tables(predictions: Mapping[str, pd.DataFrame], classes: int) -> dict[str, pd.DataFrame]:
+    """Return ``confusion`` and ``per_class`` of all runs, from their predictions on one split."""
+    matrices = {run: confusion(table, classes) for run, table in predictions.items()}
+    measures = {run: per_class(matrix) for run, matrix in matrices.items()}
     return {
         "confusion": pd.concat(matrices, names=["run", "label"]),
         "per_class": pd.concat(measures, names=["run", "class"]),
@@ -115,7 +96,7 @@ def check_leftovers(models: Path, runs: Iterable[str]) -> None:
     """
     leftovers = {path.name for path in models.glob("[!.]*")} - set(runs)
     if leftovers:
-        paths = " ".join(f"{models / name} costs/{name}.csv" for name in sorted(leftovers))
+        paths = " ".join(f"{models / name} c*/{name}.csv" for name in sorted(leftovers))
         raise InputError(
             f"{models}: left over from runs that are no longer in params.yaml; "
             f"`rm -r {paths}`, then run again"

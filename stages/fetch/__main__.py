@@ -12,7 +12,7 @@ from support.command_line import read_paths, run
 
 
 def main() -> None:
-    (folder,) = read_paths("stages.fetch", __doc__, {"folder": "for the files: data/raw"})
+    (folder,) = read_paths("stages.fetch", __doc__, "folder")
     dataset = load_config().dataset
     remove_other_datasets(folder, dataset, load_datasets())
     fetch(dataset, folder)

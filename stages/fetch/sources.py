@@ -24,8 +24,11 @@ from support.pip_settings import pip_settings
 TIMEOUT_SECONDS = (5.0, 20.0)
 PIECE_BYTES = 1 << 16
 GZIP_MAGIC = b"\x1f\x8b"
-DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError)
-NO_PACKAGE = (NoSuchProjectError, UnsupportedRepoVersionError)
+FAILURES = (
+    *(requests.RequestException, NoSuchProjectError, UnsupportedRepoVersionError),
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError),
+    *(OSError, KeyError, ValueError),
+)
 
 Opener = Callable[[str], IO[bytes]]
 
@@ -51,7 +54,7 @@ def open_source(source: Source, folder: Path) -> Iterator[Opener]:
     except requests.HTTPError as error:
         reply = error.response
         raise SourceError(f"the server answered {reply.status_code} {reply.reason}") from None
-    except (requests.RequestException, OSError, KeyError, ValueError, *DAMAGE, *NO_PACKAGE) as error:
+    except FAILURES as error:
         reason = str(error).rpartition("Caused by ")[2]
         raise SourceError(redact_credentials(reason)) from None
 
@@ -88,7 +91,7 @@ def _open_archive(file: IO[bytes], source: Source) -> Opener:
     if zipfile.is_zipfile(file):
         return zipfile.ZipFile(file).open
     file.seek(0)
-    archive = tarfile.open(fileobj=file)
+    archive = tarfile.open(fileobj=file)  # noqa: SIM115 - closed with `file`
 
     def open_member(name: str) -> IO[bytes]:
         member = archive.extractfile(name)

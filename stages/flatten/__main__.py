@@ -10,11 +10,9 @@ from common.splits import save_splits
 from stages.flatten.flatten import TEST_FILES, TRAINING_FILES, load_examples, split_examples
 from support.command_line import read_paths, run
 
-PATHS = {"raw": "folder of the IDX files: data/raw", "flat": "for the splits: data/flat"}
-
 
 def main() -> None:
-    raw, flat = read_paths("stages.flatten", __doc__, PATHS)
+    raw, flat = read_paths("stages.flatten", __doc__, "raw flat")
     config = load_config()
     training, test = load_examples(raw, TRAINING_FILES), load_examples(raw, TEST_FILES)
     splits = split_examples(training, test, config.flatten.validation_examples)

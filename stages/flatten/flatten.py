@@ -51,7 +51,9 @@ def _load(path: Path) -> NDArray[Any]:
         raise InputError(f"{path}: {error}; see {DATASETS}") from None
 
 
-def split_examples(training: Examples, test: Examples, validation_examples: int) -> dict[str, Split]:
+def split_examples(
+    training: Examples, test: Examples, validation_examples: int
+) -> dict[str, Split]:
     """Return the splits by their names; the first training examples are for validation."""
     images, labels = training
     if validation_examples >= len(images):

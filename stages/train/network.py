@@ -1,6 +1,7 @@
-"""The model in TensorFlow: the same forward pass as in common/model.py.
+"""The model and its cost in TensorFlow; the forward pass is that of common/model.py.
 
-ADAPT: to change the architecture, replace `logits` here and in common/model.py.
+ADAPT: to change the architecture, replace `logits` here and in common/model.py; to change what is
+minimised, replace `cost`.
 """
 
 from __future__ import annotations
@@ -29,3 +30,28 @@ def logits(weights: dict[str, tf.Tensor], features: tf.Tensor) -> tf.Tensor:
         if layer < layers:
             values = tf.nn.relu(values)
     return values
+
+
+def cost(
+    weights: dict[str, tf.Tensor],
+    features: tf.Tensor,
+    labels: tf.Tensor,
+    seed: tf.Tensor,  # noqa: ARG001 - for what is random, such as dropout
+) -> tf.Tensor:
+    """Return the cost of a batch, which is minimised: the mean softmax cross entropy, in nats.
+
+    Parameters
+    ----------
+    weights, features
+        As for `logits`.
+    labels : Tensor of int32, shape (n,)
+    seed : Tensor of int32, shape (2,)
+        The seed of the training and the number of the iteration, for `tf.random.stateless_uniform`
+        and its like: what is random then depends on nothing else.
+
+    Returns
+    -------
+    Tensor of float32, shape ()
+    """
+    scores = logits(weights, features)
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, scores))

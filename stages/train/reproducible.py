@@ -25,8 +25,10 @@ from numpy._core._multiarray_umath import (  # type: ignore[import-not-found]  #
 
 from support.command_line import CommandError, gc_disabled
 
-__all__ = ["ENVIRONMENT", "IS_REPRODUCIBLE", "cpu_features", "matmul", "tf"]
+__all__ = ["DEVICE", "ENVIRONMENT", "IS_REPRODUCIBLE", "cpu_features", "matmul", "tf"]
 
+THREADS = 2
+DEVICE = f"CPU, {THREADS} threads"
 ENVIRONMENT = {
     "XLA_FLAGS": "--xla_cpu_enable_platform_dependent_math=false --xla_cpu_max_isa=AVX2",
     # At this size a GPU costs start-up time and gains nothing, and its sums differ.
@@ -70,7 +72,7 @@ os.environ.update(ENVIRONMENT)
 with _silence(), gc_disabled():
     import tensorflow as tf
     from tensorflow.compiler.tf2xla.python import xla
-tf.config.threading.set_intra_op_parallelism_threads(2)
+tf.config.threading.set_intra_op_parallelism_threads(THREADS)
 
 # XLA's code for AVX2 uses both. A processor without them is warned about.
 IS_REPRODUCIBLE = all(cpu_features.get(feature) for feature in ("AVX2", "FMA3"))

@@ -1,28 +1,67 @@
-"""Train the model for one run, and check what comes out."""
+"""Train the model, and check what comes out.
+
+ADAPT: for another training or framework, replace `train`. It writes the files of the model, and
+reports costs and named values on the way.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from common.config import PARAMS, Config
+from common.arrays import save_arrays
+from common.config import PARAMS, Config, TrainParams
 from common.model import Weights, logits
+from common.results import TrainingSummary
 from common.splits import Split
+from stages.train.checkpoint import load_checkpoint, save_checkpoint
+from stages.train.reporter import Reporter
 from support.command_line import CommandError, echo, progress
 from support.files import repository
 
+if TYPE_CHECKING:
+    from stages.train.trainer import Trainer
+
 # Number of examples on which both forward passes are compared.
 AGREEING_EXAMPLES = 64
+# Between two reports; a reader of the files sees them as they come.
+MOST_ITERATIONS = 100
 
 
 def train(
-    config: Config, iterations: int, examples: Split, classes: int
-) -> tuple[Weights, NDArray[np.float32]]:
-    """Train, and report costs on the way; returns the weights, and the cost of each iteration.
+    config: Config,
+    iterations: int,
+    splits: Mapping[str, Split],
+    classes: int,
+    model: Path,
+    reporter: Reporter,
+    checkpoint: Path,
+) -> TrainingSummary:
+    """Train, and write the model's files; a training that was interrupted goes on.
 
-    Raises CommandError if the training diverges, or if the two forward passes differ.
+    Parameters
+    ----------
+    splits
+        At least ``train`` and ``validation``.
+    model
+        The folder for the model.
+    checkpoint
+        Where the state is kept every now and then, and when the process is asked to end.
+
+    Raises
+    ------
+    CommandError
+        If the training diverges, or if the two forward passes differ.
     """
     # Imported here because TensorFlow takes seconds to start: wrong input is reported first.
     from stages.train.program_cache import keep_programs
-    from stages.train.reproducible import IS_REPRODUCIBLE
+    from stages.train.reproducible import DEVICE, IS_REPRODUCIBLE
     from stages.train.trainer import Trainer
 
     if not IS_REPRODUCIBLE:
@@ -30,35 +69,70 @@ def train(
             "this processor has no AVX2: the weights and costs may differ in their last digits "
             "from those in dvc.lock; `make gate` checks whether the accuracy is as expected"
         )
+    reporter.device = DEVICE
     keep_programs(repository() / ".cache/xla")
-    costs = np.empty(0, np.float32)
-    with progress("training", iterations) as advance:
-        trainer = Trainer(config.model, config.train, examples, classes)
-        for latest in trainer.train(iterations):
-            check_costs(len(costs), latest)
-            for iteration, cost in enumerate(latest, len(costs)):
-                if iteration % config.train.log_every_iterations == 0:
-                    echo(f"iteration {iteration}, batch cost: {cost:.4f}")
-            costs = np.concatenate([costs, latest])
-            advance(len(latest))
-    weights = trainer.weights()
-    check_weights(weights)
-    first = examples.features[:AGREEING_EXAMPLES]
-    check_agreement(logits(weights, first), trainer.logits(first))
-    return weights, costs
+    trainer = Trainer(config.model, config.train, iterations, splits["train"], classes)
+    check_agreement(trainer, splits["train"])
+    if state := load_checkpoint(checkpoint, iterations):
+        trainer.restore(state)
+        reporter.restore(state)
+        echo(f"goes on after {trainer.done:,} iterations")
+    _iterate(trainer, iterations, config.train, splits["validation"], reporter, checkpoint)
+    check_weights(trainer.weights())
+    check_agreement(trainer, splits["train"])
+    save_arrays(model / "weights.npz", trainer.weights())
+    return TrainingSummary(iterations=trainer.done, description=describe(config.train))
 
 
-def check_costs(first: int, costs: NDArray[np.float32]) -> None:
-    """Stop a training that has diverged; raises CommandError with the iteration.
+def _iterate(
+    trainer: Trainer,
+    iterations: int,
+    params: TrainParams,
+    validation: Split,
+    reporter: Reporter,
+    checkpoint: Path,
+) -> None:
+    """Make the iterations that are left, and report; write a checkpoint now and then."""
+    saved, every = time.monotonic(), params.validate_every_iterations
+    with progress("training", iterations) as advance, postponed_signals() as signals:
+        advance(trainer.done)
+        while trainer.done < iterations and not signals:
+            count = min(MOST_ITERATIONS, every - trainer.done % every, iterations - trainer.done)
+            reporter.add_costs(np.concatenate(list(trainer.train(count))))
+            advance(count)
+            if trainer.done % every == 0:
+                reporter.add_value("validation accuracy", trainer.accuracy(validation))
+            if signals or time.monotonic() - saved >= params.checkpoint_every_seconds:
+                save_checkpoint(checkpoint, trainer.state() | reporter.state())
+                saved = time.monotonic()
+    save_checkpoint(checkpoint, trainer.state() | reporter.state())
 
-    `first` is the iteration of the first of these costs.
-    """
-    diverged = np.flatnonzero(~np.isfinite(costs))
-    if diverged.size:
-        raise CommandError(
-            f"iteration {first + diverged[0]}: the batch cost is {costs[diverged[0]]}; "
-            f"try a smaller train.learning_rate in {PARAMS}"
-        )
+
+@contextmanager
+def postponed_signals() -> Iterator[list[int]]:
+    """Yield the signals to end that have come so far; they take effect after the block."""
+    received: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _: received.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield received
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if received:
+        signal.raise_signal(received[0])
+
+
+def describe(params: TrainParams) -> str:
+    """Return how the model is trained, in a sentence for the model card and MLflow."""
+    return (
+        f"Adam with learning rate {params.learning_rate}, beta_1 {params.beta_1}, beta_2 "
+        f"{params.beta_2} and epsilon {params.epsilon} minimises the mean softmax cross entropy of "
+        f"batches of {params.batch_size}; the examples are reshuffled in every epoch, with seed "
+        f"{params.seed}."
+    )
 
 
 def check_weights(weights: Weights) -> None:
@@ -71,8 +145,10 @@ def check_weights(weights: Weights) -> None:
             )
 
 
-def check_agreement(in_numpy: NDArray[np.float64], in_tensorflow: NDArray[np.float32]) -> None:
-    """Compare the logits of both forward passes; raises CommandError if they differ."""
+def check_agreement(trainer: Trainer, examples: Split) -> None:
+    """Compare both forward passes on a few examples; raises CommandError if they differ."""
+    features = examples.features[:AGREEING_EXAMPLES]
+    in_numpy, in_tensorflow = logits(trainer.weights(), features), trainer.logits(features)
     tolerance = 1e-3 * max(1.0, float(np.abs(in_numpy).max()))
     if in_numpy.shape != in_tensorflow.shape or (
         np.abs(in_numpy - in_tensorflow).max() > tolerance
@@ -81,17 +157,3 @@ def check_agreement(in_numpy: NDArray[np.float64], in_tensorflow: NDArray[np.flo
             "the forward passes in common/model.py and stages/train/network.py differ: logits "
             f"{np.round(in_numpy[0], 4)} and {np.round(in_tensorflow[0], 4)} of the first example"
         )
-
-
-def format_costs(costs: NDArray[np.float32]) -> str:
-    """Return a CSV table with the columns ``iteration`` and ``cost``, one row per iteration.
-
-    A cost has the fewest digits that give the same float32 when read.
-
-    >>> print(format_costs(np.array([2.5, 0.1], np.float32)))
-    iteration,cost
-    0,2.5
-    1,0.1
-    <BLANKLINE>
-    """
-    return "iteration,cost\n" + "".join(f"{row},{cost!s}\n" for row, cost in enumerate(costs))

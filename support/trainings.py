@@ -1,0 +1,105 @@
+"""Trainings that are in progress or have ended, with what no output of DVC may hold: times.
+
+Each has a folder below .cache/trainings of the repository, with ``about.json``, ``times.csv`` and a
+lock, which the system releases when the training ends, whatever ends it.
+"""
+
+import hashlib
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from filelock import FileLock, Timeout
+
+from support.files import atomic_write, repository
+from support.schema import StrictModel, load_json
+
+FOLDER = Path(".cache/trainings")
+
+
+class About(StrictModel):
+    """A training: its run, its files, its start in milliseconds since 1970; and how it ended.
+
+    `device` is what it computed on, and `checksum` the SHA-256 of its costs; both are empty until
+    it has ended well.
+    """
+
+    run: str
+    costs: str
+    curves: str
+    start: int
+    device: str = ""
+    checksum: str = ""
+
+
+@dataclass(frozen=True)
+class Training:
+    """The folder of a training; its name is the training's identifier."""
+
+    folder: Path
+
+    @property
+    def about(self) -> About:
+        """What the training says of itself."""
+        return load_json(About, self.folder / "about.json")
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process still runs."""
+        try:
+            with FileLock(self.folder / "lock", blocking=False):
+                return False
+        except Timeout:
+            return True
+
+    def end(self, device: str) -> None:
+        """Record that the training has written its files, and on which device it computed."""
+        costs = Path(self.about.costs)
+        self._write(self.about.model_copy(update={"device": device, "checksum": _sha256(costs)}))
+
+    def _write(self, about: About) -> None:
+        atomic_write(self.folder / "about.json", about.model_dump_json().encode())
+
+    def add_time(self, iterations: int) -> None:
+        """Record that so many iterations are done by now."""
+        with (self.folder / "times.csv").open("a", encoding="utf-8") as file:
+            file.write(f"{iterations},{milliseconds()}\n")
+
+
+@contextmanager
+def begin_training(run: str, costs: Path, curves: Path) -> Iterator[Training]:
+    """Announce a training while it lasts, and remove the folders of those that were killed."""
+    for other in trainings():
+        if not (other.about.checksum or other.is_alive):
+            shutil.rmtree(other.folder, ignore_errors=True)
+    folder = repository() / FOLDER / uuid4().hex
+    folder.mkdir(parents=True)
+    paths = {"costs": str(costs.absolute()), "curves": str(curves.absolute())}
+    with FileLock(folder / "lock"):
+        training = Training(folder)
+        training._write(About(run=run, start=milliseconds(), **paths))  # noqa: SLF001 - of this module
+        yield training
+
+
+def trainings() -> list[Training]:
+    """Return the trainings of the repository, in progress or ended."""
+    return [Training(path.parent) for path in (repository() / FOLDER).glob("*/about.json")]
+
+
+def find_training(costs: Path) -> Training | None:
+    """Return the training of this repository that has written these costs."""
+    checksum = _sha256(costs)
+    return next((one for one in trainings() if one.about.checksum == checksum), None)
+
+
+def milliseconds() -> int:
+    """Return the time, as MLflow counts it: in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
