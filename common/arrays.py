@@ -1,14 +1,19 @@
 """Named arrays in .npz files whose bytes depend on the arrays only."""
 
+import os
+import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from support.files import atomic_open, reading
+
+# Larger files are mapped, so that the examples need not fit into memory.
+MAPPED_BYTES = 1 << 30
 
 
 def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -26,6 +31,28 @@ def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Load named arrays; raises InputError if the file is missing or damaged."""
-    with reading(path), np.load(path, allow_pickle=False) as archive:
-        return dict(archive)
+    """Load named arrays; raises InputError if the file is missing or damaged.
+
+    Those of a file that is larger than `MAPPED_BYTES` stay on disk until they are used.
+    """
+    with reading(path):
+        if path.stat().st_size > MAPPED_BYTES:
+            return _map_arrays(path)
+        with np.load(path, allow_pickle=False) as archive:
+            return dict(archive)
+
+
+def _map_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Map the arrays of a file that `save_arrays` has written, so without compression."""
+    arrays: dict[str, NDArray[Any]] = {}
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        for member in archive.infolist():
+            # A member begins with 30 bytes, of which the last four are the lengths of what follows.
+            file.seek(member.header_offset + 26)
+            file.seek(sum(struct.unpack("<HH", file.read(4))), os.SEEK_CUR)
+            np.lib.format.read_magic(file)
+            shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
+            order: Literal["F", "C"] = "F" if is_fortran else "C"
+            name = member.filename.removesuffix(".npy")
+            arrays[name] = np.memmap(path, dtype, "r", file.tell(), shape, order)
+    return arrays

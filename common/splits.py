@@ -90,6 +90,7 @@ def _check(name: str, split: Split, train: Split, classes: tuple[str, ...]) -> N
             f"{name}: examples have the shape {_sizes(split.features)}, those for training "
             f"{_sizes(train.features)}; see {DATASETS}"
         )
+    _check_finite(name, split.features)
     first, last = split.labels.min(), split.labels.max()
     if first < 0 or last >= len(classes):
         raise InputError(
@@ -99,6 +100,21 @@ def _check(name: str, split: Split, train: Split, classes: tuple[str, ...]) -> N
         )
     if split is train and first == last:
         raise InputError(f"{name}: all labels are {first}; there is nothing to tell apart")
+
+
+def _check_finite(name: str, features: NDArray[Any]) -> None:
+    """Refuse NaN and infinity, with which a training or an accuracy would be silently wrong."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        if features.dtype.kind != "f" or np.isfinite(features.sum(dtype=np.float64)):
+            return  # the sum needs no memory
+    rows, *axes = np.nonzero(~np.isfinite(features))
+    if len(rows):
+        column = ", ".join(str(axis[0]) for axis in axes)
+        raise InputError(
+            f"{name}: {len(set(rows.tolist())):,} examples have values that are NaN or infinite, "
+            f"the first example {rows[0]} in column {column}; replace the values or leave the "
+            "examples out in stages/flatten"
+        )
 
 
 def _check_labels(name: str, split: Split) -> None:

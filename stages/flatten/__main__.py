@@ -7,16 +7,15 @@ About a second for MNIST: 55,000 images to train, 5,000 to validate and 10,000 t
 
 from common.config import load_config
 from common.splits import save_splits
-from stages.flatten.flatten import TEST_FILES, TRAINING_FILES, load_examples, split_examples
+from stages.flatten.flatten import FEATURES, load_examples, split_examples
 from support.command_line import read_paths, run
 
 
 def main() -> None:
     raw, flat = read_paths("stages.flatten", __doc__, "raw flat")
     config = load_config()
-    training, test = load_examples(raw, TRAINING_FILES), load_examples(raw, TEST_FILES)
-    splits = split_examples(training, test, config.flatten.validation_examples)
-    save_splits(flat, splits, config.dataset.classes, training[0].shape[1:], "images")
+    splits, example_shape = split_examples(load_examples(raw), config.flatten)
+    save_splits(flat, splits, config.dataset.classes, example_shape, FEATURES)
 
 
 if __name__ == "__main__":

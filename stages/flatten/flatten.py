@@ -1,73 +1,87 @@
-"""Flatten each image into one row of pixels, and split the examples.
+"""Read MNIST's files, flatten each image into one row of pixels, and split the examples.
 
-ADAPT: for another raw format, replace this module and idx.py. Only this stage knows the raw
+ADAPT: for data in another format, replace this module and idx.py. Only this stage knows the raw
 format; it returns features of any shape and dtype, with their labels.
 """
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from common.config import PARAMS, FlattenParams
 from common.datasets import DATASETS
 from common.splits import Split
 from stages.flatten import idx
 from support.command_line import InputError
 
-TRAINING_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
-TEST_FILES = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+FILES = {
+    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+}
+# The name of the features in the files of the splits.
+FEATURES = "images"
 
-Examples = tuple[NDArray[np.uint8], NDArray[np.integer]]
 
-
-def load_examples(folder: Path, files: tuple[str, str]) -> Examples:
-    """Load images, shape (n, rows, columns), and their labels, shape (n,), from IDX files.
+def load_examples(folder: Path) -> dict[str, Split]:
+    """Load the images, shape (n, rows, columns), and their labels, for training and for the test.
 
     Raises InputError if a file holds something else.
     """
-    images, labels = (_load(folder / name) for name in files)
-    if images.ndim != 3 or images.dtype != np.uint8:
-        raise InputError(
-            f"{folder / files[0]}: images should be uint8 with 3 axes, are {images.dtype} with the "
-            f"shape {images.shape}; convert them in stages/flatten/flatten.py, or see {DATASETS}"
-        )
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise InputError(
-            f"{folder / files[1]}: labels should be integers with 1 axis, are {labels.dtype} with "
-            f"the shape {labels.shape}; if the first column is the label, return `labels[:, 0]` "
-            "from stages/flatten/flatten.py"
-        )
-    return images, labels
-
-
-def _load(path: Path) -> NDArray[Any]:
-    try:
-        return idx.parse(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"{path}: not found; {DATASETS} should list it under `files`") from None
-    except ValueError as error:
-        raise InputError(f"{path}: {error}; see {DATASETS}") from None
+    return {name: _load_pair(folder, *files) for name, files in FILES.items()}
 
 
 def split_examples(
-    training: Examples, test: Examples, validation_examples: int
-) -> dict[str, Split]:
-    """Return the splits by their names; the first training examples are for validation."""
-    images, labels = training
-    if validation_examples >= len(images):
+    examples: Mapping[str, Split], params: FlattenParams
+) -> tuple[dict[str, Split], tuple[int, ...]]:
+    """Return the splits, with images as rows of pixels, and the shape of an image.
+
+    The first examples for training are those for validation. Raises InputError if there are not
+    more of them.
+    """
+    count, training, test = params.validation_examples, examples["train"], examples["test"]
+    images, labels = training.features, training.labels
+    if count >= len(images):
         raise InputError(
-            f"params.yaml: flatten.validation_examples: is {validation_examples}, should be less "
-            f"than the {len(images)} training images"
+            f"{PARAMS}: flatten.validation_examples: is {count}, should be less than the "
+            f"{len(images)} training images"
         )
-    return {
-        "train": flatten(images[validation_examples:], labels[validation_examples:]),
-        "validation": flatten(images[:validation_examples], labels[:validation_examples]),
-        "test": flatten(*test),
+    splits = {
+        "train": flatten(images[count:], labels[count:]),
+        "validation": flatten(images[:count], labels[:count]),
+        "test": flatten(test.features, test.labels),
     }
+    return splits, images.shape[1:]
 
 
 def flatten(images: NDArray[np.uint8], labels: NDArray[np.integer]) -> Split:
     """Return images as rows of pixels, with their labels."""
     return Split(images.reshape(len(images), math.prod(images.shape[1:])), labels)
+
+
+def _load_pair(folder: Path, images_file: str, labels_file: str) -> Split:
+    images, labels = _load(folder / images_file), _load(folder / labels_file)
+    if images.ndim != 3 or images.dtype != np.uint8:
+        raise InputError(
+            f"{folder / images_file}: images should be uint8 with 3 axes, are {images.dtype} with "
+            f"the shape {images.shape}; convert them in stages/flatten/flatten.py"
+        )
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise InputError(
+            f"{folder / labels_file}: labels should be integers with 1 axis, are {labels.dtype} "
+            f"with the shape {labels.shape}; if the first column is the label, return "
+            "`labels[:, 0]` in stages/flatten/flatten.py"
+        )
+    return Split(images, labels)
+
+
+def _load(path: Path) -> NDArray[Any]:
+    try:
+        return idx.load(path)
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found; {DATASETS} should list it under `files`") from None
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; see {DATASETS}") from None

@@ -5,6 +5,7 @@ axis as a big-endian uint32; the values, big-endian as well, the last axis runni
 """
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,12 @@ from numpy.typing import NDArray
 DTYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 
-def parse(content: bytes) -> NDArray[Any]:
+def load(path: Path) -> NDArray[Any]:
+    """Return the values of an uncompressed IDX file, as `parse` does; they stay on disk."""
+    return parse(np.memmap(path, np.uint8, mode="r")) if path.stat().st_size else parse(b"")
+
+
+def parse(content: bytes | NDArray[np.uint8]) -> NDArray[Any]:
     """Return the values of an uncompressed IDX file, in the shape that its header gives.
 
     Raises ValueError if it is not such a file, with what was expected and what is there.
@@ -21,7 +27,7 @@ def parse(content: bytes) -> NDArray[Any]:
     >>> parse(b"\\0\\0\\x08\\x02" + b"\\0\\0\\0\\x01" + b"\\0\\0\\0\\x03" + b"abc")
     array([[97, 98, 99]], dtype=uint8)
     """
-    magic = content[:4]
+    magic = bytes(content[:4])
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in DTYPES:
         raise ValueError(
             f"should begin with two zero bytes and a type of {list(DTYPES)}, begins with {magic!r}"
