@@ -111,9 +111,9 @@ def _check_finite(name: str, features: NDArray[Any]) -> None:
     if len(rows):
         column = ", ".join(str(axis[0]) for axis in axes)
         raise InputError(
-            f"{name}: {len(set(rows.tolist())):,} examples have values that are NaN or infinite, "
-            f"the first example {rows[0]} in column {column}; replace the values or leave the "
-            "examples out in stages/flatten"
+            f"{name}: values of {len(set(rows.tolist())):,} examples are NaN or infinite, first in "
+            f"example {rows[0]}, column {column}; stages/flatten should fill them in or leave the "
+            "examples out"
         )
 
 
