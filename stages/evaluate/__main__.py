@@ -10,7 +10,8 @@ from common.results import load_model, load_summary, save_results
 from common.splits import load_description, load_splits
 from common.tables import save_csv
 from stages.evaluate.evaluate import check_leftovers, evaluate, result, tables
-from support.command_line import echo, read_paths, run
+from support.command_line import echo, read_paths
+from support.inputs import run_stage
 
 
 def main() -> None:
@@ -33,4 +34,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -8,7 +8,8 @@ A few seconds. A file that is in the folder already and correct is not fetched a
 from common.config import load_config
 from common.datasets import load_datasets
 from stages.fetch.fetch import fetch, remove_other_datasets
-from support.command_line import read_paths, run
+from support.command_line import read_paths
+from support.inputs import run_stage
 
 
 def main() -> None:
@@ -19,4 +20,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -8,7 +8,8 @@ About a second for MNIST: 55,000 images to train, 5,000 to validate and 10,000 t
 from common.config import load_config
 from common.splits import save_splits
 from stages.flatten.flatten import FEATURES, load_examples, split_examples
-from support.command_line import read_paths, run
+from support.command_line import read_paths
+from support.inputs import run_stage
 
 
 def main() -> None:
@@ -19,4 +20,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -7,18 +7,23 @@ test images; 1,000 reach 95 % or more. The same settings give the same bytes, ev
 any x86-64 processor with AVX2. A training that was killed goes on from its last checkpoint.
 """
 
+from pathlib import Path
+
 from common.config import load_config
 from common.results import save_summary
 from common.splits import load_description, load_split
 from stages.train.checkpoint import checkpoint_path, mark_complete
 from stages.train.reporter import report
 from stages.train.train import train
-from support.command_line import read_paths, run
+from support.command_line import read_paths
+from support.inputs import run_stage
+from support.requirements import check_requirements
 
 ARGUMENTS = "run flat model costs curves"
 
 
 def main() -> None:
+    check_requirements(Path(__file__).with_name("requirements.txt"))
     name, flat, model, costs, curves = read_paths("stages.train", __doc__, ARGUMENTS)
     config, files = load_config(), [flat / "train.npz", flat / "validation.npz"]
     iterations = config.run(str(name)).iterations
@@ -32,4 +37,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)
