@@ -55,7 +55,7 @@ class Project:
         environment |= {"HOME": str(self.home), "TMPDIR": str(self.temporary)}
         # As in an activated environment.
         environment["PATH"] = f"{self.path}/.venv/bin:{environment['PATH']}"
-        environment["DVC_SITE_CACHE_DIR"] = str(self.home / "dvc")
+        environment["DVC_SITE_CACHE_DIR"] = str(self.temporary / "dvc")
         return subprocess.Popen(
             [*self.wrapper, *command],
             cwd=self.path,

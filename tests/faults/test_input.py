@@ -24,9 +24,22 @@ def test_wrong_settings_stop_repro(project_copy: Project) -> None:
     completed = project_copy.run("dvc", "repro")
     assert completed.status != 0
     assert "train.learning_rat: unknown name, did you mean learning_rate?" in completed.err
-    assert "should be made of letters, digits, - and _ only" in completed.err
+    assert "runs.a; touch entered; b" in completed.err
     assert "Traceback" not in completed.err
     assert not (project_copy.path / "entered").exists()
+
+
+def test_a_failed_stage_leaves_no_output(project_copy: Project) -> None:
+    """DVC has removed those of the last success, and `dvc checkout` restores them."""
+    arrays = project_copy.path / "data/flat/test.npz"
+    before = arrays.read_bytes()
+    project_copy.edit("params.yaml", "validation_examples: 100", "validation_examples: 600")
+    completed = project_copy.run("dvc", "repro")
+    assert completed.status != 0
+    assert "flatten.validation_examples: is 600, should be less than the 600" in completed.err
+    assert not arrays.exists()
+    project_copy.do("dvc", "checkout")
+    assert arrays.read_bytes() == before
 
 
 def _sections(document: Any) -> list[Any]:
