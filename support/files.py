@@ -10,6 +10,9 @@ from typing import BinaryIO
 
 from support.command_line import InputError
 
+# zipfile calls an archive with a wrong byte encrypted, or of a later version: a RuntimeError.
+DAMAGE = (ValueError, LookupError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+
 
 def repository() -> Path:
     """Return the folder of the project, also in the copies in which DVC runs experiments.
@@ -26,7 +29,10 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise InputError(f"{path}: not found; run `dvc repro`") from None
-    except (ValueError, LookupError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a failing disk does not say where
+        raise
+    except DAMAGE as error:
         raise InputError(f"{path}: damaged ({error}); run `make repair`") from None
 
 
