@@ -10,9 +10,8 @@ import numpy as np
 
 from common.arrays import save_arrays
 from common.model import ModelParams, Weights, initial_weights
-from common.results import Result, save_results
+from common.results import Result, TrainingSummary, save_results, save_summary
 from common.splits import SPLITS
-from stages.train.train import format_costs
 from support.files import atomic_write
 from tests.settings import ITERATIONS, synthetic_params, write_yaml
 from tests.synthetic import DESCRIPTION, make_features
@@ -61,11 +60,15 @@ def _flatten(path: Path) -> dict[str, Any]:
 
 def _train(path: Path, run: str, count: int, seed: int) -> dict[str, Any]:
     save_arrays(path / f"models/{run}/weights.npz", make_weights(seed + count))
+    summary = TrainingSummary(iterations=count, description="The costs are made up.")
+    save_summary(path / f"models/{run}", summary)
     costs = 2.3 / np.sqrt(1 + np.arange(count)) + np.random.default_rng(seed).random(count) / 10
-    table = format_costs(costs.astype(np.float32)).encode()
-    atomic_write(path / f"costs/{run}.csv", table)
+    rows = [f"{iteration},{cost}\n" for iteration, cost in enumerate(costs.astype(np.float32))]
+    atomic_write(path / f"costs/{run}.csv", "".join(["iteration,cost\n", *rows]).encode())
+    curve = f"iteration,name,value\n{count},validation accuracy,{1 - 1 / count}\n"
+    atomic_write(path / f"curves/{run}.csv", curve.encode())
     params = {"model": synthetic_params()["model"], "train": {"seed": seed}}
-    return _locked(path, params, f"models/{run}", f"costs/{run}.csv")
+    return _locked(path, params, f"models/{run}", f"costs/{run}.csv", f"curves/{run}.csv")
 
 
 def _evaluate(
