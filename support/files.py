@@ -30,10 +30,16 @@ def reading(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise InputError(f"{path}: not found; run `dvc repro`") from None
     except OSError as error:
-        error.filename = error.filename or str(path)  # a failing disk does not say where
+        _add_place(error, path)
         raise
     except DAMAGE as error:
         raise InputError(f"{path}: damaged ({error}); run `make repair`") from None
+
+
+def _add_place(error: OSError, path: Path) -> None:
+    """Say where it failed, which a full or a failing disk does not."""
+    if error.errno and not error.filename:
+        error.filename = str(path)
 
 
 @contextmanager
@@ -48,7 +54,7 @@ def atomic_open(path: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk does not say where
+        _add_place(error, path)
         raise
     finally:
         partial.unlink(missing_ok=True)

@@ -76,11 +76,17 @@ def test_a_wrong_file_is_named(error: Exception, problem: str) -> None:
 
 
 @pytest.mark.fault
-def test_a_disk_that_fails_is_named() -> None:
-    """Neither reading nor writing says where it failed."""
-    with pytest.raises(OSError, match="Input/output") as error, reading(Path("a")):
-        raise OSError(5, "Input/output error")
-    assert error.value.filename == "a"
+def test_a_disk_that_fails_is_named(tmp_path: Path) -> None:
+    """It does not say where; errors that are no disk's stay as they are."""
+    for opened in (reading(tmp_path / "a"), atomic_open(tmp_path / "a")):
+        with pytest.raises(OSError, match="Input/output") as error, opened:
+            raise OSError(5, "Input/output error")
+        assert error.value.filename == str(tmp_path / "a")
+    for other in (OSError("no errno"), OSError(5, "Input/output error", "b")):
+        before = str(other)
+        with pytest.raises(OSError, match="errno|Input") as error, atomic_open(tmp_path / "a"):
+            raise other
+        assert str(error.value) == before
 
 
 def test_experiments_of_dvc_are_in_the_repository(
