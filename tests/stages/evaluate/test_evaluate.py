@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from common.results import load_results
+from common import results
+from common.results import TrainingSummary, load_results, save_summary
 from common.splits import Split, save_splits
-from stages.evaluate import __main__ as command
 from tests.fixtures import Workspace
 
 ARGUMENTS = ("data/flat", "models", "metrics", "plots/predictions")
@@ -68,30 +68,30 @@ class MadeUpModel:
 
 @pytest.fixture
 def trained(workspace: Workspace) -> Workspace:
-    """Return a working directory with splits, and a folder for the model of each run."""
+    """Return a working directory with splits, and what the training of each run says."""
     splits = {
         name: Split(np.array(examples, np.uint8)[:, None], np.array(labels, np.uint8))
         for name, (examples, labels) in SPLITS.items()
     }
     save_splits(Path("data/flat"), splits, ("a", "b", "c"), (1,), "features")
     for run in PROBABILITIES:
-        workspace.put(f"models/{run}", {})
+        save_summary(Path("models", run), TrainingSummary(iterations=7, description="Stopped."))
     return workspace
 
 
 def test_all_results_of_all_runs_are_written(
     trained: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A class that is never predicted has no precision, one without examples no recall."""
-    monkeypatch.setattr(command, "Model", MadeUpModel)
+    """With the iterations that were made; empty fields where a class was not predicted or absent."""
+    monkeypatch.setattr(results, "Model", MadeUpModel)
     trained.params["runs"]["long"]["min_test_accuracy"] = 0.125
     completed = trained.run("evaluate", *ARGUMENTS)
     assert (completed.status, completed.err) == (0, "")
     assert completed.out.endswith("long: test accuracy 60.00%\n")
-    results = load_results(Path("metrics/accuracy.json"))
-    assert {run: list(result.model_dump().values()) for run, result in results.items()} == {
-        "short": [20, 1 / 2, 1 / 3, 3 / 5, 0.0],
-        "long": [200, 1.0, 2 / 3, 3 / 5, 0.125],
+    written = load_results(Path("metrics/accuracy.json"))
+    assert {run: list(result.model_dump().values()) for run, result in written.items()} == {
+        "short": [7, 1 / 2, 1 / 3, 3 / 5, 0.0],
+        "long": [7, 1.0, 2 / 3, 3 / 5, 0.125],
     }
     assert Path("metrics/per_class.csv").read_text("utf-8") == PER_CLASS
     assert Path("metrics/confusion.csv").read_text("utf-8") == CONFUSION
@@ -105,7 +105,7 @@ def test_a_model_of_a_run_that_is_gone_is_refused(trained: Workspace) -> None:
     del trained.params["runs"]["short"]
     completed = trained.run("evaluate", *ARGUMENTS)
     assert completed.status == 2
-    assert "`rm -r models/short costs/short.csv`" in completed.error()
+    assert "`rm -r models/short c*/short.csv`" in completed.error()
     assert not Path("metrics").exists()
 
 
