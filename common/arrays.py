@@ -38,7 +38,7 @@ def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     with reading(path):
         if path.stat().st_size > MAPPED_BYTES:
             return _map_arrays(path)
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return dict(archive)
 
 

@@ -10,6 +10,9 @@ from typing import BinaryIO
 
 from support.command_line import InputError
 
+# zipfile calls an archive with a wrong byte encrypted, or of a later version: a RuntimeError.
+DAMAGE = (ValueError, LookupError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+
 
 def repository() -> Path:
     """Return the folder of the project, also in the copies in which DVC runs experiments.
@@ -26,8 +29,17 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise InputError(f"{path}: not found; run `dvc repro`") from None
-    except (ValueError, LookupError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except OSError as error:
+        _add_place(error, path)
+        raise
+    except DAMAGE as error:
         raise InputError(f"{path}: damaged ({error}); run `make repair`") from None
+
+
+def _add_place(error: OSError, path: Path) -> None:
+    """Say where it failed, which a full or a failing disk does not."""
+    if error.errno and not error.filename:
+        error.filename = str(path)
 
 
 @contextmanager
@@ -42,7 +54,7 @@ def atomic_open(path: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk does not say where
+        _add_place(error, path)
         raise
     finally:
         partial.unlink(missing_ok=True)

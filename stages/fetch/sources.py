@@ -8,7 +8,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -30,7 +30,7 @@ FAILURES = (
     *(OSError, KeyError, ValueError),
 )
 
-Opener = Callable[[str], IO[bytes]]
+File = AbstractContextManager[IO[bytes]]
 
 
 class SourceError(Exception):
@@ -38,19 +38,19 @@ class SourceError(Exception):
 
 
 @contextmanager
-def open_source(source: Source, folder: Path) -> Iterator[Opener]:
+def open_source(source: Source, folder: Path) -> Iterator[Callable[[str], File]]:
     """Yield a function that opens one file of a source by its name, uncompressed.
 
     Raises SourceError if the source does not deliver, also while a file is read. Downloads wait in
     unnamed files in `folder`.
     """
     try:
-        with tempfile.TemporaryFile(dir=folder) as file:
-            if source.archive:
-                member = _open_archive(_get(_archive_place(source), file), source)
+        if source.archive:
+            with _get(_archive_place(source), folder) as file:
+                member = _open_archive(file, source)
                 yield lambda name: _uncompress(member(source.fill(source.member, name)))
-            else:
-                yield lambda name: _uncompress(_get(source.fill(str(source.url), name), file))
+        else:
+            yield lambda name: _uncompress(_get(source.fill(str(source.url), name), folder))
     except requests.HTTPError as error:
         reply = error.response
         raise SourceError(f"the server answered {reply.status_code} {reply.reason}") from None
@@ -59,30 +59,34 @@ def open_source(source: Source, folder: Path) -> Iterator[Opener]:
         raise SourceError(redact_credentials(reason)) from None
 
 
-def _get(place: str, file: IO[bytes]) -> IO[bytes]:
-    """Open a path, or a URL, whose content is downloaded into a file."""
+@contextmanager
+def _get(place: str, folder: Path) -> Iterator[IO[bytes]]:
+    """Open a path, or a URL, whose content is downloaded first."""
     if "://" not in place:
-        return Path(place).expanduser().open("rb")
-    file.seek(0)
-    file.truncate()
-    with requests.get(place, stream=True, timeout=TIMEOUT_SECONDS) as response:
-        response.raise_for_status()
-        total = int(response.headers.get("Content-Length", 0)) or None
-        with progress(place.rpartition("/")[2], total) as advance:
-            for piece in response.iter_content(PIECE_BYTES):
-                file.write(piece)
-                advance(len(piece))
-    file.seek(0)
-    return file
+        with Path(place).expanduser().open("rb") as file:
+            yield file
+        return
+    with tempfile.TemporaryFile(dir=folder) as file:
+        with requests.get(place, stream=True, timeout=TIMEOUT_SECONDS) as response:
+            response.raise_for_status()
+            total = int(response.headers.get("Content-Length", 0)) or None
+            with progress(place.rpartition("/")[2], total) as advance:
+                for piece in response.iter_content(PIECE_BYTES):
+                    file.write(piece)
+                    advance(len(piece))
+        file.seek(0)
+        yield file
 
 
-def _uncompress(file: IO[bytes]) -> IO[bytes]:
-    magic = file.read(len(GZIP_MAGIC))
-    file.seek(0)
-    return gzip.GzipFile(fileobj=file) if magic == GZIP_MAGIC else file  # type: ignore[return-value]
+@contextmanager
+def _uncompress(opened: File) -> Iterator[IO[bytes]]:
+    with opened as file:
+        magic = file.read(len(GZIP_MAGIC))
+        file.seek(0)
+        yield gzip.GzipFile(fileobj=file) if magic == GZIP_MAGIC else file  # type: ignore[misc]
 
 
-def _open_archive(file: IO[bytes], source: Source) -> Opener:
+def _open_archive(file: IO[bytes], source: Source) -> Callable[[str], IO[bytes]]:
     """Return a function that opens a member of a zip or tar archive, which is checked first."""
     sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
     if sha256 != source.sha256:

@@ -1,14 +1,14 @@
-"""A file has its old content or its new, never a part of it."""
+"""A file has its old content or its new, never a part of it; a wrong one is named."""
 
 import os
-import subprocess
-import sys
+import zipfile
+import zlib
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 
-from support.files import atomic_open, atomic_write
+from support.command_line import InputError
+from support.files import atomic_open, atomic_write, reading, repository
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
@@ -32,36 +32,20 @@ def test_an_interrupted_write_changes_nothing(tmp_path: Path, error: type[BaseEx
     assert list(tmp_path.iterdir()) == [path]
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from support.files import atomic_open
-with atomic_open(Path(sys.argv[1])) as file:
-    file.write(b"half")
-    file.flush()
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
 @pytest.mark.fault
-def test_the_next_writer_removes_the_part_of_a_killed_one(tmp_path: Path) -> None:
-    path = tmp_path / "a"
-    path.write_bytes(b"old")
-    killed = subprocess.run([sys.executable, "-c", KILLED, path], check=False)
-    assert killed.returncode == -9
-    assert path.read_bytes() == b"old"
-    assert len(list(tmp_path.iterdir())) == 2
-    atomic_write(path, b"new")
-    assert path.read_bytes() == b"new"
-    assert list(tmp_path.iterdir()) == [path]
+def test_content_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a power failure could leave an empty file under the name."""
+    synced = []
 
+    def sync(descriptor: int) -> None:
+        assert not (tmp_path / "a").exists()
+        synced.append(os.fstat(descriptor).st_size)
 
-@pytest.mark.fault
-def test_the_part_of_a_living_writer_stays(tmp_path: Path) -> None:
-    other = tmp_path / f".a.{os.getppid()}.partial"
-    other.write_bytes(b"half")
-    atomic_write(tmp_path / "a", b"new")
-    assert other.read_bytes() == b"half"
+    monkeypatch.setattr(os, "fsync", sync)
+    atomic_write(tmp_path / "a", b"content")
+    assert synced == [len(b"content")]
 
 
 def test_a_read_only_link_into_the_cache_of_dvc_is_replaced(tmp_path: Path) -> None:
@@ -73,9 +57,45 @@ def test_a_read_only_link_into_the_cache_of_dvc_is_replaced(tmp_path: Path) -> N
     assert (cached.read_bytes(), path.read_bytes()) == (b"old", b"new")
 
 
+@pytest.mark.parametrize(
+    ("error", "problem"),
+    [
+        (FileNotFoundError(2, "No such file"), "not found; run `dvc repro`"),
+        *(
+            (kind("odd"), r"damaged \('?odd'?\); run `make repair`")
+            for kind in (ValueError, KeyError, EOFError, RuntimeError)
+        ),
+        (zipfile.BadZipFile("odd"), "damaged"),
+        (zlib.error("odd"), "damaged"),
+    ],
+)
+def test_a_wrong_file_is_named(error: Exception, problem: str) -> None:
+    """With the command that mends it."""
+    with pytest.raises(InputError, match=f"^data/a: {problem}"), reading(Path("data/a")):
+        raise error
+
+
 @pytest.mark.fault
-def test_a_folder_that_cannot_be_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Network file systems refuse to sync a folder; the file is written all the same."""
-    monkeypatch.setattr(os, "fsync", Mock(side_effect=[None, OSError]))
-    atomic_write(tmp_path / "file", b"content")
-    assert (tmp_path / "file").read_bytes() == b"content"
+def test_a_disk_that_fails_is_named(tmp_path: Path) -> None:
+    """It does not say where; errors that are no disk's stay as they are."""
+    for opened in (reading(tmp_path / "a"), atomic_open(tmp_path / "a")):
+        with pytest.raises(OSError, match="Input/output") as error, opened:
+            raise OSError(5, "Input/output error")
+        assert error.value.filename == str(tmp_path / "a")
+    for other in (OSError("no errno"), OSError(5, "Input/output error", "b")):
+        before = str(other)
+        with pytest.raises(OSError, match="errno|Input") as error, atomic_open(tmp_path / "a"):
+            raise other
+        assert str(error.value) == before
+
+
+def test_experiments_of_dvc_are_in_the_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the copy that `dvc exp run --temp` makes as well, whatever DVC_ROOT says."""
+    monkeypatch.setenv("DVC_ROOT", "/elsewhere")
+    copy = tmp_path / ".dvc/tmp/exps/tmpabc"
+    copy.mkdir(parents=True)
+    for folder in (tmp_path, copy):
+        monkeypatch.chdir(folder)
+        assert repository() == tmp_path

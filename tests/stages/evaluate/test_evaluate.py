@@ -1,71 +1,114 @@
-"""Measuring the runs."""
+"""Evaluating the runs."""
 
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 import pytest
-from common.inference import probabilities
+from numpy.typing import NDArray
 
-from common.arrays import load_arrays, save_arrays
-from common.results import load_results
-from stages.evaluate.__main__ import confusion, per_class
-from tests.fixtures import DESCRIPTION, Workspace, make_features, write_fake_results
+from common import results
+from common.results import TrainingSummary, load_results, save_summary
+from common.splits import Split, save_splits
+from tests.fixtures import Workspace
 
-ARGUMENTS = ("data/flat", "models", "costs", "metrics", "plots/predictions")
-CLASSES = len(DESCRIPTION.classes)
-LONG = Path("models/long/weights.npz")
-FEATURES = make_features(4, np.random.default_rng(0))
-SHAPE = list(FEATURES.shape[1:])
+ARGUMENTS = ("data/flat", "models", "metrics", "plots/predictions")
+# Of three examples; `short` takes each for the first class, `long` makes no mistake.
+PROBABILITIES = {
+    "short": np.array([[2 / 3, 1 / 3, 0]] * 3),
+    "long": np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0, 0, 1]]),
+}
+# Which of these examples, and their labels. No test example is of the last class.
+SPLITS = {
+    "train": ([0, 1], [0, 1]),
+    "validation": ([0, 1, 2], [0, 1, 1]),
+    "test": ([0, 0, 0, 1, 1], [0, 0, 1, 1, 0]),
+}
+PER_CLASS = """\
+run,class,precision,recall,support
+short,0,0.600000,1.000000,3
+short,1,,0.000000,2
+short,2,,,0
+long,0,0.666667,0.666667,3
+long,1,0.500000,0.500000,2
+long,2,,,0
+"""
+CONFUSION = """\
+run,label,0,1,2
+short,0,3,0,0
+short,1,2,0,0
+short,2,0,0,0
+long,0,2,1,0
+long,1,1,1,0
+long,2,0,0,0
+"""
+PREDICTIONS = """\
+example,label,predicted,probability
+0,0,0,0.666667
+1,0,0,0.666667
+2,1,0,0.666667
+3,1,0,0.666667
+4,0,0,0.666667
+"""
 
 
-def test_measures_by_hand() -> None:
-    """A class that is never predicted has no precision, one without examples no recall."""
-    predictions = pd.DataFrame({"label": [0, 0, 0, 1], "predicted": [0, 0, 2, 0]})
-    counts = confusion(predictions, 3)
-    assert counts.to_numpy().tolist() == [[2, 0, 1], [1, 0, 0], [0, 0, 0]]
-    measures = per_class(counts)
-    np.testing.assert_allclose(measures["precision"], [2 / 3, np.nan, 0])
-    np.testing.assert_allclose(measures["recall"], [2 / 3, 0, np.nan])
-    assert list(measures["support"]) == [3, 1, 0]
+class MadeUpModel:
+    """A model whose probabilities are known; the feature of an example is its number."""
+
+    def __init__(self, table: NDArray[np.float64]) -> None:
+        self._table = table
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        return cls(PROBABILITIES[folder.name])
+
+    def probabilities(self, features: NDArray[Any]) -> NDArray[np.float64]:
+        return self._table[features[:, 0]]
 
 
 @pytest.fixture
 def trained(workspace: Workspace) -> Workspace:
-    """Return a working directory in which some predictions of both runs are wrong."""
-    write_fake_results(workspace.path)
-    save_arrays(Path("models/short/weights.npz"), load_arrays(LONG))
-    labels = probabilities(load_arrays(LONG), FEATURES).argmax(axis=1)
-    for name, wrong in (("train", 0), ("validation", 2), ("test", 3)):
-        changed = (labels + (np.arange(len(labels)) < wrong)) % CLASSES
-        save_arrays(Path(f"data/flat/{name}.npz"), {"features": FEATURES, "labels": changed})
+    """Return a working directory with splits, and what the training of each run says."""
+    splits = {
+        name: Split(np.array(examples, np.uint8)[:, None], np.array(labels, np.uint8))
+        for name, (examples, labels) in SPLITS.items()
+    }
+    save_splits(Path("data/flat"), splits, ("a", "b", "c"), (1,), "features")
+    for run in PROBABILITIES:
+        save_summary(Path("models", run), TrainingSummary(iterations=7, description="Stopped."))
     return workspace
 
 
-def test_all_results_of_all_runs_are_written(trained: Workspace) -> None:
-    """Accuracies, both tables and the predictions."""
+def test_all_results_of_all_runs_are_written(
+    trained: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the iterations that were made; empty fields where a class was not predicted or absent."""
+    monkeypatch.setattr(results, "Model", MadeUpModel)
+    trained.params["runs"]["long"]["min_test_accuracy"] = 0.125
     completed = trained.run("evaluate", *ARGUMENTS)
     assert (completed.status, completed.err) == (0, "")
-    assert "short: train 100.00%, validation 50.00%, test 25.00%\n" in completed.out
-    results = load_results(Path("metrics/accuracy.json"))
-    assert list(results) == ["short", "long"]
-    assert list(results["long"].model_dump().values()) == [200, 1.0, 0.5, 0.25, 0.0]
-    measures = pd.read_csv("metrics/per_class.csv")
-    assert (len(measures), list(measures.columns[:2])) == (2 * CLASSES, ["run", "class"])
-    counts = pd.read_csv("metrics/confusion.csv", index_col=["run", "label"])
-    assert (counts.loc["long"].to_numpy().sum(), np.trace(counts.loc["long"])) == (4, 1)
-    predictions = pd.read_csv("plots/predictions/long.csv", index_col="example")
-    assert list(predictions.columns) == ["label", "predicted", "probability"]
-    expected = probabilities(load_arrays(LONG), FEATURES)
-    assert predictions["predicted"].to_list() == expected.argmax(axis=1).tolist()
-    np.testing.assert_allclose(predictions["probability"], expected.max(axis=1), atol=1e-6)
+    assert completed.out.endswith("long: test accuracy 60.00%\n")
+    written = load_results(Path("metrics/accuracy.json"))
+    assert {run: list(result.model_dump().values()) for run, result in written.items()} == {
+        "short": [7, 1 / 2, 1 / 3, 3 / 5, 0.0],
+        "long": [7, 1.0, 2 / 3, 3 / 5, 0.125],
+    }
+    assert Path("metrics/per_class.csv").read_text("utf-8") == PER_CLASS
+    assert Path("metrics/confusion.csv").read_text("utf-8") == CONFUSION
+    assert Path("plots/predictions/short.csv").read_text("utf-8") == PREDICTIONS
+    assert "\n4,0,1,0.800000\n" in Path("plots/predictions/long.csv").read_text("utf-8")
 
 
-def test_weights_of_another_model_are_named_and_no_results_written(trained: Workspace) -> None:
-    save_arrays(LONG, {name: array[:-1] for name, array in load_arrays(LONG).items()})
-    before = Path("metrics/accuracy.json").read_bytes()
+def test_a_model_of_a_run_that_is_gone_is_refused(trained: Workspace) -> None:
+    """It is named, with what removes it; nothing is written."""
+    trained.put("models", {".DS_Store": b""})
+    del trained.params["runs"]["short"]
     completed = trained.run("evaluate", *ARGUMENTS)
     assert completed.status == 2
-    problem = f"{LONG}: not weights of the model in common/model.py for examples of {SHAPE}: "
-    assert completed.error().startswith(problem)
-    assert Path("metrics/accuracy.json").read_bytes() == before
+    assert "`rm -r models/short c*/short.csv`" in completed.error()
+    assert not Path("metrics").exists()
+
+
+def test_a_missing_model_is_named(trained: Workspace) -> None:
+    completed = trained.run("evaluate", *ARGUMENTS)
+    assert (completed.status, completed.error()) == (2, "models/short: not found; run `dvc repro`")
