@@ -42,12 +42,7 @@ ui: $(VENV)/installed ## Compare the runs in the MLflow UI, on this machine only
 PORT ?= 5000
 
 compare: $(VENV)/installed ## List the experiments of the last two commits: what each changed, and its test accuracies
-	@[ -t 1 ] || export COLUMNS=$${COLUMNS:-160}; \
-	$(RUN) dvc exp show --num 2 --only-changed --hide-workspace --no-pager --drop '$(NOT_COMPARED)'
-# Columns that are left out, because no user changes them, or because they would fill the screen.
-NOT_COMPARED = State|Executor|Created|.*[.](train|validation)$$|.*($(FILES))|.*[.]($(ABOUT_DATA))
-FILES := common|stages|data/|datasets|models|costs|metrics|plots|params|iterations|min_test|mlflow
-ABOUT_DATA := files|sources|classes|published|title|homepage|licence|citation|description|caveats
+	@$(RUN) commands.compare
 
 gate: $(VENV)/installed ## Check that every run reaches its threshold and all files are up to date
 	@$(RUN) commands.gate
