@@ -58,9 +58,8 @@ def main() -> None:
     except DvcException as error:
         raise CommandError(str(error)) from None
     compared = [row for row in rows if row["rev"] != "workspace"]
-    CONSOLE.print(
-        table(compared, read_yaml(PARAMS)), width=CONSOLE.width if CONSOLE.is_terminal else 160
-    )
+    width = CONSOLE.width if CONSOLE.is_terminal else 160
+    CONSOLE.print(table(compared, read_yaml(PARAMS)), width=width)
 
 
 if __name__ == "__main__":

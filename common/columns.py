@@ -7,12 +7,14 @@ data were. MLflow serves it, so it imports nothing of the project.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    import pandas as pd  # otherwise imported where it is used: not every stage needs it
 
 
 class Column(BaseModel, extra="forbid", frozen=True):
@@ -30,6 +32,11 @@ class Column(BaseModel, extra="forbid", frozen=True):
     categories: tuple[str, ...] = ()
     optional: bool = False
 
+    @property
+    def may_be_nan(self) -> list[bool]:
+        """Whether each of its features may be NaN: that of an empty cell in a column of numbers."""
+        return [False] * len(self.categories) or [self.optional]
+
     def encode(self, cells: pd.Series[Any]) -> NDArray[np.float32]:
         """Return one feature for numbers, NaN where a cell is empty, or one per category.
 
@@ -45,7 +52,9 @@ class Column(BaseModel, extra="forbid", frozen=True):
                 raise ValueError(f"{self.name}: no category {unknown[0]!r}, there are: {expected}")
             columns = [cells == category for category in self.categories]
             return np.stack(columns, axis=1).astype(np.float32)
-        numbers = pd.to_numeric(cells, errors="coerce").to_numpy(np.float32, na_value=np.nan)
+        from pandas import to_numeric
+
+        numbers = to_numeric(cells, errors="coerce").to_numpy(np.float32, na_value=np.nan)
         wrong = ~empty & ~np.isfinite(numbers)
         if wrong.any():
             raise ValueError(f"{self.name}: {cells[wrong].iloc[0]!r} is not a finite number")
@@ -55,6 +64,7 @@ class Column(BaseModel, extra="forbid", frozen=True):
 def encode(columns: Sequence[Column], table: pd.DataFrame) -> NDArray[np.float32]:
     """Return the features of a table's rows; its columns may be in any order.
 
+    >>> import pandas as pd
     >>> columns = Column(name="mass", optional=True), Column(name="sex", categories=("f", "m"))
     >>> encode(columns, pd.DataFrame({"sex": ["m", "f"], "mass": [3750, None]}))
     array([[3750.,    0.,    1.],

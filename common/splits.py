@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from common.arrays import load_arrays, save_arrays
+from common.columns import Column
 from common.datasets import DATASETS
 from support.command_line import InputError, echo
 from support.files import atomic_write
@@ -39,7 +40,8 @@ class Description(StrictModel):
     """What later stages must know about the examples.
 
     ``classes`` names each label, from 0 on; ``example_shape`` is that of one example before it was
-    flattened, ``feature_shape`` that after; ``examples`` is the number in each split.
+    flattened, ``feature_shape`` that after; ``examples`` is the number in each split; ``columns``
+    are those of the table from which the features were encoded, if it was one.
     """
 
     classes: Annotated[tuple[str, ...], Field(min_length=2, strict=False)]
@@ -47,6 +49,7 @@ class Description(StrictModel):
     feature_shape: Shape
     feature_dtype: str
     examples: dict[str, int]
+    columns: Annotated[tuple[Column, ...], Field(strict=False)] = ()
 
 
 def save_splits(
@@ -55,6 +58,7 @@ def save_splits(
     classes: tuple[str, ...],
     example_shape: tuple[int, ...],
     features: str,
+    columns: tuple[Column, ...] = (),
 ) -> None:
     """Check the splits, and write them, one file each, with ``description.json``.
 
@@ -64,6 +68,7 @@ def save_splits(
     """
     for name, split in splits.items():
         _check(f"{name} split", split, splits["train"], classes)
+        _check_finite(f"{name} split", split.features, columns)
     for warning in _warnings(splits, classes):
         echo(f"warning: {warning}")
     for name, split in splits.items():
@@ -76,8 +81,9 @@ def save_splits(
         feature_shape=train.shape[1:],
         feature_dtype=str(train.dtype),
         examples={name: len(split) for name, split in splits.items()},
+        columns=columns,
     )
-    content = description.model_dump_json(indent=2).encode() + b"\n"
+    content = description.model_dump_json(indent=2, exclude_defaults=True).encode() + b"\n"
     atomic_write(folder / "description.json", content)
 
 
@@ -90,7 +96,6 @@ def _check(name: str, split: Split, train: Split, classes: tuple[str, ...]) -> N
             f"{name}: examples have the shape {_sizes(split.features)}, those for training "
             f"{_sizes(train.features)}; see {DATASETS}"
         )
-    _check_finite(name, split.features)
     first, last = split.labels.min(), split.labels.max()
     if first < 0 or last >= len(classes):
         raise InputError(
@@ -102,12 +107,18 @@ def _check(name: str, split: Split, train: Split, classes: tuple[str, ...]) -> N
         raise InputError(f"{name}: all labels are {first}; there is nothing to tell apart")
 
 
-def _check_finite(name: str, features: NDArray[Any]) -> None:
-    """Refuse NaN and infinity, with which a training or an accuracy would be silently wrong."""
+def _check_finite(name: str, features: NDArray[Any], columns: tuple[Column, ...]) -> None:
+    """Refuse NaN and infinity, with which a training or an accuracy would be silently wrong.
+
+    NaN is an empty cell in an optional column, which the model fills in.
+    """
     with np.errstate(invalid="ignore", over="ignore"):
         if features.dtype.kind != "f" or np.isfinite(features.sum(dtype=np.float64)):
             return  # the sum needs no memory
-    rows, *axes = np.nonzero(~np.isfinite(features))
+    wrong = ~np.isfinite(features)
+    if columns:
+        wrong &= ~(np.isnan(features) & np.concatenate([column.may_be_nan for column in columns]))
+    rows, *axes = np.nonzero(wrong)
     if len(rows):
         column = ", ".join(str(axis[0]) for axis in axes)
         raise InputError(

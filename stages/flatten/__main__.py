@@ -7,7 +7,7 @@ About a second for MNIST: 55,000 images to train, 5,000 to validate and 10,000 t
 
 from common.config import load_config
 from common.splits import save_splits
-from stages.flatten.flatten import FEATURES, load_examples, split_examples
+from stages.flatten.flatten import COLUMNS, FEATURES, load_examples, split_examples
 from support.command_line import read_paths
 from support.inputs import run_stage
 
@@ -15,8 +15,9 @@ from support.inputs import run_stage
 def main() -> None:
     raw, flat = read_paths("stages.flatten", __doc__, "raw flat")
     config = load_config()
-    splits, example_shape = split_examples(load_examples(raw), config.flatten)
-    save_splits(flat, splits, config.dataset.classes, example_shape, FEATURES)
+    classes = config.dataset.classes
+    splits, example_shape = split_examples(load_examples(raw, classes), config.flatten)
+    save_splits(flat, splits, classes, example_shape, FEATURES, COLUMNS)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from common.columns import Column
 from common.config import PARAMS, FlattenParams
 from common.datasets import DATASETS
 from common.splits import Split
@@ -24,9 +25,14 @@ FILES = {
 }
 # The name of the features in the files of the splits.
 FEATURES = "images"
+# Those of a table, from which `common.columns.encode` makes features.
+COLUMNS: tuple[Column, ...] = ()
 
 
-def load_examples(folder: Path) -> dict[str, Split]:
+def load_examples(
+    folder: Path,
+    classes: tuple[str, ...],  # noqa: ARG001 - these labels are numbers already
+) -> dict[str, Split]:
     """Load the images, shape (n, rows, columns), and their labels, for training and for the test.
 
     Raises InputError if a file holds something else.

@@ -4,20 +4,16 @@ Each has a provisional run, RUNNING, made from the files to which the training a
 replaces it by the run of the result; a training that was killed leaves it as KILLED.
 """
 
-import hashlib
-import platform
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stages.track.store import experiment_name, open_store
 from support.files import repository
-from support.trainings import Training, milliseconds, trainings
+from support.trainings import Training, trainings
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run
 
     from stages.track.track import Store
 

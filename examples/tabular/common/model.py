@@ -1,9 +1,10 @@
 """The model in NumPy: standardised features, then fully connected layers.
 
+A missing number, which is NaN, is replaced by the mean of its column.
+
 The mean and standard deviation of each feature are weights that are not trained, so they are saved
-and served with the others. Weights are named float32 arrays of any shape; other stages know only
-`Model.load`, `probabilities` and `architecture`, and `PACKAGES`. This file is also what MLflow serves, so it imports nothing of the
-project.
+and served with the others. Other stages know only `Model.load`, `probabilities` and `architecture`,
+and `PACKAGES`. MLflow serves this file, so it imports nothing of the project.
 
 The forward pass computes in float64, although the weights are float32. Processors differ in the
 order in which they add, and so in the last digits of a sum; in float64 these digits are far
@@ -72,9 +73,9 @@ def initial_weights(
     networks. AISTATS 2010, equation 16.
     """
     exact = features.astype(np.float64)
-    std = exact.std(axis=0)
+    std = np.nanstd(exact, axis=0)
     weights: dict[str, NDArray[np.float32]] = {
-        "mean": exact.mean(axis=0).astype(np.float32),
+        "mean": np.nanmean(exact, axis=0).astype(np.float32),
         "std": np.where(std > 0, std, 1).astype(np.float32),  # 1 for a constant column
     }
     widths = [features.shape[1], *params.hidden_units, classes]
@@ -100,6 +101,7 @@ def logits(weights: Weights, features: NDArray[Any]) -> NDArray[np.float64]:
     ndarray of float64, shape (n, classes)
     """
     values = (features.astype(np.float64) - weights["mean"]) / weights["std"]
+    values = np.nan_to_num(values)  # the mean in place of a missing number
     layers = len(weights) // 2 - 1
     for layer in range(1, layers + 1):
         values = values @ weights[f"W{layer}"].astype(np.float64) + weights[f"b{layer}"]
