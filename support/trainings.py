@@ -5,6 +5,7 @@ lock, which the system releases when the training ends, whatever ends it.
 """
 
 import hashlib
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -24,11 +25,13 @@ FOLDER = Path(".cache/trainings")
 class About(StrictModel):
     """A training: its run, its files, its start in milliseconds since 1970; and how it ended.
 
-    `device` is what it computed on, and `checksum` the SHA-256 of its costs; both are empty until
-    it has ended well.
+    `experiment` is DVC's name, if there is one. `device` is what it computed on, and `checksum` the
+    SHA-256 of its costs; both are empty until it has ended well.
     """
 
     run: str
+    dataset: str
+    experiment: str
     costs: str
     curves: str
     start: int
@@ -38,9 +41,14 @@ class About(StrictModel):
 
 @dataclass(frozen=True)
 class Training:
-    """The folder of a training; its name is the training's identifier."""
+    """The folder of a training."""
 
     folder: Path
+
+    @property
+    def name(self) -> str:
+        """The training's identifier."""
+        return self.folder.name
 
     @property
     def about(self) -> About:
@@ -59,10 +67,18 @@ class Training:
     def end(self, device: str) -> None:
         """Record that the training has written its files, and on which device it computed."""
         costs = Path(self.about.costs)
-        self._write(self.about.model_copy(update={"device": device, "checksum": _sha256(costs)}))
+        self.write(self.about.model_copy(update={"device": device, "checksum": _sha256(costs)}))
 
-    def _write(self, about: About) -> None:
+    def write(self, about: About) -> None:
+        """Write what the training says of itself."""
         atomic_write(self.folder / "about.json", about.model_dump_json().encode())
+
+    def times(self) -> tuple[list[int], list[int]]:
+        """Return numbers of iterations, and when they were done, in milliseconds since 1970."""
+        lines = (self.folder / "times.csv").read_text("utf-8").splitlines()
+        rows = [(0, self.about.start), *(map(int, line.split(",")) for line in lines)]
+        iterations, times = zip(*rows, strict=True)
+        return list(iterations), list(times)
 
     def add_time(self, iterations: int) -> None:
         """Record that so many iterations are done by now."""
@@ -71,17 +87,25 @@ class Training:
 
 
 @contextmanager
-def begin_training(run: str, costs: Path, curves: Path) -> Iterator[Training]:
+def begin_training(run: str, dataset: str, costs: Path, curves: Path) -> Iterator[Training]:
     """Announce a training while it lasts, and remove the folders of those that were killed."""
     for other in trainings():
         if not (other.about.checksum or other.is_alive):
             shutil.rmtree(other.folder, ignore_errors=True)
     folder = repository() / FOLDER / uuid4().hex
     folder.mkdir(parents=True)
-    paths = {"costs": str(costs.absolute()), "curves": str(curves.absolute())}
+    about = About(
+        run=run,
+        dataset=dataset,
+        experiment=os.environ.get("DVC_EXP_NAME", ""),
+        costs=str(costs.absolute()),
+        curves=str(curves.absolute()),
+        start=milliseconds(),
+    )
+    training = Training(folder)
     with FileLock(folder / "lock"):
-        training = Training(folder)
-        training._write(About(run=run, start=milliseconds(), **paths))  # noqa: SLF001 - of this module
+        training.write(about)
+        (folder / "times.csv").touch()
         yield training
 
 
