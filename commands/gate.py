@@ -23,7 +23,7 @@ from support.command_line import CommandError, argument_parser, echo, run
 
 DVC_STATUS = [sys.executable, "-m", "dvc", "status", "--json", "--with-deps", "evaluate"]
 # Files in these folders are DVC's; a clone may lack them.
-DVC_FOLDERS = ("data", "models", "costs", "plots")
+DVC_FOLDERS = ("data", "models", "costs", "curves", "plots")
 
 
 def missed_thresholds(

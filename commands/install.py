@@ -9,7 +9,6 @@ the system's Python. Every package must have its locked hash.
 
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +18,8 @@ from support.pip_settings import pip_settings
 VENV = Path(".venv")
 PYTHON = str(VENV / "bin" / "python")
 BUILD_LOCK = "requirements-build.lock"  # uv, and what builds the one package without a wheel
-PIP = [PYTHON, "-m", "pip", "install", "--quiet", "--require-hashes"]
+# Where pip is configured to install for the user, it would refuse to install into .venv.
+PIP = [PYTHON, "-m", "pip", "install", "--no-user", "--quiet", "--require-hashes"]
 # uv does not read pip's settings; these are its names for them.
 UV_SETTINGS = {
     "index-url": "UV_DEFAULT_INDEX",
@@ -53,9 +53,8 @@ def install(lock: Path) -> None:
     # As pip does, ask every index; because of the hashes it does not matter which one replies.
     variables |= {"UV_INDEX_STRATEGY": "unsafe-best-match"}
     print(f"installing {lock} with uv", flush=True)
-    uv = shutil.which("uv", path=f"{VENV}/bin:{os.environ['PATH']}") or "uv"
-    command = [uv, "pip", "install", "--python", PYTHON, "--require-hashes", *options]
-    if subprocess.run(command, env=variables | os.environ, check=False).returncode:
+    uv = [PYTHON, "-m", "uv", "pip", "install", "--python", PYTHON, "--require-hashes", *options]
+    if subprocess.run(uv, env=variables | os.environ, check=False).returncode:
         print(f"installing {lock} with pip: about two minutes", flush=True)
         _run([*PIP, *options])
 

@@ -5,30 +5,29 @@ from typing import Any
 
 import pytest
 
-from commands import gate
+from commands import gate, hooks
 from commands.gate import changes, missed_thresholds
-from common import hooks
 from common.config import RunParams
 from common.results import ACCURACY, Result, save_results
 from tests.fixtures import ITERATIONS, Workspace
 
 
-def _results(test: float) -> dict[str, Result]:
-    return {
-        run: Result(iterations=1, train=1.0, validation=1.0, test=test, min_test_accuracy=0.0)
-        for run in ITERATIONS
-    }
+def _results(*tests: float) -> dict[str, Result]:
+    about = {"iterations": 1, "train": 1.0, "validation": 1.0, "min_test_accuracy": 0.0}
+    return {run: Result(test=test, **about) for run, test in zip(ITERATIONS, tests, strict=True)}
 
 
 def test_missed_thresholds_are_reported() -> None:
     """With the size of the difference; a threshold that is just reached is met."""
-    thresholds = {"short": 0.9699, "long": 0.97}
     runs = {
         name: RunParams(iterations=1, min_test_accuracy=threshold)
-        for name, threshold in thresholds.items()
+        for name, threshold in {"short": 0.9699, "long": 0.97}.items()
     }
-    assert list(missed_thresholds(_results(0.9699), runs)) == [
+    assert list(missed_thresholds(_results(0.9699, 0.9699), runs)) == [
         "long: test accuracy 96.99% misses 97.00% by 0.01 points"
+    ]
+    assert list(missed_thresholds(_results(0.25, 0.97), runs)) == [
+        "short: test accuracy 25.00% misses 96.99% by 71.99 points"
     ]
 
 
@@ -37,6 +36,11 @@ def test_missed_thresholds_are_reported() -> None:
     [
         ({"changed deps": {"params.yaml": {"a.b": "modified"}}}, ["s: modified params.yaml a.b"]),
         ({"changed outs": {"data/raw": "deleted", "costs": "not in cache"}}, []),
+        ({"changed outs": {"curves/long.csv": "deleted"}}, []),
+        (
+            {"changed outs": {"metrics/accuracy.json": "deleted"}},
+            ["s: deleted metrics/accuracy.json"],
+        ),
         ({"changed outs": {"models": "not in cache"}}, ["s: not in cache models"]),
         ("changed command", ["s: changed command"]),
     ],
@@ -52,15 +56,17 @@ HOOK = b"def gate_failures(config, results):\n    yield f'{list(config.runs)} by
 
 def test_an_extra_can_fail_the_gate(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each that has a hook, in the order of their names; without any, the margins are printed."""
-    monkeypatch.setattr(gate, "_dvc_status", dict)
+    monkeypatch.setattr(gate, "dvc_status", dict)
     monkeypatch.setattr(hooks, "EXTRAS", workspace.path / "extras")
     monkeypatch.delitem(sys.modules, "extras", raising=False)
     monkeypatch.syspath_prepend(workspace.path)
-    save_results(ACCURACY, _results(0.5))
+    save_results(ACCURACY, _results(0.5, 0.875))
+    workspace.params["runs"]["short"]["min_test_accuracy"] = 0.5
+    workspace.params["runs"]["long"]["min_test_accuracy"] = 0.25
     workspace.put("extras/without_hooks", {"hooks.py": b""})
     assert workspace.run("commands.gate").out == (
-        "short: test accuracy 50.00%, 50.00 points to spare\n"
-        "long: test accuracy 50.00%, 50.00 points to spare\n"
+        "short: test accuracy 50.00%, 0.00 points to spare\n"
+        "long: test accuracy 87.50%, 62.50 points to spare\n"
     )
     for name in ("strict", "stern"):
         workspace.put(f"extras/{name}", {"hooks.py": HOOK})
@@ -69,8 +75,21 @@ def test_an_extra_can_fail_the_gate(workspace: Workspace, monkeypatch: pytest.Mo
     )
 
 
-def test_without_a_repository_the_gate_fails(workspace: Workspace) -> None:
-    save_results(ACCURACY, _results(1.0))
+def test_what_has_changed_comes_before_the_thresholds(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what brings it up to date; a run of which there is no result is such a change."""
+    status = {"evaluate": [{"changed deps": {"params.yaml": {"runs": "modified"}}}]}
+    monkeypatch.setattr(gate, "dvc_status", lambda: status)
+    save_results(ACCURACY, {})
+    assert workspace.run("commands.gate").error() == (
+        "metrics/accuracy.json does not match the current params.yaml and code: evaluate: modified "
+        "params.yaml runs; run `dvc repro`, or `make repair` if that finds nothing to do"
+    )
+
+
+def test_what_dvc_says_about_a_failure_is_passed_on(workspace: Workspace) -> None:
+    save_results(ACCURACY, _results(1.0, 1.0))
     completed = workspace.run("commands.gate")
     assert completed.status == 1
-    assert completed.error().startswith("cannot compare with dvc.lock: ")
+    assert completed.error().startswith("`dvc status`: you are not inside of a DVC repository")

@@ -1,15 +1,13 @@
-"""What `make` does first: on which machines it can install, from where, and with what."""
+"""What `make` does first: when it installs, from where, and with what."""
 
-from __future__ import annotations
-
-import ast
 import dataclasses
-import platform
+import hashlib
+import json
+import os
 import shutil
-import stat
 import sys
 import zipfile
-from hashlib import sha256
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,99 +15,121 @@ import pytest
 from commands import install
 from tests.fixtures import ROOT, Project, project_in
 
-MAC = {"platform.system": lambda: "Darwin"}
-MACHINES = {
-    "a newer Python": ({"sys.version_info": (3, 14, 0)}, f"is Python {platform.python_version()}"),
-    "a 32-bit Python": ({"sys.maxsize": 2**31 - 1}, "is a 32-bit Python"),
-    "Debian's Python": ({"MODULES": ("json", "ensure_pip")}, f"{sys.executable} lacks ensure_pip"),
-    "Windows": ({"platform.system": lambda: "Windows"}, "this is Windows"),
-    "Intel Mac": (MAC | {"platform.machine": lambda: "x86_64"}, "this Mac has an Intel processor"),
-    "a Mac with Apple silicon": (MAC | {"platform.machine": lambda: "arm64"}, None),
-    "Alpine": ({"platform.libc_ver": lambda: ("", "")}, "this Linux, like Alpine, has no glibc"),
-    "CentOS 7": ({"platform.libc_ver": lambda: ("glibc", "2.17")}, "this Linux has glibc 2.17"),
-    "a newer Linux": ({"platform.libc_ver": lambda: ("glibc", "2.100")}, None),
-    "this machine": ({}, None),
+LOCK = Path("a.lock")
+PACKAGES = Path(".venv/lib/python3.11/site-packages")
+PACKAGE = PACKAGES / "dvc-1.dist-info"
+CHANGES: dict[str, tuple[bool, Callable[[], object]]] = {
+    "none": (False, lambda: None),
+    "a package was added": (False, (PACKAGES / "more-1.dist-info").mkdir),
+    "a package was replaced": (True, lambda: PACKAGE.rename(PACKAGES / "dvc-2.dist-info")),
+    "a package was removed": (True, PACKAGE.rmdir),
+    "the lock file has changed": (True, lambda: LOCK.write_text("dvc==1\nmore==1\n")),
+    "the folder was moved": (True, lambda: os.chdir(Path.cwd().rename("../elsewhere"))),
 }
 
 
-@pytest.mark.parametrize(("machine", "reason"), MACHINES.values(), ids=MACHINES)
-def test_a_machine_without_packages_is_named(
-    monkeypatch: pytest.MonkeyPatch, machine: dict[str, object], reason: str | None
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a working directory with a lock file and one installed package."""
+    (tmp_path / "project" / PACKAGE).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "project")
+    monkeypatch.setattr(sys, "argv", ["install", str(LOCK)])
+    LOCK.write_text("dvc==1\n")
+    return tmp_path / "project"
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(("installs", "change"), CHANGES.values(), ids=CHANGES)
+def test_it_installs_again_if_something_was_changed(
+    installs: bool, change: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before anything is installed."""
-    for name, value in machine.items():
-        monkeypatch.setattr(f"commands.install.{name}", value)
-    problem = install.problem()
-    assert problem == reason or (reason and reason in str(problem)), problem
+    done: list[object] = []
+    monkeypatch.setattr(install, "create", lambda: done.append("create"))
+    monkeypatch.setattr(install, "install", done.append)
+    install.main()
+    assert done == ["create", LOCK]
+    change()
+    for _ in range(2):
+        install.main()
+        assert done == ["create", LOCK] * (2 if installs else 1)
 
 
-def test_an_old_python_can_run_it() -> None:
-    """It reads the annotations, but does not evaluate them, and names the Python that is needed."""
-    tree = ast.parse(Path(install.__file__).read_text("utf-8"), feature_version=(3, 8))
-    assert ast.unparse(tree.body[1]) == "from __future__ import annotations"
-
-
-def test_uv_asks_where_pip_is_configured_to() -> None:
-    """Several values, and settings that uv does not need."""
-    listing = """\
-global.index-url='https://user:secret@example.org/simple'
-install.find-links='/some/folder\\nhttps://example.org/files'
-:env:.extra-index-url='https://a.example.org https://b.example.org'
-global.timeout='60'
+UV = """
+import json, os, sys
+json.dump([sys.argv[1:], dict(os.environ)], open("called.json", "w"))
 """
-    assert install.pip_settings(listing) == {
-        "UV_INDEX_STRATEGY": "unsafe-best-match",
+PIP_CONF = """
+[global]
+index-url = https://user:secret@example.org/simple
+extra-index-url = https://a.example.org https://b.example.org
+cert = /etc/company's.pem
+timeout = 60
+"""
+
+
+def test_uv_asks_where_pip_is_configured_to(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It checks all hashes, and builds with locked packages; variables for uv itself win."""
+    (folder / "uv.py").write_text(UV)
+    (folder / "pip.conf").write_text(PIP_CONF)
+    for name in ("PIP_INDEX_URL", *install.UV_SETTINGS.values()):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", "pip.conf")
+    monkeypatch.setenv("UV_INDEX", "https://mine.example.org")
+    monkeypatch.setattr(install, "PYTHON", sys.executable)
+    install.install(LOCK)
+    arguments, environment = json.loads(Path("called.json").read_text())
+    assert arguments[:2] == ["pip", "install"]
+    assert {"--require-hashes", "--no-build-isolation", "a.lock"} <= set(arguments)
+    assert {name: environment[name] for name in install.UV_SETTINGS.values()} == {
         "UV_DEFAULT_INDEX": "https://user:secret@example.org/simple",
-        "UV_FIND_LINKS": "/some/folder,https://example.org/files",
-        "UV_INDEX": "https://a.example.org https://b.example.org",
+        "UV_INDEX": "https://mine.example.org",
+        "SSL_CERT_FILE": "/etc/company's.pem",
     }
+    assert environment["UV_INDEX_STRATEGY"] == "unsafe-best-match"
 
 
-def _wheel(folder: Path, name: str, module: str) -> str:
-    """Make a package with one module, and return its line of a lock file."""
+def _wheel(folder: Path, name: str) -> str:
+    """Make a package with one empty module, and return its line of a lock file."""
     path = folder / f"{name}-1-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as wheel:
-        wheel.writestr(module, "")
+        wheel.writestr(f"{name}.py", "")
         wheel.writestr(f"{name}-1.dist-info/METADATA", f"Name: {name}\nVersion: 1\n")
         wheel.writestr(f"{name}-1.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
         wheel.writestr(f"{name}-1.dist-info/RECORD", "")
-    return f"{name}==1 \\\n    --hash=sha256:{sha256(path.read_bytes()).hexdigest()}\n"
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    return f"{name}==1 \\\n    --hash=sha256:{sha256}\n"
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """Return a project with two empty packages, and a user whose pip installs for the user."""
     user = {"PIP_USER": "1", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
-    user["PATH"] = "/usr/bin:/bin"  # an activated environment has uv
+    user["PATH"] = "/usr/bin:/bin"
     folder = tmp_path / "it's 50% here?"
-    (folder / "commands").mkdir(parents=True)
-    for name in ("Makefile", "commands/install.py"):
+    for name in ("Makefile", "commands/install.py", "support/pip_settings.py"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
-    lock = _wheel(tmp_path, "setuptools", "setuptools.py") + _wheel(tmp_path, "dvc", "dvc.py")
-    (folder / "requirements.lock").write_text(lock, "utf-8")
-    return dataclasses.replace(project_in(tmp_path), path=folder, variables=user, umask=0)
+    (folder / "requirements-build.lock").write_text(_wheel(tmp_path, "setuptools"), "utf-8")
+    (folder / "requirements.lock").write_text(_wheel(tmp_path, "dvc"), "utf-8")
+    return dataclasses.replace(project_in(tmp_path), path=folder, variables=user)
 
 
 @pytest.mark.slow
-def test_make_installs_with_pip_where_uv_is_missing(project: Project, tmp_path: Path) -> None:
+def test_make_installs_with_pip_where_uv_fails(project: Project, tmp_path: Path) -> None:
     """A missing package is one line, and the next `make` installs again, as in a moved clone."""
     make = ("make", f"PYTHON={sys.executable}", ".venv/installed")
     wheel = tmp_path / "dvc-1-py3-none-any.whl"
     wheel.rename(tmp_path / "missing")
     failed = project.run(*make)
-    assert "error: requirements.lock could not be installed" in failed.err
+    assert failed.status == 2
+    assert "-r requirements.lock` failed; what it printed is above" in failed.err
     assert "Traceback" not in failed.err
     (tmp_path / "missing").rename(wheel)
     assert "installing requirements.lock with pip" in project.do(*make)
-    assert list(project.path.glob(".venv/lib/*/site-packages/dvc.py"))
-    assert stat.S_IMODE((project.path / ".dvc-state").stat().st_mode) == 0o700
-    project.do(*make, "--question")
+    (module,) = project.path.glob(".venv/lib/*/site-packages/dvc.py")
+    assert "installing" not in project.do(*make)
+    wheel.write_bytes(wheel.read_bytes() + b"\0")
+    shutil.rmtree(module.with_name("dvc-1.dist-info"))
+    assert "do not match the hashes" in project.run(*make).err.lower().replace("\n", " ")
     moved = dataclasses.replace(project, path=project.path.rename(tmp_path / "it's elsewhere"))
-    assert moved.run(*make, "--question").status == 1
-    assert f"creating .venv with {sys.executable}" in moved.do(*make)
-    assert str(moved.path) in (moved.path / ".venv/place").read_text("utf-8")
-    # Another Python rebuilds it as well.
-    other = tmp_path / "python"
-    other.write_text("#!/bin/sh\necho another version\n", "utf-8")
-    other.chmod(0o755)
-    assert moved.run("make", f"PYTHON={other}", ".venv/installed", "--question").status == 1
+    assert "creating .venv with" in moved.run(*make).out

@@ -57,7 +57,9 @@ def test_a_similar_name_is_suggested(workspace: Workspace) -> None:
 def test_what_yaml_1_1_takes_for_a_number_is_refused(workspace: Workspace, scalar: str) -> None:
     """It would be another number than the one that a reader sees."""
     text = Path("params.yaml").read_text("utf-8")
-    (workspace.path / "params.yaml").write_text(text.replace("grid_seed: 1", f"grid_seed: {scalar}"))
+    (workspace.path / "params.yaml").write_text(
+        text.replace("grid_seed: 1", f"grid_seed: {scalar}")
+    )
     problem = f"report.grid_seed: Input should be a valid integer, is '{scalar}'"
     with pytest.raises(InputError, match=f"^params.yaml: {problem}$"):
         load_config()

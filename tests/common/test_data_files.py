@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from common import arrays
 from common.arrays import load_arrays, save_arrays
 from common.results import load_results
 from common.splits import Split, load_description, load_split, save_splits
@@ -34,6 +35,20 @@ def test_weights_come_back_in_their_order(tmp_path: Path) -> None:
     assert list(loaded) == list(WEIGHTS)
     for name, expected in WEIGHTS.items():
         np.testing.assert_array_equal(loaded[name], expected, strict=True)
+
+
+def test_arrays_of_a_large_file_stay_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them, whatever their order in memory."""
+    monkeypatch.setattr(arrays, "MAPPED_BYTES", 0)
+    expected = WEIGHTS | {"images": np.asfortranarray(np.arange(6, dtype=np.uint8).reshape(2, 3))}
+    save_arrays(tmp_path / "a.npz", expected)
+    loaded = load_arrays(tmp_path / "a.npz")
+    assert list(loaded) == list(expected)
+    for name, values in expected.items():
+        assert isinstance(loaded[name], np.memmap)
+        np.testing.assert_array_equal(loaded[name], values)
 
 
 def test_a_table_has_the_columns_that_are_asked_for(tmp_path: Path) -> None:
@@ -111,6 +126,21 @@ def test_other_labels_are_neither_written_nor_read(labels: NDArray[Any], tmp_pat
     save_arrays(tmp_path / "a.npz", {"images": np.ones((4, 3)), "labels": labels})
     with pytest.raises(InputError, match=rf"a\.npz: ({problem})"):
         load_split(tmp_path / "a.npz")
+
+
+def test_nan_and_infinity_are_refused(tmp_path: Path) -> None:
+    """The first is named; large numbers, whose sum is infinite, are numbers."""
+    largest = np.full((4, 3), np.finfo(np.float64).max)
+    wrong = largest.copy()
+    wrong[2, 1], wrong[3] = np.nan, -np.inf
+    train = Split(largest, LABELS)
+    about = (("a", "b", "c"), (3,), "features")
+    problem = "^test split: values of 2 examples are NaN or infinite, first in example 2, column 1;"
+    with pytest.raises(InputError, match=problem):
+        save_splits(tmp_path / "flat", {"train": train, "test": Split(wrong, LABELS)}, *about)
+    assert not (tmp_path / "flat").exists()
+    save_splits(tmp_path / "flat", {"train": train, "test": train}, *about)
+    np.testing.assert_array_equal(load_split(tmp_path / "flat/test.npz").features, largest)
 
 
 @pytest.mark.fault

@@ -46,7 +46,10 @@ def test_what_is_no_text_is_what_dvc_takes_it_for(path: Path, scalar: str) -> No
     [
         *(("1e-8", 1e-8), ("1.0E-8", 1e-8), ("-.5e+3", -500.0), ("5.", 5.0), ("-3", -3), ("+0", 0)),
         *(("true", True), ("false", False), ("null", None), ("~", None), ("", None)),
-        *((text, text) for text in "yes off 017 0x10 0b1 0o7 1:30 1_000 .nan .inf 2026-11-25".split()),
+        *(
+            (text, text)
+            for text in "yes off 017 0x10 0b1 0o7 1:30 1_000 .nan .inf 2026-11-25".split()
+        ),
     ],
 )
 def test_a_scalar_is_read_as_its_plain_notation(path: Path, scalar: str, expected: object) -> None:

@@ -70,18 +70,14 @@ def test_an_archive_is_requested_once(workspace: Workspace, server: Server, kind
     assert server.requests == ["/data/all"]
 
 
-@pytest.mark.parametrize("how", ["a variable", "a file"])
 def test_an_archive_is_found_on_the_package_index(
-    workspace: Workspace, server: Server, how: str, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The index is the one that pip is configured for; the last source is the right one."""
-    index = f"{server.url}/simple/"
-    if how == "a file":
-        monkeypatch.delenv("PIP_INDEX_URL", raising=False)
-        workspace.put(".", {"pip.conf": f"[global]\nindex-url = {index}\ntimeout = 9\n".encode()})
-        monkeypatch.setenv("PIP_CONFIG_FILE", "pip.conf")
-    else:
-        monkeypatch.setenv("PIP_INDEX_URL", index)
+    """The index is the one in pip's configuration file; the last source is the right one."""
+    monkeypatch.delenv("PIP_INDEX_URL", raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", "pip.conf")
+    settings = f"[global]\ntimeout = 9\nindex-url = {server.url}/simple/\n"
+    workspace.put(".", {"pip.conf": settings.encode()})
     name = "data-1.0.tar.gz"
     file = {"filename": name, "url": f"{server.url}/data/all", "hashes": {}}
     page = {"meta": {"api-version": "1.0"}, "name": "data", "files": [file]}

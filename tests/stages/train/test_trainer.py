@@ -3,23 +3,29 @@
 In one file, so that only one worker of pytest waits for TensorFlow.
 """
 
-import os
 import shutil
-from collections.abc import Mapping
+import signal
+from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from common.inference import probabilities
 from numpy.typing import NDArray
 
 from common.config import TrainParams
-from common.model import Weights
-from common.splits import Split
+from common.model import Model, Weights, initial_weights
+from common.splits import SPLITS, Split, save_splits
 from stages.train.batches import batches
-from tests.fixtures import Project, make_features, make_model, make_weights, synthetic_params
+from tests.fixtures import (
+    Project,
+    Workspace,
+    make_features,
+    make_model,
+    make_weights,
+    synthetic_params,
+)
 from tests.synthetic import DESCRIPTION
 
 CLASSES = len(DESCRIPTION.classes)
@@ -34,7 +40,7 @@ def trainer() -> Any:
     """Return a trainer whose program is compiled once for all tests that reset it."""
     from stages.train.trainer import Trainer  # TensorFlow takes seconds to start
 
-    return Trainer(make_model(), PARAMS, EXAMPLES, CLASSES)
+    return Trainer(make_model(), PARAMS, 200, EXAMPLES, CLASSES)
 
 
 def train(trainer: Any, iterations: int) -> NDArray[np.float32]:
@@ -44,13 +50,13 @@ def train(trainer: Any, iterations: int) -> NDArray[np.float32]:
 
 def gradients(weights: Mapping[str, NDArray[np.floating]], examples: Split) -> Arrays:
     """Return the gradient of the mean cost; of the trained weights only."""
+    from stages.train.network import cost
     from stages.train.reproducible import tf
-    from stages.train.trainer import cost
 
     variables = {name: tf.Variable(array, dtype=tf.float32) for name, array in weights.items()}
     with tf.GradientTape() as tape:
         features, labels = tf.constant(examples.features), tf.constant(examples.labels, tf.int32)
-        value = cost(variables, features, labels)
+        value = cost(variables, features, labels, tf.constant([1, 0]))
     of_all = tape.gradient(value, variables).items()
     return {name: gradient.numpy() for name, gradient in of_all if gradient is not None}
 
@@ -75,7 +81,7 @@ def numpy_adam(params: TrainParams, start: Weights, iterations: int) -> Arrays:
 def test_1_2_and_10_steps_are_those_of_an_adam_in_numpy(trainer: Any) -> None:
     # A large epsilon, because the sign of a tiny gradient is a matter of rounding.
     params = PARAMS.model_copy(update={"epsilon": 1e-3, "learning_rate": 0.01})
-    trainer.reset(params)
+    trainer.reset(params, 10)
     start = trainer.weights()
     for more, steps, tolerance in ((1, 1, 1e-6), (1, 2, 2e-6), (8, 10, 1e-5)):
         for _ in range(more):  # a call of another length would be compiled again
@@ -92,7 +98,7 @@ def test_the_gradient_agrees_with_finite_differences_in_numpy() -> None:
     examples = Split(EXAMPLES.features[:16], EXAMPLES.labels[:16])
 
     def numpy_cost(weights: Arrays) -> float:
-        predicted = probabilities(weights, examples.features)  # type: ignore[arg-type]
+        predicted = Model(weights).probabilities(examples.features)  # type: ignore[arg-type]
         return float(-np.log(predicted[np.arange(len(examples)), examples.labels]).mean())
 
     step = 1e-5
@@ -108,54 +114,148 @@ def test_the_gradient_agrees_with_finite_differences_in_numpy() -> None:
 
 def test_a_shorter_run_is_the_beginning_of_a_longer_one(trainer: Any) -> None:
     """Also one iteration after a call ends; the program is traced only once."""
-    trainer.reset(PARAMS)
+    trainer.reset(PARAMS, 201)
     longest = train(trainer, 201)
     for iterations in (1, 100, 101):
-        trainer.reset(PARAMS)
+        trainer.reset(PARAMS, 201)
         np.testing.assert_array_equal(train(trainer, iterations), longest[:iterations])
     assert trainer._train_steps.experimental_get_tracing_count() == 1
 
 
-def folder() -> Path:
-    """Return the folder that XLA reads and writes."""
-    return Path(os.environ["TF_XLA_FLAGS"].partition("=")[2])
+def test_a_training_that_goes_on_ends_with_the_same_bytes(trainer: Any) -> None:
+    """From the state after any number of iterations."""
+    trainer.reset(PARAMS, 201)
+    costs = train(trainer, 30)
+    state = trainer.state()
+    costs = np.concatenate([costs, train(trainer, 50)])
+    weights = trainer.weights()
+    trainer.reset(PARAMS.model_copy(update={"learning_rate": 0.5}), 201)
+    train(trainer, 7)
+    trainer.reset(PARAMS, 201)
+    trainer.restore(state)
+    assert trainer.done == 30
+    np.testing.assert_array_equal(train(trainer, 50), costs[30:])
+    for name, values in trainer.weights().items():
+        np.testing.assert_array_equal(values, weights[name])
+
+
+def test_examples_that_stay_on_disk_give_the_same_bytes(
+    trainer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are gathered for each call, which may be shorter."""
+    trainer.reset(PARAMS, 201)
+    expected = train(trainer, 25)
+    monkeypatch.setattr("stages.train.trainer.RESIDENT_BYTES", 0)
+    monkeypatch.setattr("stages.train.trainer.CALL_BYTES", 10 * 16 * EXAMPLES.features[0].nbytes)
+    mapped = type(trainer)(make_model(), PARAMS, 201, EXAMPLES, CLASSES)
+    assert [len(costs) for costs in mapped.train(25)] == [10, 10, 5]
+    mapped.reset(PARAMS, 201)
+    np.testing.assert_array_equal(train(mapped, 25), expected)
+    for name, values in trainer.weights().items():
+        np.testing.assert_array_equal(mapped.weights()[name], values)
+
+
+def test_a_weight_that_the_network_does_not_use_stays(
+    trainer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as the mean of each column, which is saved and served with the others."""
+
+    def more_weights(*arguments: Any) -> Weights:
+        return initial_weights(*arguments) | {"constant": np.float32([1, 2])}
+
+    monkeypatch.setattr("stages.train.trainer.initial_weights", more_weights)
+    more = type(trainer)(make_model(), PARAMS, 10, EXAMPLES, CLASSES)
+    before = more.weights()
+    train(more, 10)
+    changed = {name for name, values in more.weights().items() if (values != before[name]).any()}
+    assert changed
+    assert "constant" not in changed
+
+
+def test_the_accuracy_is_that_of_the_model_in_numpy(
+    trainer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all examples, also in pieces of which the last is shorter."""
+    trainer.reset(PARAMS, 201)
+    train(trainer, 20)
+    predicted = Model(trainer.weights()).probabilities(EXAMPLES.features).argmax(axis=1)
+    expected = (predicted == EXAMPLES.labels).mean()
+    assert trainer.accuracy(EXAMPLES) == expected
+    monkeypatch.setattr("stages.train.trainer.CALL_BYTES", 150 * EXAMPLES.features[0].nbytes)
+    assert trainer.accuracy(EXAMPLES) == expected
+
+
+@pytest.fixture
+def prepared(workspace: Workspace) -> Workspace:
+    """Return a working directory with splits to train with."""
+    splits = dict.fromkeys(SPLITS, EXAMPLES)
+    shape = DESCRIPTION.example_shape
+    save_splits(Path("data/flat"), splits, DESCRIPTION.classes, shape, "features")
+    workspace.put("common", {"model.py": b""})
+    workspace.params["train"] |= {"batch_size": 16, "validate_every_iterations": 30}
+    return workspace
+
+
+def run_stage(workspace: Workspace, iterations: int, folder: str) -> tuple[str, list[bytes]]:
+    """Train, and return what was printed, and the content of all outputs."""
+    workspace.params["runs"]["long"]["iterations"] = iterations
+    outputs = [f"{folder}/{name}" for name in ("model", "costs.csv", "curves.csv")]
+    completed = workspace.run("train", "long", "data/flat", *outputs)
+    assert (completed.status, completed.err) == (0, "")
+    files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+    return completed.out, [path.read_bytes() for path in files]
+
+
+def test_a_longer_training_goes_on_where_the_shorter_one_ended(prepared: Workspace) -> None:
+    """With the files of one that was never interrupted; the model is loaded from its folder."""
+    run_stage(prepared, 50, "shorter")
+    out, files = run_stage(prepared, 70, "longer")
+    assert "goes on after 50 iterations\n" in out
+    names = [line.split(",")[0] for line in Path("longer/curves.csv").read_text().splitlines()]
+    assert names == ["iteration", "30", "60"]
+    shutil.rmtree(".cache/checkpoints")
+    out, expected = run_stage(prepared, 70, "longer")
+    assert "goes on" not in out
+    assert files == expected
+    probabilities = Model.load(Path("longer/model")).probabilities(EXAMPLES.features)
+    assert probabilities.shape == (len(EXAMPLES), CLASSES)
 
 
 @pytest.mark.fault
-@pytest.mark.usefixtures("workspace")
-def test_a_program_is_there_again_until_it_is_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next training finds it under the same name, but XLA never sees a damaged one."""
-    from stages.train.program_cache import CACHE, program_cache
+def test_a_stage_that_is_asked_to_end_writes_a_checkpoint(
+    prepared: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one goes on from it, and ends with the same files."""
+    from stages.train.trainer import Trainer
 
-    monkeypatch.setenv("TF_XLA_FLAGS", "")  # so that it is unset afterwards
-    with program_cache():
-        (folder() / "program.pb").write_bytes(b"machine code")
-    with program_cache():
-        assert (folder() / "program.pb").read_bytes() == b"machine code"
-    assert not folder().exists()
-    (kept,) = CACHE.glob("*/program.*")
-    kept.write_bytes(b"machine c0de")
-    with program_cache():
-        assert list(folder().iterdir()) == []
-    assert not kept.exists()
-    # A folder that cannot be made is no error.
-    shutil.rmtree(".cache")
-    Path(".cache").touch()
-    with program_cache():
-        pass
+    accuracy: Callable[..., float] = Trainer.accuracy
+
+    def interrupt(trainer: Trainer, examples: Split) -> float:
+        signal.raise_signal(signal.SIGTERM)
+        return accuracy(trainer, examples)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "accuracy", interrupt)
+        completed = prepared.run("train", "long", "data/flat", "a/model", "a/costs.csv", "a/c.csv")
+    assert completed.status == 128 + signal.SIGTERM
+    assert not Path("a/model").exists()
+    out, files = run_stage(prepared, 70, "resumed")
+    assert "goes on after 30 iterations\n" in out
+    shutil.rmtree(".cache/checkpoints")
+    assert run_stage(prepared, 70, "new")[1] == files
 
 
 @pytest.mark.slow
-def test_a_kept_program_computes_the_same_bytes(project_copy: Project) -> None:
-    """A training with a kept program writes the weights of one that compiled it."""
-    kept = project_copy.path / ".cache/xla"
-    arguments = ("-m", "stages.train", "short", "data/flat", "weights.npz", "costs.csv")
-    weights = project_copy.path / "weights.npz"
-    shutil.rmtree(kept)
-    project_copy.do("python", *arguments)
-    compiled, programs = weights.read_bytes(), set(kept.glob("*/*"))
-    assert programs
-    project_copy.do("python", *arguments)
-    assert set(kept.glob("*/*")) == programs
+def test_a_stored_program_computes_the_same_bytes(project_copy: Project) -> None:
+    """A training with the program of an earlier one writes the weights of that one."""
+    programs = project_copy.path / ".cache/xla"
+    stage = ("-m", "stages.train", "short", "data/flat", "model", "costs.csv", "curves.csv")
+    weights = project_copy.path / "model/weights.npz"
+    shutil.rmtree(programs)
+    project_copy.do("python", *stage)
+    compiled, names = weights.read_bytes(), set(programs.glob("*/*"))
+    assert names
+    project_copy.do("python", *stage)
+    assert set(programs.glob("*/*")) == names
     assert weights.read_bytes() == compiled
     assert compiled == (project_copy.path / "models/short/weights.npz").read_bytes()
