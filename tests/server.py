@@ -12,7 +12,10 @@ from tests.settings import RAW_FILES
 
 @dataclass(frozen=True)
 class Response:
-    """What is sent instead of a file: silence after `stall` bytes, or with `reset` no answer."""
+    """What is sent instead of a file.
+
+    After `stall` bytes, silence until the server's `released` is set; with `reset`, no answer.
+    """
 
     status: int = 200
     body: bytes = b""
@@ -22,7 +25,7 @@ class Response:
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `answers` or `files`, by path; stalled responses end when `released` is set."""
+    """Serves `answers` or `files`, by path."""
 
     daemon_threads = True
     block_on_close = False
@@ -68,6 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
         if response.stall is not None:
             self.wfile.flush()
             self.server.released.wait()
+            self.wfile.write(response.body[response.stall :])
 
     def log_message(self, *_: object) -> None:
         pass

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from tests.fixtures import ITERATIONS, RAW_FILES, Project, Response, Server, mak
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 FIRST, SECOND, *_ = RAW_FILES
+OUTPUTS = ("data", "models", "costs", "curves", "plots")
 MOMENTS = 50
 LONGEST_SECONDS = 20
 TRACKERS = 4
@@ -80,6 +82,37 @@ def test_a_second_repro_and_the_gate_name_the_first(download: Download, server: 
     assert _files(project) == RAW_FILES
 
 
+def test_an_edit_while_a_stage_runs_fails_it(download: Download, server: Server) -> None:
+    """DVC would record the new code with the results of the old; the next repro runs the new."""
+    project, dvc = download
+    name = "stages/fetch/fetch.py"
+    with (project.path / name).open("a", encoding="utf-8") as file:
+        file.write("# edited\n")
+    server.released.set()
+    _, err = dvc.communicate()
+    assert f"error: {name}: changed while fetch ran" in err
+    assert "Running stage 'fetch'" in project.do("dvc", "repro", "fetch")
+    assert "up to date" in project.do("dvc", "status", "fetch")
+
+
+def test_a_killed_training_goes_on(project_copy: Project) -> None:
+    """From its last checkpoint, to the bytes of one that was never killed."""
+    checkpoints = project_copy.path / ".cache/checkpoints"
+    shutil.rmtree(checkpoints)
+    project_copy.edit("params.yaml", "iterations: 200\n", "iterations: 40000\n")
+    project_copy.edit("params.yaml", "checkpoint_every_seconds: 60", "checkpoint_every_seconds: 1")
+    with project_copy.start("dvc", "repro", "train@long") as dvc:
+        while not list(checkpoints.glob("*.npz")):
+            assert dvc.poll() is None, dvc.communicate()
+            time.sleep(0.02)
+        _kill_all(dvc)
+    assert re.search("goes on after [1-9]", project_copy.do("dvc", "repro", "train@long"))
+    lock = (project_copy.path / "dvc.lock").read_bytes()
+    printed = project_copy.do("dvc", "repro", "--force", "--single-item", "train@long")
+    assert "goes on after" not in printed
+    assert (project_copy.path / "dvc.lock").read_bytes() == lock
+
+
 def test_several_trackers_take_turns_and_make_each_run_once(project_copy: Project) -> None:
     trackers = [project_copy.start("python", "-m", "stages.track") for _ in range(TRACKERS)]
     for tracker in trackers:
@@ -96,7 +129,7 @@ def test_kills_at_random_moments(project_copy: Project) -> None:
     chance = random.Random(0)  # noqa: S311 - moments, not secrets
     for _ in range(MOMENTS):
         if lock.exists() and lock.read_bytes() == expected:
-            for name in ("data", "models", "costs", "plots", ".dvc/cache", ".dvc/tmp"):
+            for name in (".cache", ".dvc/cache", ".dvc/tmp", *OUTPUTS):
                 shutil.rmtree(project_copy.path / name, ignore_errors=True)
             lock.unlink()
         with project_copy.start("dvc", "repro") as dvc:
