@@ -7,19 +7,20 @@ from typing import Any
 import pandas as pd
 
 from common.config import Config
-from common.model import Model
+from common.results import load_model
 
 RESULTS = Path(__file__).with_name("results.json")
 MODELS = Path("models")
+DISPLAYED = {"log_every_iterations", "validate_every_iterations"}
 
 
 def settings(config: Config, name: str) -> dict[str, Any]:
     """Return what was trained in a run, as JSON has it."""
     return {
-        "architecture": Model.load(MODELS / name).architecture,
+        "architecture": load_model(MODELS / name).architecture,
         "dataset": config.dataset.title,
         "iterations": config.run(name).iterations,
-        "train": config.train.model_dump(exclude={"seed", "log_every_iterations"}),
+        "train": config.train.model_dump(exclude=DISPLAYED | {"seed"}),
     }
 
 

@@ -17,11 +17,6 @@ from extras.seeds.reference import MeanStd, Reference, RunReference, fingerprint
 from support.command_line import echo, read_paths, run
 from support.files import atomic_write
 
-PATHS = {
-    "results": "the table of trainings: extras/seeds/results.csv",
-    "folder": "for both files: extras/seeds",
-}
-
 
 def miss_probability(accuracies: NDArray[np.float64], threshold: float) -> float:
     """Return the probability that another seed misses the threshold.
@@ -49,7 +44,7 @@ def summarise(config: Config, name: str, results: pd.DataFrame) -> RunReference:
 
 
 def main() -> None:
-    path, folder = read_paths("extras.seeds.summary", __doc__, PATHS)
+    path, folder = read_paths("extras.seeds.summary", __doc__, "results folder")
     config = load_config()
     # Only an empty field is a missing value: a run may be named NA.
     results = pd.read_csv(path, keep_default_na=False, na_values=[""])

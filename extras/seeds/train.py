@@ -2,11 +2,10 @@
 
     python -m extras.seeds.train 30 data/flat extras/seeds/results.csv
 
-TensorFlow starts once. A run with more iterations begins like one with fewer, so each seed is
-trained only as long as the longest run.
+TensorFlow starts once, and all trainings use one compiled program.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +25,15 @@ ITERATIONS_PER_COST = 100  # between two costs of the results
 
 def train_seed(
     trainer: Trainer, config: Config, splits: Mapping[str, Split], seed: int
-) -> list[dict[str, Any]]:
-    """Train with one seed, and measure each run at its last iteration.
+) -> Iterator[dict[str, Any]]:
+    """Train every run with one seed.
 
-    Returns one row per run, the shortest first, with the columns ``run``, ``seed``, ``train``,
-    ``validation``, ``test``, and ``cost_0``, ``cost_100`` and so on.
+    Yields one row per run, with the columns ``run``, ``seed``, ``train``, ``validation``, ``test``,
+    and ``cost_0``, ``cost_100`` and so on.
     """
-    trainer.reset(config.train.model_copy(update={"seed": seed}))
-    costs = np.empty(0, np.float32)
-    rows = []
-    for name, params in sorted(config.runs.items(), key=lambda item: item[1].iterations):
-        costs = np.concatenate([costs, *trainer.train(params.iterations - len(costs))])
+    for name, params in config.runs.items():
+        trainer.reset(config.train.model_copy(update={"seed": seed}), params.iterations)
+        costs = np.concatenate(list(trainer.train(params.iterations)))
         if not np.isfinite(costs).all():
             raise CommandError(f"seed {seed}: a cost of {name} is infinite or not a number")
         model = Model(trainer.weights())
@@ -44,8 +41,7 @@ def train_seed(
         row |= {split: accuracy(predict(model, examples)) for split, examples in splits.items()}
         row |= {f"cost_{i}": costs[i] for i in range(0, len(costs), ITERATIONS_PER_COST)}
         echo(f"seed {seed}: {name}: test accuracy {row['test']:.2%}")
-        rows.append(row)
-    return rows
+        yield row
 
 
 def main() -> None:
@@ -58,8 +54,8 @@ def main() -> None:
         raise InputError("seeds: one has no standard deviation; at least 2 are needed")
     config, splits = load_config(), load_splits(arguments.flat)
     classes = load_description(arguments.flat / "description.json").classes
-    trainer = Trainer(config.model, config.train, splits["train"], len(classes))
-    rows = []
+    trainer = Trainer(config.model, config.train, 0, splits["train"], len(classes))
+    rows: list[dict[str, Any]] = []
     for seed in range(config.train.seed, config.train.seed + arguments.seeds):
         rows += train_seed(trainer, config, splits, seed)
     atomic_write(arguments.results, pd.DataFrame(rows).to_csv(index=False).encode())

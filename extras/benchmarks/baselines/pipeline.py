@@ -11,8 +11,8 @@ SCALED = False  # scaling is part of the project's model
 
 def train(task: Task) -> Any:
     """Train with the compiled loop."""
-    config = task.config
-    trainer = Trainer(config.model, config.train, task.train, len(config.dataset.classes))
+    config, classes = task.config, len(task.config.dataset.classes)
+    trainer = Trainer(config.model, config.train, task.stops[-1], task.train, classes)
     for batches in task.sections():
         list(trainer.train(len(batches)))  # it trains as its costs are read
     return Model(trainer.weights()).probabilities(task.test.features).argmax(axis=1)

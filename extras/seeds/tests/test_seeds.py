@@ -116,7 +116,7 @@ def test_study_is_what_the_gate_compares_with(
         ("flatten", workspace.put("raw", RAW_FILES), "flat"),
         ("extras.seeds.train", 3, "flat", FOLDER / "results.csv"),
         ("extras.seeds.summary", FOLDER / "results.csv", FOLDER),
-        ("train", "long", "flat", "model", "costs/long.csv"),
+        ("train", "long", "flat", "model", "costs/long.csv", "long.csv"),
     ):
         outcome = workspace.run(*command)
         assert outcome.status == 0, outcome.err
