@@ -1,20 +1,36 @@
 """Add the training time of each run to the table of `commands.summary`."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from common.config import Config
+from common.results import load_model
 
 RESULTS = Path(__file__).with_name("results.json")
+MODELS = Path("models")
+DISPLAYED = {"log_every_iterations", "validate_every_iterations"}
 
 
-def summary_columns(config: Config) -> dict[str, Mapping[str, str]]:
-    """Return the measured time of each run's training process, if there is a measurement."""
-    if not RESULTS.exists():
-        return {}
-    medians = pd.DataFrame(json.loads(RESULTS.read_bytes())["rounds"]).median()
-    times = {run: medians.get(f"train {run}/seconds") for run in config.runs}
-    return {"Time": {run: f"{time:.1f} s" for run, time in times.items() if time is not None}}
+def settings(config: Config, name: str) -> dict[str, Any]:
+    """Return what was trained in a run, as JSON has it."""
+    return {
+        "architecture": load_model(MODELS / name).architecture,
+        "dataset": config.dataset.title,
+        "iterations": config.run(name).iterations,
+        "train": config.train.model_dump(exclude=DISPLAYED | {"seed"}),
+    }
+
+
+def summary_columns(config: Config) -> dict[str, dict[str, str]]:
+    """Return the measured time of each run's training process, where it is the same training."""
+    results = json.loads(RESULTS.read_bytes())
+    medians = pd.DataFrame(results["rounds"]).median()
+    cells = {
+        name: f"{medians[f'train {name}/seconds']:.1f} s"
+        for name, measured in results["settings"].items()
+        if name in config.runs and (MODELS / name).exists() and settings(config, name) == measured
+    }
+    return {"Time": cells} if cells else {}

@@ -1,5 +1,6 @@
 """Write the page of measurements."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,41 +8,36 @@ from typing import Any
 import pandas as pd
 from jinja2 import StrictUndefined, Template
 
-from extras.benchmarks.cases import CASES
+from support.yaml_file import read_yaml
 
 HERE = Path(__file__).parent
+GROUPS: dict[str, Any] = read_yaml(HERE / "cases.yaml")
 
 
 def page(results: Mapping[str, Any]) -> str:
     """Return the page in Markdown, from the content of results.json."""
     rounds = pd.DataFrame(results["rounds"])
-
-    def cell(name: str, digits: int = 2, scale: float = 1) -> str:
-        return f"{rounds[name].median() * scale:,.{digits}f}" if name in rounds else ""
-
-    targets = [
-        (title, target.get("at_most", ""), spread(target, rounds))
-        for title, target in CASES["targets"].items()
-    ]
-    template: Template = Template(
-        (HERE / "results.md.j2").read_text(encoding="utf-8"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return template.render(results, targets=targets, groups=CASES["groups"], cell=cell)
+    text, medians = (HERE / "results.md.j2").read_text("utf-8"), rounds.median().to_dict()
+    template: Template = Template(text, undefined=StrictUndefined, trim_blocks=True)
+    return template.render(results, groups=GROUPS, medians=medians, ratios=ratios(rounds))
 
 
-def spread(target: Mapping[str, Any], rounds: pd.DataFrame) -> str:
-    """Return the median and the range of a target, over the rounds in which it was measured.
+def ratios(rounds: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return ratios by their titles, one value for each round that measured both of its values.
 
-    There is one row per round, and a column per value, such as "cold repro/seconds".
+    Those of the baselines have their names, and compare an iteration with the project's. `rounds`
+    has one row per round, and columns such as "cold repro/seconds".
     """
-    value, less, others = target["value"], target.get("less"), target.get("divided_by", [])
-    rounds = rounds.reindex(columns=[value, less, *others])
-    differences = rounds[value] - (rounds[less] if less else 0)
-    divisors = rounds[others].sum(axis="columns", skipna=False) if others else 1
-    values = (differences / divisors).dropna()
-    if values.empty:
-        return "not measured | "
-    return f"**{values.median():.2f}** | {values.min():.2f} to {values.max():.2f}"
+    values = defaultdict(lambda: pd.Series(dtype=float), dict(rounds))
+    cold, iteration = values["cold repro/seconds"], values["the project/seconds_per_iteration"]
+    keras = [values[f"Keras with autologging, {name}/seconds"] for name in ("short", "long")]
+    pip, uv = values["environment by pip/seconds"], values["environment by uv/seconds"]
+    series = {
+        "environment by uv / by pip": uv / pip,
+        "cold repro / two Keras scripts with autologging": cold / (keras[0] + keras[1]),
+        "experiment / cold repro": values["experiment/seconds"] / cold,
+        "with ten times the data / cold repro": values["cold repro, ten times/seconds"] / cold,
+    }
+    for name in GROUPS["Stages and processes"]["baselines"]:
+        series[name] = values[f"{name}/seconds_per_iteration"] / iteration
+    return {title: ratio.dropna() for title, ratio in series.items()}

@@ -6,6 +6,7 @@ Needs the arrays in data/flat (`make repro`) and qemu-x86_64 (Debian's package q
 emulates the processors. Three to seven minutes on two cores. Exit status 1 if any byte differs.
 """
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -19,7 +20,6 @@ import yaml
 from common.config import PARAMS
 from common.datasets import DATASETS
 from support.command_line import CommandError, InputError, argument_parser, echo, run
-from support.files import sha256
 from support.yaml_file import read_yaml
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +27,8 @@ FLAT = ROOT / "data/flat"
 EMULATOR = "qemu-x86_64"
 ITERATIONS = 250
 RUN = "portability"
-FILES = ("weights.npz", "costs.csv")
+OUTPUTS = ("model", "costs.csv", "curves.csv")
+FILES = ("model/weights.npz", "costs.csv")
 # Two by Intel and two by AMD, with different caches. QEMU emulates no AVX-512.
 PROCESSORS = ("Haswell", "Broadwell", "EPYC-Rome", "EPYC-Milan")
 # A user's shell may have set these; each would change the result if training did not override it.
@@ -59,7 +60,7 @@ def run_stage(
     (folder / PARAMS).write_text(yaml.safe_dump(params), encoding="utf-8")
     shutil.copy(ROOT / DATASETS, folder)
     return subprocess.run(
-        [*prefix, sys.executable, "-m", "stages.train", RUN, FLAT, *FILES],
+        [*prefix, sys.executable, "-m", "stages.train", RUN, FLAT, *OUTPUTS],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -75,11 +76,10 @@ def train(prefix: tuple[str, ...], iterations: int = ITERATIONS) -> tuple[str, .
         if process.returncode:
             reason = f"the training failed: {process.stderr[-500:]}"
             raise CommandError(f"{' '.join(prefix) or 'this processor'}: {reason}")
-        return tuple(sha256((Path(name) / file).read_bytes()) for file in FILES)
+        return tuple(hashlib.sha256((Path(name) / file).read_bytes()).hexdigest() for file in FILES)
 
 
 def main() -> None:
-    """Train on every machine, print one row for each, and compare."""
     argument_parser("extras.portability", __doc__).parse_args()
     if not FLAT.exists():
         raise InputError("data/flat: not found; `make repro` makes it")

@@ -1,17 +1,11 @@
 """Draw how much the costs and the test accuracies vary with the seed."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from common.config import Config
 from stages.report import style
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 def draw(config: Config, results: pd.DataFrame) -> bytes:
@@ -25,10 +19,11 @@ def draw(config: Config, results: pd.DataFrame) -> bytes:
 
 def _draw_costs(axes: Axes, config: Config, results: pd.DataFrame) -> None:
     # A run with fewer iterations is the beginning of one with more: the longest shows all.
-    longest = results[results["run"] == config.longest_run].filter(like="cost_")
-    iterations = longest.columns.str.removeprefix("cost_").astype(int)
-    axes.plot(iterations, longest.T, ".", color=style.BLUE, alpha=0.25, markeredgewidth=0)
-    axes.plot(iterations, longest.median(), color=style.INK, label="median of the seeds")
+    longest = max(config.runs, key=lambda name: config.runs[name].iterations)
+    costs = results[results["run"] == longest].filter(like="cost_")
+    iterations = costs.columns.str.removeprefix("cost_").astype(int)
+    axes.plot(iterations, costs.T, ".", color=style.BLUE, alpha=0.25, markeredgewidth=0)
+    axes.plot(iterations, costs.median(), color=style.INK, label="median of the seeds")
     axes.plot([], [], ".", color=style.BLUE, label="one seed")
     if published := config.dataset.published_costs:
         axes.plot(list(published), list(published.values()), **style.PUBLISHED, label="published")

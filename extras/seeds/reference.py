@@ -5,124 +5,98 @@ reached its threshold. Costs are compared by their logarithms, because these are
 distributed and the costs themselves are not.
 """
 
-from __future__ import annotations
-
+import hashlib
 import json
-import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import AfterValidator
 
 from common.config import Config
 from common.results import Result
 from common.splits import SPLITS
-from support.command_line import InputError
-from support.files import sha256
 from support.schema import StrictModel
 
 REFERENCE = Path("extras/seeds/reference.json")
 ROOT = Path(__file__).parents[2]
+# Settings that change what is shown, and not what is computed.
+DISPLAYED = {"log_every_iterations", "validate_every_iterations"}
 MODEL_CODE = ("common/model.py", "stages/train/network.py")
-MAX_Z_SCORE = 4.0
-DECIMALS = 7  # so that the file has the same bytes on every processor
 MIN_COST = 1e-38  # zero has no logarithm, and below this float32 loses precision
+MIN_STD = 1e-7  # where all seeds agree
+# To digits that are the same on every processor.
+Rounded = Annotated[float, AfterValidator(lambda value: round(value, 7))]
 
 
 class MeanStd(StrictModel):
     """Mean and standard deviation over the seeds."""
 
-    mean: float
-    std: float
+    mean: Rounded
+    std: Rounded
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64]) -> Self:
+        """Return the mean and the standard deviation of a sample, shape (seeds,)."""
+        return cls(mean=float(values.mean()), std=float(values.std(ddof=1)))
 
     def z_score(self, value: float) -> float:
         """Return how many standard deviations a value is above the mean."""
-        difference = round(value - self.mean, DECIMALS)
-        if difference and not self.std:
-            return math.copysign(math.inf, difference)
-        return difference / (self.std or 1)
+        return (value - self.mean) / max(self.std, MIN_STD)
 
 
 class RunReference(StrictModel):
-    """The accuracies of one run, and the logarithm of its cost, by iteration."""
+    """The statistics of one run: its accuracies, and the logarithm of its cost, by iteration."""
 
+    fingerprint: str
     train: MeanStd
     validation: MeanStd
     test: MeanStd
+    lowest_test: float
+    miss_probability: Rounded  # that another seed misses the threshold
     log_costs: dict[int, MeanStd]
 
 
 class Reference(StrictModel):
-    """The statistics of all runs, the fingerprint of their settings, and the number of seeds."""
+    """The number of seeds, and the statistics of each run."""
 
-    fingerprint: str
     seeds: int
     runs: dict[str, RunReference]
 
+    def find(self, config: Config, name: str) -> RunReference | None:
+        """Return the statistics of a run, unless they are of other settings or another model."""
+        run = self.runs.get(name)
+        return run if run and run.fingerprint == fingerprint(config, name) else None
 
-def fingerprint(config: Config) -> str:
-    """Return the SHA-256 of everything that decides a result, except the seed."""
+
+def fingerprint(config: Config, name: str) -> str:
+    """Return the SHA-256 of everything that decides the result of a run, except the seed."""
     settings = {
-        "code": {name: sha256((ROOT / name).read_bytes()) for name in MODEL_CODE},
+        "code": [hashlib.sha256((ROOT / file).read_bytes()).hexdigest() for file in MODEL_CODE],
         "files": dict(config.dataset.files),
         "flatten": config.flatten.model_dump(),
         "model": config.model.model_dump(),
-        "train": config.train.model_dump(exclude={"seed", "log_every_iterations"}),
-        "iterations": {name: params.iterations for name, params in config.runs.items()},
+        "train": config.train.model_dump(exclude=DISPLAYED | {"seed"}),
+        "iterations": config.run(name).iterations,
     }
-    return sha256(json.dumps(settings, sort_keys=True).encode())
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
-def mean_std(values: NDArray[np.float64]) -> MeanStd:
-    """Return the mean and the standard deviation of a sample, shape (seeds,)."""
-    mean, std = float(values.mean()), float(values.std(ddof=1))
-    return MeanStd(mean=round(mean, DECIMALS), std=round(std, DECIMALS))
-
-
-def logarithms(costs: NDArray[Any]) -> NDArray[np.float64]:
+def logarithms(costs: Any) -> NDArray[np.float64]:
     """Return the natural logarithms of costs."""
-    return np.log(np.maximum(costs.astype(np.float64), MIN_COST))
+    return np.log(np.maximum(np.asarray(costs, np.float64), MIN_COST))
 
 
-def outliers(
+def z_scores(
     reference: RunReference, result: Result, costs: NDArray[np.float32]
 ) -> Iterator[tuple[str, float]]:
-    """Yield the values of a run that are too far from the reference, and their z-scores.
-
-    Where the costs, shape (iterations,), end early, the rest is not compared; they may be empty.
-    """
+    """Yield the values of a run, and their z-scores; costs, shape (iterations,), may end early."""
     for split in SPLITS:
         value = getattr(result, split)
-        z_score = getattr(reference, split).z_score(value)
-        if abs(z_score) > MAX_Z_SCORE:
-            yield f"{split} accuracy {value:.2%}", z_score
+        yield f"{split} accuracy {value:.2%}", getattr(reference, split).z_score(value)
     for iteration, statistics in reference.log_costs.items():
         for cost in costs[iteration : iteration + 1]:
             z_score = statistics.z_score(float(logarithms(cost)))
-            if abs(z_score) > MAX_Z_SCORE:
-                yield f"cost {cost:.4g} of iteration {iteration}", z_score
-
-
-def load_reference(config: Config) -> Reference:
-    """Load the reference for these settings.
-
-    Raises
-    ------
-    InputError
-        If it is missing or damaged, or belongs to other settings.
-    """
-    try:
-        reference = Reference.model_validate_json(REFERENCE.read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"{REFERENCE}: not found; `make seeds` makes it") from None
-    except ValidationError as error:
-        problem = error.errors()[0]["msg"]
-        raise InputError(f"{REFERENCE}: damaged ({problem}); `git checkout {REFERENCE}`") from None
-    if reference.fingerprint != fingerprint(config) or reference.runs.keys() != config.runs.keys():
-        raise InputError(
-            f"{REFERENCE}: is of another model or other settings; `make seeds` makes one for these"
-        )
-    return reference
+            yield f"cost {cost:.4g} of iteration {iteration}", z_score

@@ -2,7 +2,6 @@
 
 import math
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import jax
@@ -10,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from extras.benchmarks.baselines.task import Task, Training
+from extras.benchmarks.baselines import Task
 
 
 def logits(weights: Any, features: Any) -> Any:
@@ -21,11 +20,10 @@ def logits(weights: Any, features: Any) -> Any:
     return features @ matrix + bias
 
 
-def train(task: Task) -> Training:
+def train(task: Task) -> Any:
     """Scan over the batches' indices; weights and Adam's state are carried along."""
-    features, labels = jnp.asarray(task.features), jnp.asarray(task.labels)
-    params = task.adam
-    adam = optax.adam(params.learning_rate, params.beta_1, params.beta_2, params.epsilon)
+    features, labels = jnp.asarray(task.train.features), jnp.asarray(task.train.labels)
+    adam = optax.adam(*task.adam)
 
     def cost(weights: Any, batch: Any) -> Any:
         scores = logits(weights, features[batch])
@@ -37,19 +35,13 @@ def train(task: Task) -> Training:
         updates, moments = adam.update(gradients, moments)
         return (optax.apply_updates(weights, updates), moments), batch_cost
 
-    @partial(jax.jit, donate_argnums=0)
-    def steps(state: Any, batches: Any) -> Any:
-        return jax.lax.scan(step, state, batches)
-
+    steps = jax.jit(partial(jax.lax.scan, step), donate_argnums=0)
     weights = jax.tree.map(jnp.asarray, task.layers())
-    state, batches = (weights, adam.init(weights)), task.batches()
-    # One number for all calls, because each other number would be compiled again.
-    iterations_per_call = math.gcd(*task.sections)
-    for iterations in task.sections:
-        for _ in range(iterations // iterations_per_call):
-            indices = np.stack(list(islice(batches, iterations_per_call)))
+    state = (weights, adam.init(weights))
+    # One number of iterations for all calls, because each other number would be compiled again.
+    iterations_per_call = math.gcd(*task.stops)
+    for batches in task.sections():
+        for indices in np.split(batches, len(batches) // iterations_per_call):
             state, costs = steps(state, indices)
             np.asarray(costs)
-        jax.block_until_ready(state)
-        yield None
-    yield np.asarray(logits(state[0], task.test_features).argmax(axis=1))
+    return np.asarray(logits(state[0], task.test.features).argmax(axis=1))

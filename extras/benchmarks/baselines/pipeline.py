@@ -1,20 +1,18 @@
 """The project's own training."""
 
-from common.inference import probabilities
+from typing import Any
 
-from common.splits import Split
-from extras.benchmarks.baselines.task import Task, Training
+from common.model import Model
+from extras.benchmarks.baselines import Task
 from stages.train.trainer import Trainer
 
 SCALED = False  # scaling is part of the project's model
 
 
-def train(task: Task) -> Training:
+def train(task: Task) -> Any:
     """Train with the compiled loop."""
-    examples = Split(task.features, task.labels)
-    trainer = Trainer(task.model, task.adam, examples, task.classes)
-    for iterations in task.sections:
-        list(trainer.train(iterations))  # it trains as its costs are read
-        weights = trainer.weights()
-        yield None
-    yield probabilities(weights, task.test_features).argmax(axis=1)
+    config, classes = task.config, len(task.config.dataset.classes)
+    trainer = Trainer(config.model, config.train, task.stops[-1], task.train, classes)
+    for batches in task.sections():
+        list(trainer.train(len(batches)))  # it trains as its costs are read
+    return Model(trainer.weights()).probabilities(task.test.features).argmax(axis=1)

@@ -1,11 +1,11 @@
 """Commands are measured one by one; measurements become ratios, a page and a column."""
 
 import json
-import shlex
+import signal
 import subprocess
 import sys
 import time
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -15,29 +15,29 @@ import pytest
 
 from common.config import load_config
 from extras.benchmarks import __main__ as benchmarks
-from extras.benchmarks import hooks, measurement, places, report
-from extras.benchmarks.cases import CASES, Group, load_groups
+from extras.benchmarks import hooks, measurement
+from extras.benchmarks.preparation import repeat_examples
+from extras.benchmarks.report import GROUPS, page, ratios
 from support.command_line import CommandError
-from tests.fixtures import ROOT
+from tests.fixtures import ITERATIONS, ROOT, Workspace
 from tests.synthetic import idx
 
-ITERATIONS = {"short": 1000, "long": 10_000}
-BENCH_PYTHON = ROOT / ".venv-bench/bin/python"
+EMPTY = {"machine": {}, "iterations": ITERATIONS, "rounds": [], "failures": []}
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not (ROOT / places.RAW).exists(), reason="needs data/raw: run `make repro`")
+@pytest.mark.skipif(not (ROOT / "data/raw").exists(), reason="needs data/raw: run `make repro`")
 def test_every_case_can_be_measured() -> None:
     """A quick run measures each command whose packages are installed; each baseline learns."""
     command = [sys.executable, "-m", "extras.benchmarks", "--quick"]
     process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    results = json.loads((places.TEMPORARY / "results.json").read_bytes())
+    results = json.loads((benchmarks.TEMPORARY / "results.json").read_bytes())
     (measured,) = results["rounds"]
-    commands = [case for group in load_groups(ITERATIONS).values() for case in group.cases.items()]
     expected = {
         f"{case}/seconds"
-        for case, command in commands
-        if BENCH_PYTHON.exists() or str(BENCH_PYTHON) not in command
+        for group in GROUPS.values()
+        for case, command in {**group["cases"], **group.get("baselines", {})}.items()
+        if (ROOT / ".venv-bench").exists() or ".venv-bench" not in command
     }
     assert expected <= measured.keys(), process.stdout
     correct = [value for name, value in measured.items() if name.endswith("/correct")]
@@ -51,15 +51,13 @@ def test_command_is_measured_without_the_settings_of_the_shell(
     """Memory and a printed line of JSON are those of the command, not of its caller."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     # More than the process that runs the tests has ever had.
-    script = (
-        "import json, os; kept = bytearray(2_500_000_000); print('words');"
-        "print(json.dumps({'threads': os.environ.get('OMP_NUM_THREADS', 'not set')}))"
-    )
-    command = f"{shlex.quote(sys.executable)} -c {shlex.quote(script)}"
-    measured = measurement.measure(command, tmp_path)
+    command = """python -c "content = bytearray(2_500_000_000)"
+        echo "{\\"threads\\": \\"${OMP_NUM_THREADS:-not set}\\", \\"short\\": $short}" """
+    measured = measurement.measure(command, tmp_path, ITERATIONS)
     assert measured["threads"] == "not set"
+    assert measured["short"] == ITERATIONS["short"]
     assert measured["peak_bytes"] > 2_500_000_000
-    assert measurement.measure("true", tmp_path).keys() == {"seconds"}
+    assert measurement.measure("true", tmp_path, {}).keys() == {"seconds"}
 
 
 def test_command_that_fails_or_hangs_is_an_error(
@@ -67,73 +65,91 @@ def test_command_that_fails_or_hangs_is_an_error(
 ) -> None:
     """The message has the exit status and the end of what was printed."""
     with pytest.raises(CommandError, match="exit status 3: no luck"):
-        measurement.measure("sh -c 'echo no luck; exit 3'", tmp_path)
+        measurement.measure("echo no luck; exit 3", tmp_path, {})
     monkeypatch.setattr(measurement, "TIMEOUT_SECONDS", 0.2)
     with pytest.raises(CommandError, match="exit status 124"):
-        measurement.measure("sleep 60", tmp_path)
+        measurement.measure("sleep 60", tmp_path, {})
 
 
-def test_command_leaves_no_process_behind(tmp_path: Path) -> None:
-    """What it has started in the background ends with it."""
-    measurement.measure("sh -c 'sleep 60 & echo $! > pid'", tmp_path)
-    with suppress(psutil.NoSuchProcess):
-        process = psutil.Process(int((tmp_path / "pid").read_text()))
-        deadline = time.monotonic() + 10
-        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-            assert time.monotonic() < deadline
+def test_an_interrupt_ends_the_command(tmp_path: Path) -> None:
+    """Ctrl+C leaves no program behind that would disturb the next measurement."""
+    path = tmp_path / "pid"
+    call = f"measure('echo $$ > {path}; sleep 60', ROOT, {{}})"
+    code = f"from extras.benchmarks.measurement import *; {call}"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL
+    ) as process:
+        while not path.exists() or not path.read_text():
             time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+    with suppress(psutil.NoSuchProcess):
+        psutil.Process(int(path.read_text())).wait(timeout=10)
 
 
-def test_examples_are_repeated(tmp_path: Path) -> None:
+def test_examples_are_repeated() -> None:
     """An IDX file holds the same examples three times, whatever their shape."""
     images = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
-    (tmp_path / "idx").write_bytes(idx(images))
-    places.repeat_examples(tmp_path / "idx", 3)
-    assert (tmp_path / "idx").read_bytes() == idx(np.concatenate([images] * 3))
+    assert repeat_examples(idx(images), 3) == idx(np.concatenate([images] * 3))
 
 
-def test_target_is_compared_with_the_median_of_the_rounds() -> None:
-    """A round in which one of its cases failed is left out."""
-    target = {"value": "a", "less": "b", "divided_by": ["c", "d"]}
-    rounds = [
-        {"a": 5.0, "b": 1.0, "c": 1.0, "d": 1.0},
-        {"a": 4.0, "b": 1.0, "c": 2.0, "d": 1.0},
-        {"a": 9.0, "b": 0.0, "c": 2.0, "d": 1.0},
-        {"a": 5.0, "b": 1.0, "c": 1.0},
-    ]
-    assert report.spread(target, pd.DataFrame(rounds)) == "**2.00** | 1.00 to 3.00"
+def test_ratio_is_that_of_the_rounds_that_measured_both_values() -> None:
+    """Round by round; the page has the median and the range, and says what was not measured."""
+    uv, pip = "environment by uv/seconds", "environment by pip/seconds"
+    rounds = [{uv: 4.0, pip: 2.0}, {uv: 3.0, pip: 3.0}, {uv: 9.0, pip: 3.0}, {uv: 5.0}]
+    assert ratios(pd.DataFrame(rounds))["environment by uv / by pip"].tolist() == [2.0, 1.0, 3.0]
+    text = page(EMPTY | {"rounds": rounds})
+    assert "| environment by uv / by pip | 2.00 (1.00 to 3.00) |\n" in text
+    assert "| experiment / cold repro | not measured |\n" in text
+    assert "| cold repro | not measured |  |  |\n" in text
 
 
-def test_targets_name_values_that_are_measured() -> None:
-    """Each names a case and a value of it."""
-    cases = {case for group in load_groups(ITERATIONS).values() for case in group.cases}
-    for target in CASES["targets"].values():
-        for name in (target["value"], target.get("less"), *target.get("divided_by", [])):
-            assert name is None or name.partition("/")[0] in cases
+def test_committed_page_is_that_of_the_committed_results() -> None:
+    """A new template makes this fail until the page is rendered again."""
+    results = json.loads(hooks.RESULTS.read_bytes())
+    assert page(results) == hooks.RESULTS.with_suffix(".md").read_text(encoding="utf-8")
 
 
 def test_case_that_fails_is_reported_and_the_others_are_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The page and the file of results have what was measured, and why the rest was not."""
-    monkeypatch.setattr(places, "TEMPORARY", tmp_path)
-    monkeypatch.setattr(places, "here", lambda _: nullcontext(tmp_path), raising=False)
-    groups = {"Some": Group("here", {"evaluate": "false", "report": "true"})}
-    results = {"machine": {}, "iterations": ITERATIONS, "rounds": [], "failures": []}
-    benchmarks.measure_round(groups, results, lambda _: None)
-    page = (tmp_path / "results.md").read_text()
-    assert "- evaluate, round 1: exit status 1" in page
-    assert "| evaluate | not measured |" in page
-    assert "| report | " in page
-    assert "| report | not measured |" not in page
+    monkeypatch.setattr(benchmarks, "TEMPORARY", tmp_path)
+    group = {"setup": "touch file", "cases": {"evaluate": "false", "report": "test -f file"}}
+    results = EMPTY | {"rounds": [{}], "failures": []}
+    benchmarks.measure_group(group, results)
+    text = (tmp_path / "results.md").read_text(encoding="utf-8")
+    assert "- evaluate, round 1: exit status 1" in text
+    assert "| evaluate | not measured |" in text
+    assert "| report | 0.0" in text
     assert json.loads((tmp_path / "results.json").read_bytes()) == results
 
 
-def test_summary_has_a_column_of_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each run has the median time of its process; without measurements there is no column."""
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(hooks, "RESULTS", tmp_path / "results.json")
+@pytest.mark.parametrize(
+    ("section", "setting", "value", "expected"),
+    [
+        ("train", "seed", 7, {"short": "2.0 s"}),
+        ("train", "batch_size", 7, {}),
+        ("runs", "short", {"iterations": 7, "min_test_accuracy": 0.0}, {}),
+        ("runs", "new", {"iterations": 7, "min_test_accuracy": 0.0}, {"short": "2.0 s"}),
+    ],
+)
+def test_time_is_shown_for_the_training_that_was_measured(
+    finished: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    section: str,
+    setting: str,
+    value: object,
+    expected: dict[str, str],
+) -> None:
+    """The summary has the median, unless settings, model or number of iterations are others."""
+    monkeypatch.setattr(hooks, "RESULTS", finished.path / "results.json")
+    results = {
+        "rounds": [{"train short/seconds": seconds} for seconds in (1, 5, 2)],
+        "settings": {"short": hooks.settings(load_config(), "short")},
+    }
+    hooks.RESULTS.write_text(json.dumps(results))
+    finished.params[section][setting] = value
+    finished.write()
+    assert hooks.summary_columns(load_config()).get("Time", {}) == expected
+    (finished.path / "models").rename(finished.path / "elsewhere")
     assert hooks.summary_columns(load_config()) == {}
-    rounds = [{"train short/seconds": seconds} for seconds in (1, 5, 2)]
-    hooks.RESULTS.write_text(json.dumps({"rounds": rounds}))
-    assert hooks.summary_columns(load_config()) == {"Time": {"short": "2.0 s"}}

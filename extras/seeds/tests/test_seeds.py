@@ -1,7 +1,6 @@
 """Train with several seeds, summarise that, and compare a run with it."""
 
 import json
-import math
 from pathlib import Path
 
 import numpy as np
@@ -11,25 +10,12 @@ import pytest
 from common.config import load_config
 from common.results import Result
 from extras.seeds import hooks
-from extras.seeds.reference import (
-    REFERENCE,
-    MeanStd,
-    Reference,
-    RunReference,
-    fingerprint,
-    mean_std,
-    outliers,
-)
-from extras.seeds.summary import summarise
+from extras.seeds.reference import REFERENCE, MeanStd, Reference, RunReference, fingerprint
+from extras.seeds.summary import miss_probability
 from tests.fixtures import ITERATIONS, RAW_FILES, ROOT, Workspace
 
 FOLDER = REFERENCE.parent
-RUN = RunReference(
-    train=MeanStd(mean=1.0, std=0.01),
-    validation=MeanStd(mean=1.0, std=0.01),
-    test=MeanStd(mean=0.96, std=0.002),
-    log_costs={0: MeanStd(mean=0.8, std=0.05), 1: MeanStd(mean=-1.0, std=0.3)},
-)
+SUFFIX = "standard deviations from the mean of 30 seeds"
 
 
 def _result(test: float) -> Result:
@@ -39,102 +25,86 @@ def _result(test: float) -> Result:
 @pytest.fixture
 def reference(workspace: Workspace) -> None:
     """Write a reference for the settings of the workspace."""
-    runs = dict.fromkeys(ITERATIONS, RUN)
-    reference = Reference(fingerprint=fingerprint(load_config()), seeds=30, runs=runs)
-    content = reference.model_dump_json().encode()
+    perfect, config = MeanStd(mean=1.0, std=0.01), load_config()
+    runs = {
+        name: RunReference(
+            fingerprint=fingerprint(config, name),
+            train=perfect,
+            validation=perfect,
+            test=MeanStd(mean=0.96, std=0.002),
+            lowest_test=0.95,
+            miss_probability=0.0,
+            log_costs={0: MeanStd(mean=0.8, std=0.05), 1: MeanStd(mean=-1.0, std=0.3)},
+        )
+        for name in ITERATIONS
+    }
+    content = Reference(seeds=30, runs=runs).model_dump_json().encode()
     workspace.put(str(FOLDER), {REFERENCE.name: content})
 
 
 @pytest.mark.parametrize(
     ("test", "log_costs", "expected"),
     [
-        (0.9679, [0.99, -2.19], {}),
-        (0.9681, [0.8, -1.0], {"test accuracy 96.81%": 4.05}),
-        (0.95, [], {"test accuracy 95.00%": -5.0}),
-        (0.96, [0.8, -3.0], {"cost 0.04979 of iteration 1": -20 / 3}),
-        (0.96, [1.1], {"cost 3.004 of iteration 0": 6.0}),
+        (0.9679, [0.99, -2.19], []),
+        (0.9681, [0.8, -1.0], ["test accuracy 96.81% is +4.0"]),
+        (0.95, [], ["test accuracy 95.00% is -5.0"]),
+        (0.96, [0.8, -3.0], ["cost 0.04979 of iteration 1 is -6.7"]),
+        (0.96, [1.1], ["cost 3.004 of iteration 0 is +6.0"]),
     ],
 )
-def test_values_beyond_four_standard_deviations_are_outliers(
-    test: float, log_costs: list[float], expected: dict[str, float]
-) -> None:
-    """In either direction; costs that are not there are not compared."""
-    costs = np.exp(log_costs).astype(np.float32)
-    actual = dict(outliers(RUN, _result(test), costs))
-    assert actual == pytest.approx(expected, abs=1e-4)
-
-
-def test_std_is_that_of_a_sample() -> None:
-    """It is divided by n - 1; where it is zero, a z-score is zero or infinite."""
-    assert mean_std(np.array([1.0, 2.0])) == MeanStd(mean=1.5, std=0.7071068)
-    constant = mean_std(np.full(3, 2 / 3))
-    assert [constant.z_score(value) for value in (2 / 3, 0.7, 0.6)] == [0.0, math.inf, -math.inf]
-
-
-def test_fingerprint_covers_what_decides_a_result(workspace: Workspace) -> None:
-    """A reference belongs to all settings except the seed and what is only displayed."""
-    before = fingerprint(load_config())
-    workspace.params["train"]["seed"] = workspace.params["report"]["grid_seed"] = 7
-    workspace.write()
-    assert fingerprint(load_config()) == before
-    workspace.params["flatten"]["validation_examples"] = 7
-    workspace.write()
-    assert fingerprint(load_config()) != before
-
-
 @pytest.mark.usefixtures("reference")
-def test_gate_and_summary_use_the_reference(capsys: pytest.CaptureFixture[str]) -> None:
-    """The gate prints how far each run is, and fails outliers; the summary has a column."""
+def test_values_beyond_four_standard_deviations_fail_the_gate(
+    test: float, log_costs: list[float], expected: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In either direction; costs that are not there are not compared; the distance is printed."""
+    costs = pd.Series(np.exp(log_costs).astype(np.float32), name="cost").rename_axis("iteration")
     Path("costs").mkdir()
-    Path("costs/short.csv").write_text("iteration,cost\n0,3.004166\n")
-    failures = list(hooks.gate_failures(load_config(), {"short": _result(0.9694)}))
-    suffix = "standard deviations from the mean of 30 seeds"
-    assert failures == [
-        f"short: test accuracy 96.94% is +4.7 {suffix}",
-        f"short: cost 3.004 of iteration 0 is +6.0 {suffix}",
-    ]
-    assert capsys.readouterr().out == f"short: test accuracy 96.94% is +4.7 {suffix}\n"
-    column = dict.fromkeys(ITERATIONS, "96.00 ± 0.20 %")
-    assert hooks.summary_columns(load_config()) == {"30 seeds, test": column}
+    costs.to_csv("costs/short.csv")
+    results = {"short": _result(test), "long": _result(0.96)}
+    failures = list(hooks.gate_failures(load_config(), results))
+    assert failures == [f"short: {line} {SUFFIX}" for line in expected]
+    assert f"long: test accuracy 96.00% is +0.0 {SUFFIX}\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"),
+    ("section", "setting", "value", "compared"),
     [
-        (b"[]", "damaged (Input should be an object); `git checkout extras/seeds/reference.json`"),
-        (None, "is of another model or other settings; `make seeds` makes one for these"),
+        ("train", "seed", 7, ["short", "long"]),
+        ("report", "grid_seed", 7, ["short", "long"]),
+        ("runs", "new", {"iterations": 7, "min_test_accuracy": 0.0}, ["short", "long"]),
+        ("runs", "long", {"iterations": 7, "min_test_accuracy": 0.0}, ["short"]),
+        ("train", "learning_rate", 0.1, []),
+        ("flatten", "validation_examples", 7, []),
     ],
 )
 @pytest.mark.usefixtures("reference")
-def test_reference_that_cannot_be_used_is_reported_and_fails_nothing(
-    workspace: Workspace, content: bytes | None, reason: str, capsys: pytest.CaptureFixture[str]
+def test_a_run_is_compared_while_its_own_settings_are_those_of_the_study(
+    workspace: Workspace, section: str, setting: str, value: object, compared: list[str]
 ) -> None:
-    """One line says what to do; the summary has no column then."""
-    workspace.params["train"]["learning_rate"] = 0.1
+    """The gate and the summary leave out the others."""
+    workspace.params[section][setting] = value
     workspace.write()
-    REFERENCE.write_bytes(content or REFERENCE.read_bytes())
-    assert list(hooks.gate_failures(load_config(), {"short": _result(0.0)})) == []
-    expected = f"not compared with other seeds: extras/seeds/reference.json: {reason}\n"
-    assert capsys.readouterr().out == expected
-    assert hooks.summary_columns(load_config()) == {}
+    config = load_config()
+    failures = list(hooks.gate_failures(config, dict.fromkeys(config.runs, _result(0.9))))
+    assert failures == [f"{name}: test accuracy 90.00% is -30.0 {SUFFIX}" for name in compared]
+    columns = hooks.summary_columns(config)
+    assert columns.get("30 seeds, test", {}) == dict.fromkeys(compared, "96.00 ± 0.20 %")
 
 
-def test_summary_of_known_values() -> None:
-    """For 1, 2 and 3 the probability follows from Student's distribution for 2 degrees."""
-    summary = summarise(np.array([1.0, 2.0, 3.0]), threshold=0.0)
-    assert (summary["mean"], summary["std"], summary["min"]) == (2.0, 1.0, 1.0)
-    # With 2 degrees of freedom the distribution is 1/2 + t / (2 sqrt(2 + t^2)).
+def test_statistics_are_those_of_a_sample() -> None:
+    """Student's distribution with 2 degrees of freedom is 1/2 + t / (2 sqrt(2 + t^2))."""
+    assert MeanStd.of(np.array([1.0, 2.0])) == MeanStd(mean=1.5, std=0.7071068)
+    assert abs(MeanStd.of(np.full(3, 2 / 3)).z_score(2 / 3)) < 1
     t = -2 / np.sqrt(4 / 3)
     expected = 0.5 + t / (2 * np.sqrt(2 + t**2))
-    assert summary["miss_probability"] == pytest.approx(expected, abs=1e-5)
+    assert miss_probability(np.array([1.0, 2.0, 3.0]), 0.0) == pytest.approx(expected, abs=1e-5)
 
 
 def test_too_few_seeds_are_refused(workspace: Workspace) -> None:
     """One seed has no standard deviation; nothing is trained."""
-    workspace.put(str(FOLDER), {"params.yaml": b"seeds: 1\n"})
-    outcome = workspace.run("extras.seeds.train", "flat", FOLDER / "results.csv")
+    outcome = workspace.run("extras.seeds.train", 1, "flat", FOLDER / "results.csv")
     assert outcome.status == 2
-    assert outcome.error().startswith("extras/seeds/params.yaml: seeds: is 1, should be greater")
+    assert outcome.error() == "seeds: one has no standard deviation; at least 2 are needed"
 
 
 @pytest.mark.slow
@@ -142,12 +112,11 @@ def test_study_is_what_the_gate_compares_with(
     workspace: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its first seed gives the costs of the pipeline's own run, which is near the mean."""
-    workspace.put(str(FOLDER), {"params.yaml": b"seeds: 3\n"})
     for command in (
         ("flatten", workspace.put("raw", RAW_FILES), "flat"),
-        ("extras.seeds.train", "flat", FOLDER / "results.csv"),
+        ("extras.seeds.train", 3, "flat", FOLDER / "results.csv"),
         ("extras.seeds.summary", FOLDER / "results.csv", FOLDER),
-        ("train", "long", "flat", "weights.npz", "costs/long.csv"),
+        ("train", "long", "flat", "model", "costs/long.csv", "long.csv"),
     ):
         outcome = workspace.run(*command)
         assert outcome.status == 0, outcome.err
@@ -158,19 +127,18 @@ def test_study_is_what_the_gate_compares_with(
     costs = pd.read_csv("costs/long.csv", dtype={"cost": "float32"})["cost"]
     assert sampled.tolist() == costs[::100].tolist()
 
-    accuracies = study.iloc[1][["train", "validation", "test"]]
-    iterations = load_config().runs["long"].iterations
-    own = Result(iterations=iterations, **accuracies, min_test_accuracy=0.0)
-    assert list(hooks.gate_failures(load_config(), {"long": own})) == []
+    measured = study.iloc[:2][["train", "validation", "test"]].to_dict("records")
+    own = [Result(iterations=1, **row, min_test_accuracy=0.0) for row in measured]
+    assert list(hooks.gate_failures(load_config(), dict(zip(ITERATIONS, own, strict=True)))) == []
     assert "of 3 seeds" in capsys.readouterr().out
     assert (FOLDER / "results.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_readme_states_the_recorded_summary() -> None:
+def test_readme_states_the_recorded_statistics() -> None:
     """A new study makes this fail until the README states its numbers."""
     readme = (ROOT / FOLDER / "README.md").read_text(encoding="utf-8")
-    summary = json.loads((ROOT / FOLDER / "summary.json").read_text())
-    for name, run in summary["runs"].items():
-        values = (run["mean"], run["std"], run["min"], run["miss_probability"])
+    for name, run in json.loads((ROOT / REFERENCE).read_text())["runs"].items():
+        test = run["test"]
+        values = (test["mean"], test["std"], run["lowest_test"], run["miss_probability"])
         row = "| `{}` | {:.2f} ± {:.2f} % | {:.2f} % | {:.2f} % |"
         assert row.format(name, *(100 * value for value in values)) in readme
