@@ -15,26 +15,11 @@ from pathlib import Path
 from typing import Self
 
 from commands.install import state
-from tests.settings import RAW_FILES, ROOT, entry, synthetic_params, write_yaml
+from tests.workspace import RAW_FILES, ROOT, CompletedRun, entry, synthetic_params, write_yaml
 
 # Variables of the shell that runs the tests do not reach a project.
 VARIABLES_OF_TOOLS = ("DVC_", "GIT_", "MLFLOW_", "PIP_", "PYTHON", "XDG_")
 COMMIT = "git add --all; git -c user.name=T -c user.email=t@example.org commit --quiet -m First"
-
-
-@dataclass(frozen=True)
-class CompletedRun:
-    """How a command ended, and what it printed."""
-
-    status: int
-    out: str
-    err: str
-
-    def error(self) -> str:
-        """Return the one line that a command may end with, without the word ``error:``."""
-        assert self.err.startswith("error: "), self.err
-        assert (self.err.count("\n"), self.err[-1]) == (1, "\n"), self.err
-        return self.err.removeprefix("error: ").rstrip("\n")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tests.settings import RAW_FILES
+from tests.workspace import RAW_FILES
 
 
 @dataclass(frozen=True)

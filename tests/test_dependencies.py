@@ -4,7 +4,7 @@ import grimp
 import pytest
 
 from support.yaml_file import read_yaml
-from tests.fixtures import ROOT
+from tests.workspace import ROOT
 
 CODE = ("commands", "common", "stages", "support")
 # Watched by value, as `params`. What these modules import changes no byte either.

@@ -14,7 +14,9 @@ from common.arrays import load_arrays
 from common.config import load_config
 from common.results import load_results
 from common.splits import SPLITS, load_description, load_split
-from tests.fixtures import DESCRIPTION, ITERATIONS, RAW_FILES, Project, make_weights
+from tests.project import Project
+from tests.synthetic import DESCRIPTION
+from tests.workspace import ITERATIONS, RAW_FILES, make_weights
 
 UP_TO_DATE = "Data and pipelines are up to date.\n"
 

@@ -7,7 +7,7 @@ import pytest
 from commands.summary import BEGIN, END, columns, markdown
 from common.config import load_config
 from common.results import ACCURACY, load_results
-from tests.fixtures import ROOT
+from tests.workspace import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

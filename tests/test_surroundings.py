@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from support.yaml_file import read_yaml
-from tests.fixtures import Project
+from tests.project import Project
 
 # The values are fields of `Project`, or the user's settings of git.
 SURROUNDINGS: dict[str, dict[str, Any]] = {

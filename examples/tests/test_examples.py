@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures import ROOT, Project, project_in
+from tests.project import Project, project_in
+from tests.workspace import ROOT
 
 # The least test accuracy of the longest run.
 EXPECTED = {"cnn": 0.988, "tabular": 0.93}

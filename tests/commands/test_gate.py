@@ -9,7 +9,7 @@ from commands import gate, hooks
 from commands.gate import changes, missed_thresholds
 from common.config import RunParams
 from common.results import ACCURACY, Result, save_results
-from tests.fixtures import ITERATIONS, Workspace
+from tests.workspace import ITERATIONS, Workspace
 
 
 def _results(*tests: float) -> dict[str, Result]:

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from commands import install
-from tests.fixtures import ROOT, Project, project_in
+from tests.project import Project, project_in
+from tests.workspace import ROOT
 
 LOCK = Path("a.lock")
 PACKAGES = Path(".venv/lib/python3.11/site-packages")

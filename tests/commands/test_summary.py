@@ -7,7 +7,7 @@ import pytest
 
 from commands import summary
 from common.results import ACCURACY, Result, save_results
-from tests.fixtures import ITERATIONS, Workspace
+from tests.workspace import ITERATIONS, Workspace
 
 COMMIT = "git init -q; git add -A; git -c user.name=T -c user.email=t@e.org commit -qm Results"
 PUBLISHED = [

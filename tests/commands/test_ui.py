@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures import ROOT, Workspace, write_fake_results
+from tests.workspace import ROOT, Workspace, write_fake_results
 
 # MLflow's libraries warn about each other.
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -8,7 +8,7 @@ import pytest
 from common.config import load_config
 from common.datasets import load_datasets
 from support.command_line import InputError
-from tests.fixtures import Workspace, entry
+from tests.workspace import Workspace, entry
 
 SHORT = "runs.short.iterations"
 SECRET = "http://me:secret@a/"

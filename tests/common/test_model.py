@@ -5,7 +5,8 @@ import pytest
 
 from common import model
 from common.model import Model, ModelParams, initial_weights, logits
-from tests.fixtures import make_features, make_weights
+from tests.synthetic import make_features
+from tests.workspace import make_weights
 
 
 def test_logits_by_hand() -> None:

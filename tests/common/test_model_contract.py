@@ -12,7 +12,9 @@ from common import model
 from common.model import Model
 from common.splits import load_split
 from common.tables import load_csv
-from tests.fixtures import DESCRIPTION, ITERATIONS, Project
+from tests.project import Project
+from tests.synthetic import DESCRIPTION
+from tests.workspace import ITERATIONS
 
 
 def test_the_file_imports_its_packages_and_nothing_of_the_project() -> None:

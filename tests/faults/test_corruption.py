@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures import RAW_FILES, Project, flip_bit
+from tests.project import Project, flip_bit
+from tests.workspace import RAW_FILES
 
 pytestmark = pytest.mark.fault
 *_, LAST_RAW_FILE = RAW_FILES

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures import RAW_FILES, Workspace, make_project
+from tests.project import make_project
+from tests.workspace import RAW_FILES, Workspace
 
 pytestmark = pytest.mark.fault
 OLD = b"an earlier result"

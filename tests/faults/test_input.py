@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fixtures import RAW_FILES, Project, Workspace, entry, synthetic_params
+from tests.project import Project
+from tests.workspace import RAW_FILES, Workspace, entry, synthetic_params
 
 pytestmark = pytest.mark.fault
 SCALARS = st.none() | st.booleans() | st.integers() | st.integers(-2, 600) | st.floats() | st.text()

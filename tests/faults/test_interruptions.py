@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures import ITERATIONS, RAW_FILES, Project, Response, Server, make_project
+from tests.project import Project, make_project
+from tests.server import Response, Server
+from tests.workspace import ITERATIONS, RAW_FILES
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 FIRST, SECOND, *_ = RAW_FILES

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from common.results import load_results
-from tests.fixtures import ROOT, project_in
+from tests.project import project_in
+from tests.workspace import ROOT
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 
 from support.command_line import CommandError, InputError, run
 from support.yaml_file import read_yaml
-from tests.fixtures import ROOT
+from tests.workspace import ROOT
 
 
 @pytest.mark.parametrize(

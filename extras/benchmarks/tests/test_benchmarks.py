@@ -19,8 +19,8 @@ from extras.benchmarks import hooks, measurement
 from extras.benchmarks.preparation import repeat_examples
 from extras.benchmarks.report import GROUPS, page, ratios
 from support.command_line import CommandError
-from tests.fixtures import ITERATIONS, ROOT, Workspace
 from tests.synthetic import idx
+from tests.workspace import ITERATIONS, ROOT, Workspace
 
 EMPTY = {"machine": {}, "iterations": ITERATIONS, "rounds": [], "failures": []}
 

@@ -8,7 +8,7 @@ import pytest
 
 from common.arrays import save_arrays
 from common.splits import Description
-from tests.settings import ROOT
+from tests.workspace import ROOT
 
 
 @pytest.fixture(scope="session")

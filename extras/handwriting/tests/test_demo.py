@@ -22,7 +22,7 @@ from common.arrays import load_arrays
 from common.splits import load_split
 from extras.handwriting import demo
 from extras.handwriting.predictor import Predictor
-from tests.settings import ROOT
+from tests.workspace import ROOT
 
 TIMEOUT = 60
 

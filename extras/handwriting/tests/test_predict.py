@@ -15,9 +15,7 @@ from PIL import Image, ImageDraw
 
 from common.arrays import save_arrays
 from common.splits import load_description, load_split
-from tests.fixtures import Workspace
-from tests.project import CompletedRun
-from tests.settings import ROOT
+from tests.workspace import ROOT, CompletedRun, Workspace
 
 COMMAND = "extras.handwriting.predict"
 DESCRIPTION = Path("data/flat/description.json")

@@ -12,7 +12,7 @@ from common.results import Result
 from extras.seeds import hooks
 from extras.seeds.reference import REFERENCE, MeanStd, Reference, RunReference, fingerprint
 from extras.seeds.summary import miss_probability
-from tests.fixtures import ITERATIONS, RAW_FILES, ROOT, Workspace
+from tests.workspace import ITERATIONS, RAW_FILES, ROOT, Workspace
 
 FOLDER = REFERENCE.parent
 SUFFIX = "standard deviations from the mean of 30 seeds"

@@ -15,7 +15,8 @@ import pytest
 
 from common.results import load_results
 from support.yaml_file import read_yaml
-from tests.fixtures import ITERATIONS, Project, write_yaml
+from tests.project import Project
+from tests.workspace import ITERATIONS, write_yaml
 
 pytestmark = [
     pytest.mark.slow,

@@ -9,7 +9,7 @@ from common.config import load_config
 from extras.sweeps import cluster
 from extras.sweeps.search_space import Sweep, load_sweep
 from support.command_line import InputError
-from tests.fixtures import ROOT, Workspace, write_yaml
+from tests.workspace import ROOT, Workspace, write_yaml
 
 pytestmark = pytest.mark.usefixtures("workspace")
 SWEEP = Path("some.yaml")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from common import results
 from common.results import TrainingSummary, load_results, save_summary
 from common.splits import Split, save_splits
-from tests.fixtures import Workspace
+from tests.workspace import Workspace
 
 ARGUMENTS = ("data/flat", "models", "metrics", "plots/predictions")
 # Of three examples; `short` takes each for the first class, `long` makes no mistake.

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from stages.fetch import sources
-from tests.fixtures import RAW_FILES, CompletedRun, Response, Server, Workspace, entry
+from tests.server import Response, Server
+from tests.workspace import RAW_FILES, CompletedRun, Workspace, entry
 
 NAME, *_, LAST = RAW_FILES
 CONTENT = RAW_FILES[NAME]

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from common.splits import SPLITS, load_description, load_split
 from stages.flatten.flatten import FILES
 from stages.flatten.idx import DTYPES, load, parse
-from tests.fixtures import DESCRIPTION, RAW_FILES, CompletedRun, Workspace
-from tests.synthetic import SHAPE, idx
+from tests.synthetic import DESCRIPTION, SHAPE, idx
+from tests.workspace import RAW_FILES, CompletedRun, Workspace
 
 TRAINING_IMAGES, TRAINING_LABELS = FILES["train"]
 TEST_IMAGES, _ = FILES["test"]

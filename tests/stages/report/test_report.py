@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.splits import load_description
-from tests.fixtures import ITERATIONS, Workspace, write_fake_results
+from tests.workspace import ITERATIONS, Workspace, write_fake_results
 
 INPUTS = ("data/flat", "models", "costs", "metrics", "plots/predictions")
 ARGUMENTS = (*INPUTS, "plots/figures", "plots/report.html", "MODEL_CARD.md")

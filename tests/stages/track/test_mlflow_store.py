@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from stages.track.runs import load_runs
-from tests.fixtures import ROOT, Server, Workspace, make_project, write_fake_results
+from tests.project import make_project
+from tests.server import Server
+from tests.workspace import ROOT, Workspace, write_fake_results
 
 # MLflow's libraries warn about each other.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]

@@ -12,8 +12,8 @@ from common.model import architecture
 from stages.track.runs import TrackedRun, load_runs, window_means
 from support.command_line import InputError
 from support.yaml_file import read_yaml
-from tests.fixtures import ITERATIONS, synthetic_params, write_fake_results, write_yaml
 from tests.synthetic import DESCRIPTION
+from tests.workspace import ITERATIONS, synthetic_params, write_fake_results, write_yaml
 
 MODEL = "models/long/weights.npz"
 

@@ -17,7 +17,8 @@ import requests
 from common.inference import probabilities
 
 from common.arrays import load_arrays
-from tests.fixtures import DESCRIPTION, Workspace, make_features, write_fake_results
+from tests.synthetic import DESCRIPTION, make_features
+from tests.workspace import Workspace, write_fake_results
 
 # MLflow's libraries warn about each other.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]

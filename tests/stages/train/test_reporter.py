@@ -17,7 +17,7 @@ from stages.train.checkpoint import (
 )
 from stages.train.reporter import report
 from support.command_line import CommandError
-from tests.fixtures import Workspace
+from tests.workspace import Workspace
 
 COSTS, CURVES = Path("new/costs.csv"), Path("new/curves.csv")
 DATA = Path("train.npz")

@@ -17,13 +17,8 @@ from common.splits import Split
 from stages.train.batches import batches
 from stages.train.train import check_agreement, check_weights, postponed_signals
 from support.command_line import CommandError
-from tests.fixtures import (
-    CompletedRun,
-    Workspace,
-    make_features,
-    make_weights,
-    write_fake_results,
-)
+from tests.synthetic import make_features
+from tests.workspace import CompletedRun, Workspace, make_weights, write_fake_results
 
 EMULATOR = "qemu-x86_64"
 OUTPUTS = ("new/model", "new/costs.csv", "new/curves.csv")

@@ -18,15 +18,9 @@ from common.config import TrainParams
 from common.model import Model, Weights, initial_weights
 from common.splits import SPLITS, Split, save_splits
 from stages.train.batches import batches
-from tests.fixtures import (
-    Project,
-    Workspace,
-    make_features,
-    make_model,
-    make_weights,
-    synthetic_params,
-)
-from tests.synthetic import DESCRIPTION
+from tests.project import Project
+from tests.synthetic import DESCRIPTION, make_features
+from tests.workspace import Workspace, make_model, make_weights, synthetic_params
 
 CLASSES = len(DESCRIPTION.classes)
 PARAMS = TrainParams.model_validate(synthetic_params()["train"] | {"batch_size": 16})

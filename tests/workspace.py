@@ -1,23 +1,123 @@
-"""The files of a finished pipeline, made at once: nothing is trained."""
+"""A working directory for a test, with settings, perhaps made-up results, and what runs in it."""
 
 import hashlib
-from collections.abc import Mapping
+import importlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import pytest
+import yaml
 
 from common.arrays import save_arrays
 from common.model import ModelParams, Weights, initial_weights
 from common.results import Result, TrainingSummary, save_results, save_summary
 from common.splits import SPLITS
+from support import command_line
 from support.files import atomic_write
-from tests.settings import ITERATIONS, synthetic_params, write_yaml
-from tests.synthetic import DESCRIPTION, make_features
+from support.yaml_file import read_yaml
+from tests.synthetic import DESCRIPTION, make_features, make_raw_files
 
+ROOT = Path(__file__).parents[1]
+# The training makes calls of 100; each other length of a call would be compiled again.
+ITERATIONS = {"short": 20, "long": 200}
+# A format may have one file only, but what fetches the files is tested with several.
+RAW_FILES = make_raw_files() | {"README.txt": b"This file is not read by flatten.\n" * 9}
 LABELS = range(len(DESCRIPTION.classes))
 Accuracies = Mapping[str, tuple[float, float]]
+
+
+def entry(*sources: dict[str, Any] | str) -> dict[str, Any]:
+    """Return the dataset as in datasets.yaml; a string is the URL or path of a source."""
+    return {
+        "title": "Synthetic examples",
+        "homepage": "https://example.org/",
+        "licence": "CC0",
+        "citation": "Nobody.",
+        "classes": list(DESCRIPTION.classes),
+        "files": {name: hashlib.sha256(content).hexdigest() for name, content in RAW_FILES.items()},
+        "sources": [{"url": source} if isinstance(source, str) else source for source in sources],
+    }
+
+
+def synthetic_params() -> dict[str, Any]:
+    """Return the project's params.yaml with the synthetic dataset and short runs."""
+    params = read_yaml(ROOT / "params.yaml")
+    params["dataset"] = "synthetic"
+    params["flatten"]["validation_examples"] = DESCRIPTION.examples["validation"]
+    params["runs"] = {
+        name: {"iterations": iterations, "min_test_accuracy": 0.0}
+        for name, iterations in ITERATIONS.items()
+    }
+    return params
+
+
+def write_yaml(path: Path, document: object) -> None:
+    """Write a YAML file, with the names in their order."""
+    path.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), "utf-8")
+
+
+@dataclass(frozen=True)
+class CompletedRun:
+    """How a command ended, and what it printed."""
+
+    status: int
+    out: str
+    err: str
+
+    def error(self) -> str:
+        """Return the one line that a command may end with, without the word ``error:``."""
+        assert self.err.startswith("error: "), self.err
+        assert (self.err.count("\n"), self.err[-1]) == (1, "\n"), self.err
+        return self.err.removeprefix("error: ").rstrip("\n")
+
+
+class Workspace:
+    """A working directory with settings, for commands that run inside the test's process."""
+
+    def __init__(self, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.path = path
+        self.params = synthetic_params()
+        self.datasets = {"synthetic": entry("https://example.org/{file}")}
+        self._capsys = capsys
+
+    def write(self) -> None:
+        """Write the settings as they are now."""
+        write_yaml(self.path / "params.yaml", self.params)
+        write_yaml(self.path / "datasets.yaml", self.datasets)
+
+    def put(self, where: str, contents: dict[str, bytes]) -> Path:
+        """Put files into a folder."""
+        (self.path / where).mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            (self.path / where / name).write_bytes(content)
+        return self.path / where
+
+    def run(self, command: str, *arguments: object) -> CompletedRun:
+        """Write the settings, and run a stage, such as ``train``, or ``commands.gate``."""
+        self.write()
+        name = command if "." in command else f"stages.{command}.__main__"
+        main: Callable[[], None] = importlib.import_module(name).main
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as exit_:
+            patch.setattr(sys, "argv", [name, *map(str, arguments)])
+            command_line.run(main)
+        printed = self._capsys.readouterr()
+        return CompletedRun(int(exit_.value.code or 0), printed.out, printed.err)
+
+    def run_apart(self, *command: str) -> CompletedRun:
+        """Write the settings, and run a command in a process of its own."""
+        self.write()
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        process = subprocess.run(
+            command, cwd=self.path, env=environment, capture_output=True, text=True, check=False
+        )
+        return CompletedRun(process.returncode, process.stdout, process.stderr)
 
 
 def make_model() -> ModelParams:
