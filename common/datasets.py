@@ -58,9 +58,10 @@ class Published(StrictModel):
 class DatasetSpec(StrictModel):
     """A dataset: what it is, the SHA-256 of its raw files, and where they come from.
 
-    ``classes`` names each label, from 0 on.
+    ``classes`` names each label, from 0 on; ``name`` is that of the entry.
     """
 
+    name: str = ""
     title: str
     homepage: str
     licence: str
@@ -84,4 +85,5 @@ class DatasetSpec(StrictModel):
 
 def load_datasets() -> dict[str, DatasetSpec]:
     """Load datasets.yaml; raises InputError if it is missing or an entry is wrong."""
-    return validate(dict[Name, DatasetSpec], read_yaml(DATASETS), DATASETS)
+    datasets = validate(dict[Name, DatasetSpec], read_yaml(DATASETS), DATASETS)
+    return {name: entry.model_copy(update={"name": name}) for name, entry in datasets.items()}

@@ -1,49 +1,52 @@
 """How well probabilities match accuracy, and how certain a measured accuracy is."""
 
+import math
+from statistics import NormalDist
+
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
 
 def calibration_bins(predictions: pd.DataFrame, bins: int) -> pd.DataFrame:
-    """Compare confidence with accuracy, in bins of equal width in (0, 1].
+    """Return ``examples``, ``correct``, ``accuracy`` and mean ``confidence``, one row per bin.
 
-    A probability on an edge is in the lower bin.
+    The bins have equal width, and the index is their middles. A probability on an edge is in the
+    lower bin.
 
-    Returns
-    -------
-    DataFrame
-        One row per bin: the number of ``examples``, how many are ``correct``, and their mean
-        ``confidence``, which is NaN in an empty bin.
+    >>> columns = {"label": [1, 0, 1], "predicted": [1, 1, 1], "probability": [0.5, 0.75, 1]}
+    >>> calibration_bins(pd.DataFrame(columns), 2).reset_index()
+        bin  examples  correct  accuracy  confidence
+    0  0.25         1        1       1.0       0.500
+    1  0.75         2        1       0.5       0.875
     """
     edges = np.linspace(0, 1, bins + 1)
-    place = np.searchsorted(edges, predictions["probability"], side="left") - 1
+    middles = (edges[:-1] + edges[1:]) / 2
+    confidence = predictions["probability"]
+    place = pd.cut(confidence, edges.tolist(), labels=middles.tolist(), include_lowest=True)
     correct = predictions["label"] == predictions["predicted"]
-    table = pd.DataFrame({"correct": correct, "confidence": predictions["probability"]})
-    binned = table.groupby(np.clip(place, 0, bins - 1)).agg(
-        examples=("correct", "size"), correct=("correct", "sum"), confidence=("confidence", "mean")
-    )
-    counts = {"examples": 0, "correct": 0}
-    return binned.reindex(range(bins)).fillna(counts).astype(dict.fromkeys(counts, int))
+    columns = {"examples": 1, "correct": correct, "accuracy": correct, "confidence": confidence}
+    functions = {"examples": "sum", "correct": "sum", "accuracy": "mean", "confidence": "mean"}
+    return pd.DataFrame(columns).groupby(place.rename("bin"), observed=False).agg(functions)
 
 
 def expected_calibration_error(bins: pd.DataFrame) -> float:
     """Compute the mean distance of confidence and accuracy in `bins`, weighted by their examples.
 
-    References
-    ----------
-    C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger: On calibration of modern neural networks.
-    ICML 2017, equation 3.
+    Reference: C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger: On calibration of modern neural
+    networks. ICML 2017, equation 3.
     """
-    filled = bins[bins["examples"] > 0]
-    distances = (filled["correct"] - filled["examples"] * filled["confidence"]).abs()
-    return float(distances.sum() / filled["examples"].sum())
+    distances = (bins["accuracy"] - bins["confidence"]).abs()
+    return float((distances * bins["examples"]).sum() / bins["examples"].sum())
 
 
 def accuracy_interval(correct: int, examples: int) -> tuple[float, float]:
-    """Return the 95 % confidence interval of an accuracy, by Wilson's method.
+    """Return the 95 % confidence interval of an accuracy, which stays in [0, 1].
 
-    Unlike the accuracy plus or minus two standard errors, it stays in [0, 1].
+    Reference: E. B. Wilson: Probable inference, the law of succession, and statistical inference.
+    Journal of the American Statistical Association 22, 1927.
     """
-    interval = binomtest(correct, examples).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
+    z = NormalDist().inv_cdf(0.975)
+    centre = (correct + z**2 / 2) / (examples + z**2)
+    variance = correct * (examples - correct) / examples + z**2 / 4
+    distance = z * math.sqrt(variance) / (examples + z**2)
+    return centre - distance, centre + distance

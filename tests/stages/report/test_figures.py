@@ -19,9 +19,8 @@ from stages.report.calibration import (
     calibration_bins,
     expected_calibration_error,
 )
-from stages.report.pages import ReportFigure
 from stages.report.run_results import ReportData, RunResults
-from stages.report.style import DOTS_PER_INCH, PAGE, VERMILLION
+from stages.report.style import DOTS_PER_INCH, PAGE, VERMILLION, ReportFigure
 from tests.synthetic import DESCRIPTION
 
 EXAMPLES = 40
@@ -39,8 +38,7 @@ def make_run(name: str, iterations: int, classes: int = 3) -> RunResults:
         name=name,
         result=Result(iterations=1, train=1.0, validation=1.0, test=1.0, min_test_accuracy=1.0),
         architecture="",
-        weight_count=1,
-        weights_sha256="",
+        files={},
         costs=np.random.default_rng(0).lognormal(size=iterations),
         predictions=pd.DataFrame(columns),
         confusion=confusion,
@@ -49,7 +47,8 @@ def make_run(name: str, iterations: int, classes: int = 3) -> RunResults:
 
 
 def make_data(
-    *published: int,
+    *runs: RunResults,
+    published: tuple[int, ...] = (0, 100, 900),
     shape: tuple[int, ...] = (7, 6),
     classes: tuple[str, ...] = ("0", "1", "T-shirt/top"),
 ) -> ReportData:
@@ -59,30 +58,29 @@ def make_data(
     features = np.random.default_rng(0).integers(256, size=(EXAMPLES, int(np.prod(shape))))
     shapes = {"example_shape": shape, "feature_shape": features.shape[1:]}
     description = DESCRIPTION.model_copy(update={"classes": classes, **shapes})
-    labels = SHORT.predictions["label"].to_numpy()
-    runs = {run.name: run for run in (SHORT, LONG)}
-    return ReportData(config, description, Split(features.astype(np.uint8), labels), runs)  # type: ignore[arg-type]
+    test = Split(features.astype(np.uint8), np.zeros(EXAMPLES, np.uint8))
+    return ReportData(config, description, test, {run.name: run for run in runs})  # type: ignore[arg-type]
 
 
 SHORT, LONG = make_run("short", 99), make_run("a" + 62 * "-" + "z", 300)
-DATA = make_data(0, 100, 900)
-LETTERS = make_data(classes=tuple(f"letter {number}" for number in range(26)))
-FEW = SHORT.predictions[:16]
-CORRECT = replace(SHORT, predictions=FEW.assign(predicted=FEW["label"]))
-COLOUR = make_data(shape=(7, 6, 3))
+DATA = make_data(SHORT, LONG)
 
 
 @pytest.fixture(scope="module")
-def drawn() -> dict[str, ReportFigure]:
+def examples() -> dict[str, ReportFigure]:
     """Draw each kind of figure once."""
-    one, two = make_run("one", 1), make_run("two", 1)
+    nine = [make_run(str(number), 9 * number + 1) for number in range(9)]
+    letters = make_data(classes=tuple(f"letter {number}" for number in range(26)))
+    colour = make_data(shape=(7, 6, 3))
     return {
-        "costs": figures.costs(DATA, [SHORT, LONG]),
-        "costs of one iteration": figures.costs(DATA, [one, two]),
-        "costs of nine runs": figures.costs(DATA, [make_run(str(n), 9 * n + 1) for n in range(9)]),
-        "confusion of letters": figures.confusion(LETTERS, make_run("letters", 9, 26)),
-        "images in colour": images.image_grid(COLOUR, LONG.predictions[:16], images.FEW, "title"),
-        **figures.draw_run(DATA, LONG),
+        "costs": figures.costs_of_all(DATA),
+        "costs of one iteration": figures.costs_of_all(make_data(make_run("one", 1))),
+        "costs of nine runs": figures.costs_of_all(make_data(*nine)),
+        "cost": figures.cost_of_run(DATA, LONG),
+        "confusion": figures.confusion(DATA, LONG),
+        "confusion of letters": figures.confusion(letters, make_run("letters", 9, 26)),
+        "calibration": figures.calibration(DATA, LONG),
+        "images in colour": images.image_grid(colour, LONG.predictions[:16], "title", 4, 6),
         **images.draw_run(DATA, LONG),
     }
 
@@ -93,10 +91,10 @@ def _dots(figure: ReportFigure, mode: str = "L") -> NDArray[np.uint8]:
         return np.asarray(image.convert(mode))
 
 
-def test_every_figure_fits_on_its_canvas(drawn: dict[str, ReportFigure]) -> None:
+def test_every_figure_fits_on_its_canvas(examples: dict[str, ReportFigure]) -> None:
     """It is at most as wide as a page, and nothing touches its edges, however long the names."""
-    assert len(drawn) == 11
-    for name, figure in drawn.items():
+    assert len(examples) == 11
+    for name, figure in examples.items():
         dots = _dots(figure)
         assert 800 <= dots.shape[1] <= PAGE * DOTS_PER_INCH, name
         assert dots.min() < 100, name
@@ -106,21 +104,23 @@ def test_every_figure_fits_on_its_canvas(drawn: dict[str, ReportFigure]) -> None
 def test_published_costs_beyond_the_run_are_not_drawn() -> None:
     """A run of 99 iterations looks the same without the published costs of later ones."""
     without, within, beyond = (
-        figures.costs(make_data(*iterations), [SHORT]).png
+        figures.cost_of_run(make_data(published=iterations), SHORT).png
         for iterations in ((), (0, 98), (0, 98, 99, 900))
     )
     assert within == beyond
     assert within != without
 
 
-def test_a_misclassified_image_is_framed(drawn: dict[str, ReportFigure]) -> None:
+def test_a_misclassified_image_is_framed(examples: dict[str, ReportFigure]) -> None:
     """The frame's colour is there only if there is a mistake; so is the figure of mistakes."""
-    correct = images.draw_run(DATA, CORRECT)
-    assert set(correct) == {"images", "more_images"}
+    predictions = LONG.predictions.assign(predicted=LONG.predictions["label"])
+    correct = images.draw_run(DATA, replace(LONG, predictions=predictions))
+    few, many = (f"{LONG.name}/{name}" for name in ("images", "more_images"))
+    assert set(correct) == {few, many}
     vermillion = [int(VERMILLION[place : place + 2], 16) for place in (1, 3, 5)]
     framed = [
         bool((_dots(figure, "RGB") == vermillion).all(axis=2).any())
-        for figure in (drawn["images"], correct["images"])
+        for figure in (examples[few], correct[few])
     ]
     assert framed == [True, False]
 
@@ -138,10 +138,8 @@ def test_no_probability_is_rounded_to_certainty() -> None:
 def test_the_running_median_is_narrower_at_the_beginning_and_cut_off_at_the_end() -> None:
     """Values by hand; a window of one changes nothing."""
     costs = np.array([9.0, 1, 5, 2, 8, 3])
-    expected = [9, np.median([9, 1, 5]), np.median(costs[:5]), np.median(costs[1:])]
-    expected += [np.median(costs[2:]), np.median(costs[3:])]
-    assert list(figures.running_median(costs, 5)) == expected
-    assert list(figures.running_median(costs, 1)) == list(costs)
+    assert figures.running_median(costs, 5).tolist() == [9, 5, 5, 3, 4, 3]
+    assert figures.running_median(costs, 1).tolist() == costs.tolist()
 
 
 def _predictions(*rows: tuple[int, float]) -> pd.DataFrame:
@@ -156,7 +154,7 @@ def test_calibration_bins_by_hand() -> None:
     assert list(bins["examples"]) == [1, 0, 1, 2, 1]
     assert list(bins["correct"]) == [1, 0, 0, 1, 1]
     assert bins["confidence"].isna().to_list() == [False, True, False, False, False]
-    assert bins["confidence"][3] == pytest.approx(0.72)
+    assert bins["confidence"].iloc[3] == pytest.approx(0.72)
 
 
 def test_expected_calibration_error_by_hand() -> None:
