@@ -1,6 +1,6 @@
 r"""Show the results: figures, one page with all of them, and a model card.
 
-    python -m stages.report data/flat models costs metrics plots/predictions \
+    python -m stages.report data/flat models costs curves metrics plots/predictions \
         plots/figures plots/report.html MODEL_CARD.md
 
 A few seconds for two runs. All files depend on the inputs only, bit for bit. A comparison with
@@ -15,12 +15,18 @@ from support.files import atomic_write
 
 
 def main() -> None:
-    flat, models, costs, metrics, predictions, folder, page, card = read_paths(
-        "stages.report", __doc__, "flat models costs metrics predictions figures page card"
+    flat, models, costs, curves, metrics, predictions, folder, page, card = read_paths(
+        "stages.report", __doc__, "flat models costs curves metrics predictions figures page card"
     )
     config = load_config()
     data = load_report_data(
-        config, flat=flat, models=models, costs=costs, metrics=metrics, predictions=predictions
+        config,
+        flat=flat,
+        models=models,
+        costs=costs,
+        curves=curves,
+        metrics=metrics,
+        predictions=predictions,
     )
     figures = draw(data)
     for name, figure in figures.items():

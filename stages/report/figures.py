@@ -53,11 +53,9 @@ def costs_of_all(data: ReportData) -> ReportFigure:
     axes.set_xscale("symlog", linthresh=1, linscale=0.3, subs=range(2, 10))
     axes.set_xlim(-0.2, 1.4 * max(len(run.costs) for run in data.runs.values()))
     ends = _draw_costs(axes, data, {style.wrap(name, 5): run for name, run in data.runs.items()})
-    # The trainer guarantees the last sentence, because all runs share the seed and the settings.
     caption = (
         "Each dot is the cost of a batch; the lines are running medians of "
-        f"{data.config.report.smoothing_iterations} costs. Both axes are logarithmic. A shorter "
-        "run is the beginning of a longer one, so their curves coincide."
+        f"{data.config.report.smoothing_iterations} costs. Both axes are logarithmic."
     )
     return ReportFigure(style.png(figure), f"{title}: {ends}", caption, is_wide=True)
 
@@ -86,6 +84,30 @@ def _draw_costs(axes: Axes, data: ReportData, runs: Mapping[str, RunResults]) ->
     axes.xaxis.set_major_formatter(style.thousands)
     axes.figure.legend(loc="outside lower left", ncols=2)
     return "; ".join(ends)
+
+
+def curves(run: RunResults) -> dict[str, ReportFigure]:
+    """Draw what else the training has reported, whatever it is; by the name of the file."""
+    names = list(dict.fromkeys(run.curves["name"]))
+    if not names:
+        return {}
+    title = f"{run.name}: {', '.join(names)}"
+    figure = style.new_figure(COLUMN, 1.4 + 2.6 * len(names))
+    figure.suptitle(style.wrap(title, COLUMN), x=0.01, ha="left", size=11)
+    ends = []
+    for axes, name in zip(figure.subplots(len(names), 1, squeeze=False)[:, 0], names, strict=True):
+        points = run.curves[run.curves["name"] == name]
+        axes.plot(points["iteration"], points["value"], "o-", color=BLUE, ms=4)
+        axes.set(xlabel="iterations", ylabel=name)
+        axes.xaxis.set_major_formatter(style.thousands)
+        first, last = points["value"].iloc[[0, -1]]
+        ends.append(f"{name} goes from {first:.4g} to {last:.4g}")
+    caption = "What the training reported on the way."
+    return {
+        f"{run.name}/curves": ReportFigure(
+            style.png(figure), f"{title}: {'; '.join(ends)}", caption
+        )
+    }
 
 
 def confusion(data: ReportData, run: RunResults) -> ReportFigure:

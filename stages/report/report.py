@@ -22,6 +22,7 @@ def draw(data: ReportData) -> dict[str, ReportFigure]:
             f"{name}/cost": figures.cost_of_run(data, run),
             f"{name}/confusion": figures.confusion(data, run),
             f"{name}/calibration": figures.calibration(data, run),
+            **figures.curves(run),
             **images.draw_run(data, run),
         }
     return drawings

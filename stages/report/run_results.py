@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from common.config import Config
-from common.results import Result, load_model, load_results
+from common.results import Result, load_model, load_results, load_summary
 from common.splits import Description, Split, load_description, load_split
 from common.tables import load_csv
 from stages.report import calibration
@@ -20,8 +20,9 @@ from stages.report import calibration
 class RunResults:
     """The results of one run.
 
-    ``architecture`` describes the model in one phrase; ``files`` are the SHA-256 of its files, by
-    their paths; ``costs`` are in nats, shape (iterations,). ``predictions`` has ``label``,
+    ``architecture`` describes the model in one phrase, and ``training`` how it was trained;
+    ``files`` are the SHA-256 of its files, by their paths; ``costs`` are in nats, shape
+    (iterations,); ``curves`` has ``iteration``, ``name`` and ``value``; ``predictions`` ``label``,
     ``predicted`` and ``probability``, one row per test example; ``confusion`` counts them, one row
     per true class and one column per predicted class. ``per_class`` has ``precision``, ``recall``
     and ``support``, one row per class.
@@ -30,8 +31,10 @@ class RunResults:
     name: str
     result: Result
     architecture: str
+    training: str
     files: Mapping[str, str]
     costs: NDArray[np.float64]
+    curves: pd.DataFrame
     predictions: pd.DataFrame
     confusion: NDArray[np.int64]
     per_class: pd.DataFrame
@@ -72,7 +75,14 @@ class ReportData:
 
 
 def load_report_data(
-    config: Config, *, flat: Path, models: Path, costs: Path, metrics: Path, predictions: Path
+    config: Config,
+    *,
+    flat: Path,
+    models: Path,
+    costs: Path,
+    curves: Path,
+    metrics: Path,
+    predictions: Path,
 ) -> ReportData:
     """Load the results of all runs; raises InputError if a file is missing or damaged."""
     description = load_description(flat / "description.json")
@@ -80,6 +90,7 @@ def load_report_data(
     labels = {str(label): "int64" for label in range(len(description.classes))}
     rates = {"precision": "float64", "recall": "float64", "support": "int64"}
     columns = {"label": "int64", "predicted": "int64", "probability": "float64"}
+    values = {"iteration": "int64", "name": "str", "value": "float64"}
     counts = load_csv(metrics / "confusion.csv", {"run": "str"} | labels)
     per_class = load_csv(metrics / "per_class.csv", {"run": "str"} | rates)
     runs = {}
@@ -89,8 +100,10 @@ def load_report_data(
             name=name,
             result=results[name],
             architecture=load_model(models / name).architecture,
+            training=load_summary(models / name).description,
             files={str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
             costs=load_csv(costs / f"{name}.csv", {"cost": "float64"})["cost"].to_numpy(),
+            curves=load_csv(curves / f"{name}.csv", values),
             predictions=load_csv(predictions / f"{name}.csv", columns),
             confusion=counts.loc[counts["run"] == name, list(labels)].to_numpy(),
             per_class=per_class[per_class["run"] == name],

@@ -30,7 +30,7 @@ def main() -> None:
     splits = {path.stem: load_split(path) for path in files}
     classes = len(load_description(flat / "description.json").classes)
     checkpoint = checkpoint_path(str(name), config, files)
-    with report(str(name), costs, curves, config.train.log_every_iterations) as reporter:
+    with report(str(name), config, costs, curves) as reporter:
         summary = train(config, iterations, splits, classes, model, reporter, checkpoint)
         save_summary(model, summary)
     mark_complete(checkpoint)

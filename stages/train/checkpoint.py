@@ -18,7 +18,11 @@ from support.files import repository
 
 FOLDER = Path(".cache/checkpoints")
 STAGE = Path(__file__).parent
-CODE = (STAGE.parents[1] / "common/model.py", STAGE / "requirements.txt", *sorted(STAGE.glob("*.py")))
+CODE = (
+    STAGE.parents[1] / "common/model.py",
+    STAGE / "requirements.txt",
+    *sorted(STAGE.glob("*.py")),
+)
 # These settings change no state.
 IRRELEVANT = {"log_every_iterations", "checkpoint_every_seconds"}
 MOST_FILES = 20

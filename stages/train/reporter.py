@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.config import PARAMS
+from common.config import PARAMS, Config
 from support.command_line import CommandError, echo
 from support.trainings import Training, begin_training
 
@@ -83,9 +83,9 @@ class Reporter:
 
 
 @contextmanager
-def report(run: str, costs: Path, curves: Path, log_every_iterations: int) -> Iterator[Reporter]:
+def report(run: str, config: Config, costs: Path, curves: Path) -> Iterator[Reporter]:
     """Report a training, which may be followed as long as it lasts."""
-    with begin_training(run, costs, curves) as training:
-        reporter = Reporter(training, log_every_iterations)
+    with begin_training(run, config.dataset.name, costs, curves) as training:
+        reporter = Reporter(training, config.train.log_every_iterations)
         yield reporter
         training.end(reporter.device)
