@@ -5,9 +5,10 @@ example: ## Make a new project in DIR from examples/NAME, without extras: NAME=c
 	@test -n '$(DIR)' -a ! -e '$(DIR)' || { echo 'error: DIR is the name of a new folder' >&2; exit 2; }
 	@mkdir -p '$(DIR)'
 	@git ls-files -z -- . ':!extras' ':!examples' ':!metrics' ':!dvc.lock' ':!MODEL_CARD.md' \
-		':!tests/slow' ':!tests/test_readme.py' $(REPLACED:%=':!%/[!_]*') $(REPLACED:%=':!tests/%') | tar --null -T - -cf - \
+		':!tests/slow' ':!tests/test_readme.py' $(REPLACED:%=':!%/[!_]*.py') $(REPLACED:%=':!tests/%') | tar --null -T - -cf - \
 		| tar -xf - -C '$(DIR)'
 	@cp -r examples/$(NAME)/. '$(DIR)'
 	@echo '$(DIR): now `cd $(DIR) && git init && make repro gate`'
-# A stage of which an example has a __main__.py of its own comes without its modules and its tests.
-REPLACED = $(patsubst examples/$(NAME)/%/__main__.py,%,$(wildcard examples/$(NAME)/stages/*/__main__.py))
+# A stage whose functions an example replaces comes without its other modules and its tests.
+REPLACED = $(foreach stage,$(notdir $(wildcard examples/$(NAME)/stages/*)),\
+	$(if $(wildcard examples/$(NAME)/stages/$(stage)/$(stage).py),stages/$(stage)))

@@ -1,13 +1,11 @@
 """A file has its old content or its new, never a part of it; a wrong one is named."""
 
 import os
-import zipfile
-import zlib
+import re
 from pathlib import Path
 
 import pytest
 
-from support.command_line import InputError
 from support.files import atomic_open, atomic_write, reading, repository
 
 
@@ -57,24 +55,6 @@ def test_a_read_only_link_into_the_cache_of_dvc_is_replaced(tmp_path: Path) -> N
     assert (cached.read_bytes(), path.read_bytes()) == (b"old", b"new")
 
 
-@pytest.mark.parametrize(
-    ("error", "problem"),
-    [
-        (FileNotFoundError(2, "No such file"), "not found; run `dvc repro`"),
-        *(
-            (kind("odd"), r"damaged \('?odd'?\); run `make repair`")
-            for kind in (ValueError, KeyError, EOFError, RuntimeError)
-        ),
-        (zipfile.BadZipFile("odd"), "damaged"),
-        (zlib.error("odd"), "damaged"),
-    ],
-)
-def test_a_wrong_file_is_named(error: Exception, problem: str) -> None:
-    """With the command that mends it."""
-    with pytest.raises(InputError, match=f"^data/a: {problem}"), reading(Path("data/a")):
-        raise error
-
-
 @pytest.mark.fault
 def test_a_disk_that_fails_is_named(tmp_path: Path) -> None:
     """It does not say where; errors that are no disk's stay as they are."""
@@ -82,11 +62,9 @@ def test_a_disk_that_fails_is_named(tmp_path: Path) -> None:
         with pytest.raises(OSError, match="Input/output") as error, opened:
             raise OSError(5, "Input/output error")
         assert error.value.filename == str(tmp_path / "a")
-    for other in (OSError("no errno"), OSError(5, "Input/output error", "b")):
-        before = str(other)
-        with pytest.raises(OSError, match="errno|Input") as error, atomic_open(tmp_path / "a"):
+    for other in (OSError("Damaged"), OSError(5, "Input/output error", "b")):
+        with pytest.raises(OSError, match=f"^{re.escape(str(other))}$"), reading(tmp_path / "a"):
             raise other
-        assert str(error.value) == before
 
 
 def test_experiments_of_dvc_are_in_the_repository(

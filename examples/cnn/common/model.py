@@ -1,8 +1,8 @@
 """The model in NumPy: a small convolutional network modelled on LeNet-5.
 
 Two convolutions of 5 x 5 with max pooling, then two dense layers. Weights are named float32 arrays
-of any shape; other stages know only `Model.load`, `probabilities` and `architecture`. This file is also what MLflow
-serves, so it imports nothing of the project.
+of any shape; other stages know only `Model.load`, `probabilities` and `architecture`, and
+`PACKAGES`. MLflow serves this file, so it imports nothing of the project.
 """
 
 from __future__ import annotations

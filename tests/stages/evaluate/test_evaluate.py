@@ -82,7 +82,7 @@ def trained(workspace: Workspace) -> Workspace:
 def test_all_results_of_all_runs_are_written(
     trained: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the iterations that were made; empty fields where a class was not predicted or absent."""
+    """With the iterations that were made; a class never predicted has no precision."""
     monkeypatch.setattr(results, "Model", MadeUpModel)
     trained.params["runs"]["long"]["min_test_accuracy"] = 0.125
     completed = trained.run("evaluate", *ARGUMENTS)

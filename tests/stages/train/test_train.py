@@ -1,7 +1,6 @@
 """The command that trains, and what it refuses; TensorFlow is not started."""
 
 import shutil
-import signal
 import sys
 from itertools import islice
 from pathlib import Path
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from common.model import logits
 from common.splits import Split
 from stages.train.batches import batches
-from stages.train.train import check_agreement, check_weights, postponed_signals
+from stages.train.train import check_agreement, check_weights
 from support.command_line import CommandError
 from tests.synthetic import make_features
 from tests.workspace import CompletedRun, Workspace, make_weights, write_fake_results
@@ -101,18 +100,3 @@ def test_forward_passes_that_differ_are_noticed() -> None:
     for error, classes in ((0.1, slice(None)), (0.0, slice(1, None))):
         with pytest.raises(CommandError, match=r"model.py and stages/train/network.py differ"):
             check(error, classes)
-
-
-@pytest.mark.fault
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_waits_until_a_checkpoint_is_written(number: int) -> None:
-    written = []
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt), postponed_signals() as signals:
-            signal.raise_signal(number)
-            assert signals == [number]
-            written.append("checkpoint")
-        assert written == ["checkpoint"]
-    finally:
-        signal.signal(signal.SIGTERM, previous)

@@ -18,7 +18,7 @@ from common.config import TrainParams
 from common.model import Model, Weights, initial_weights
 from common.splits import SPLITS, Split, save_splits
 from stages.train.batches import batches
-from tests.project import Project
+from tests.project import CompletedRun, Project
 from tests.synthetic import DESCRIPTION, make_features
 from tests.workspace import Workspace, make_model, make_weights, synthetic_params
 
@@ -116,23 +116,6 @@ def test_a_shorter_run_is_the_beginning_of_a_longer_one(trainer: Any) -> None:
     assert trainer._train_steps.experimental_get_tracing_count() == 1
 
 
-def test_a_training_that_goes_on_ends_with_the_same_bytes(trainer: Any) -> None:
-    """From the state after any number of iterations."""
-    trainer.reset(PARAMS, 201)
-    costs = train(trainer, 30)
-    state = trainer.state()
-    costs = np.concatenate([costs, train(trainer, 50)])
-    weights = trainer.weights()
-    trainer.reset(PARAMS.model_copy(update={"learning_rate": 0.5}), 201)
-    train(trainer, 7)
-    trainer.reset(PARAMS, 201)
-    trainer.restore(state)
-    assert trainer.done == 30
-    np.testing.assert_array_equal(train(trainer, 50), costs[30:])
-    for name, values in trainer.weights().items():
-        np.testing.assert_array_equal(values, weights[name])
-
-
 def test_examples_that_stay_on_disk_give_the_same_bytes(
     trainer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,53 +173,42 @@ def prepared(workspace: Workspace) -> Workspace:
     return workspace
 
 
-def run_stage(workspace: Workspace, iterations: int, folder: str) -> tuple[str, list[bytes]]:
-    """Train, and return what was printed, and the content of all outputs."""
+def run_stage(workspace: Workspace, iterations: int) -> CompletedRun:
+    """Train; outputs are removed before, as DVC does it."""
+    shutil.rmtree("new", ignore_errors=True)
     workspace.params["runs"]["long"]["iterations"] = iterations
-    outputs = [f"{folder}/{name}" for name in ("model", "costs.csv", "curves.csv")]
-    completed = workspace.run("train", "long", "data/flat", *outputs)
-    assert (completed.status, completed.err) == (0, "")
-    files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
-    return completed.out, [path.read_bytes() for path in files]
+    return workspace.run("train", "long", "data/flat", "new/model", "new/costs.csv", "new/c.csv")
 
 
-def test_a_longer_training_goes_on_where_the_shorter_one_ended(prepared: Workspace) -> None:
-    """With the files of one that was never interrupted; the model is loaded from its folder."""
-    run_stage(prepared, 50, "shorter")
-    out, files = run_stage(prepared, 70, "longer")
-    assert "goes on after 50 iterations\n" in out
-    names = [line.split(",")[0] for line in Path("longer/curves.csv").read_text().splitlines()]
-    assert names == ["iteration", "30", "60"]
-    shutil.rmtree(".cache/checkpoints")
-    out, expected = run_stage(prepared, 70, "longer")
-    assert "goes on" not in out
-    assert files == expected
-    probabilities = Model.load(Path("longer/model")).probabilities(EXAMPLES.features)
-    assert probabilities.shape == (len(EXAMPLES), CLASSES)
+def contents() -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in Path("new").rglob("*") if path.is_file()}
 
 
 @pytest.mark.fault
-def test_a_stage_that_is_asked_to_end_writes_a_checkpoint(
+def test_an_interrupted_training_goes_on(
     prepared: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next one goes on from it, and ends with the same files."""
+    """It may be made longer as well; its files are those of one that was never interrupted."""
     from stages.train.trainer import Trainer
 
     accuracy: Callable[..., float] = Trainer.accuracy
 
-    def interrupt(trainer: Trainer, examples: Split) -> float:
+    def interrupt(*arguments: Any) -> float:
         signal.raise_signal(signal.SIGTERM)
-        return accuracy(trainer, examples)
+        return accuracy(*arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "accuracy", interrupt)
-        completed = prepared.run("train", "long", "data/flat", "a/model", "a/costs.csv", "a/c.csv")
-    assert completed.status == 128 + signal.SIGTERM
-    assert not Path("a/model").exists()
-    out, files = run_stage(prepared, 70, "resumed")
-    assert "goes on after 30 iterations\n" in out
+        assert run_stage(prepared, 50).status == 128 + signal.SIGTERM
+    assert set(contents()) == {"costs.csv", "c.csv"}
+    assert "goes on after 30 iterations\n" in run_stage(prepared, 50).out
+    assert "goes on after 50 iterations\n" in run_stage(prepared, 70).out
+    actual = contents()
+    assert set(actual) == {"weights.npz", "training.json", "costs.csv", "c.csv"}
     shutil.rmtree(".cache/checkpoints")
-    assert run_stage(prepared, 70, "new")[1] == files
+    assert "goes on" not in run_stage(prepared, 70).out
+    assert contents() == actual
+    assert Model.load(Path("new/model")).probabilities(EXAMPLES.features).shape == (200, CLASSES)
 
 
 @pytest.mark.slow

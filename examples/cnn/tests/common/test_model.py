@@ -1,11 +1,9 @@
 """The model in NumPy."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.signal import correlate2d
 
-from common.model import ModelParams, architecture, initial_weights, logits
+from common.model import Model, ModelParams, initial_weights, logits
 
 PARAMS = ModelParams(filters=(1, 1), dense_units=2)
 
@@ -25,4 +23,4 @@ def test_logits_are_those_of_scipys_correlations() -> None:
     hidden = np.maximum(values.ravel() @ weights["dense1"], 0)
     actual = logits(weights, image.reshape(1, -1).astype(np.uint8))
     np.testing.assert_allclose(actual, [hidden @ weights["dense2"]], rtol=1e-5)
-    assert architecture(weights).endswith("then dense layers of 2 and 3 units")
+    assert Model(weights).architecture.endswith("then dense layers of 2 and 3 units")
