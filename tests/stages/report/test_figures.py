@@ -38,6 +38,8 @@ def make_run(name: str, iterations: int, classes: int = 3) -> RunResults:
         name=name,
         result=Result(iterations=1, train=1.0, validation=1.0, test=1.0, min_test_accuracy=1.0),
         architecture="",
+        training="",
+        curves=pd.DataFrame({"iteration": [], "name": [], "value": []}),
         files={},
         costs=np.random.default_rng(0).lognormal(size=iterations),
         predictions=pd.DataFrame(columns),

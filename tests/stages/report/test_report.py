@@ -32,7 +32,7 @@ def test_a_report_of_one_run_without_images(workspace: Workspace) -> None:
     outcome = workspace.run("report", *INPUTS, *OUTPUTS)
     assert (outcome.status, outcome.err) == (0, "")
     figures = {str(path) for path in Path("plots/figures").glob("**/*.png")}
-    names = ("costs", "long/calibration", "long/confusion", "long/cost")
+    names = ("costs", "long/calibration", "long/confusion", "long/cost", "long/curves")
     assert figures == {f"plots/figures/{name}.png" for name in names}
     page, card = (Path(path).read_text("utf-8") for path in OUTPUTS[1:])
     assert not re.search("pixel|grey|frame", re.sub(r"<style>.*</style>", "", page + card))

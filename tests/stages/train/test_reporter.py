@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.config import load_config
+from common.config import Config, load_config
 from stages.train import checkpoint
 from stages.train.checkpoint import (
     checkpoint_path,
@@ -23,6 +23,13 @@ COSTS, CURVES = Path("new/costs.csv"), Path("new/curves.csv")
 DATA = Path("train.npz")
 
 
+def logging_every(iterations: int) -> Config:
+    """Return the settings, with this number of iterations between two lines of the log."""
+    config = load_config()
+    train = config.train.model_copy(update={"log_every_iterations": iterations})
+    return config.model_copy(update={"train": train})
+
+
 def read_costs() -> np.ndarray:
     """Return the costs in the file, whose rows are numbered from 0."""
     header, *rows = (line.split(",") for line in COSTS.read_text("utf-8").splitlines())
@@ -36,7 +43,7 @@ def test_costs_and_values_are_in_the_files_as_they_come(capsys: pytest.CaptureFi
     """To the last digit of a float32; some are printed. A training that goes on repeats them."""
     bits = np.random.default_rng(0).integers(0x7F7FFFFF, size=1000).astype(np.uint32)
     costs = bits.view(np.float32)
-    with report("long", CONFIG_400, COSTS, CURVES) as reporter:
+    with report("long", logging_every(400), COSTS, CURVES) as reporter:
         reporter.add_costs(costs[:600])
         np.testing.assert_array_equal(read_costs(), costs[:600])
         reporter.add_value("validation accuracy", 0.1)
@@ -53,7 +60,7 @@ def test_costs_and_values_are_in_the_files_as_they_come(capsys: pytest.CaptureFi
         "600,validation accuracy,0.1",
         f"1000,learning rate,{1 / 3}",
     ]
-    with report("long", CONFIG_400, COSTS, CURVES) as reporter:
+    with report("long", logging_every(400), COSTS, CURVES) as reporter:
         reporter.restore(state)
         assert (COSTS.read_bytes(), CURVES.read_bytes()) == written
         assert reporter.iterations == 1000
@@ -68,7 +75,7 @@ def test_costs_and_values_are_in_the_files_as_they_come(capsys: pytest.CaptureFi
 def test_a_diverged_training_is_stopped(wrong: float) -> None:
     """The first iteration that is not finite is named, and what to change."""
     problem = f"^iteration 101: the batch cost is {wrong}; try a smaller train.learning_rate"
-    with report("long", CONFIG_1000, COSTS, CURVES) as reporter:
+    with report("long", logging_every(1000), COSTS, CURVES) as reporter:
         reporter.add_costs(np.full(100, np.finfo(np.float32).max))
         with pytest.raises(CommandError, match=problem):
             reporter.add_costs(np.array([1, wrong, 2, np.nan], np.float32))
