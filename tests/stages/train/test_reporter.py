@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.config import Config, load_config
+from common.config import load_config
 from stages.train import checkpoint
 from stages.train.checkpoint import (
     checkpoint_path,
@@ -20,14 +20,7 @@ from support.command_line import CommandError
 from tests.workspace import Workspace
 
 COSTS, CURVES = Path("new/costs.csv"), Path("new/curves.csv")
-DATA = Path("train.npz")
-
-
-def logging_every(iterations: int) -> Config:
-    """Return the settings, with this number of iterations between two lines of the log."""
-    config = load_config()
-    train = config.train.model_copy(update={"log_every_iterations": iterations})
-    return config.model_copy(update={"train": train})
+CODE, DATA = Path("model.py"), Path("train.npz")
 
 
 def read_costs() -> np.ndarray:
@@ -38,12 +31,15 @@ def read_costs() -> np.ndarray:
     return np.array([row[1] for row in rows], np.float32)
 
 
-@pytest.mark.usefixtures("workspace")
-def test_costs_and_values_are_in_the_files_as_they_come(capsys: pytest.CaptureFixture[str]) -> None:
+def test_costs_and_values_are_in_the_files_as_they_come(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
     """To the last digit of a float32; some are printed. A training that goes on repeats them."""
     bits = np.random.default_rng(0).integers(0x7F7FFFFF, size=1000).astype(np.uint32)
     costs = bits.view(np.float32)
-    with report("long", logging_every(400), COSTS, CURVES) as reporter:
+    workspace.params["train"]["log_every_iterations"] = 400
+    workspace.write()
+    with report("long", load_config(), COSTS, CURVES) as reporter:
         reporter.add_costs(costs[:600])
         np.testing.assert_array_equal(read_costs(), costs[:600])
         reporter.add_value("validation accuracy", 0.1)
@@ -60,7 +56,7 @@ def test_costs_and_values_are_in_the_files_as_they_come(capsys: pytest.CaptureFi
         "600,validation accuracy,0.1",
         f"1000,learning rate,{1 / 3}",
     ]
-    with report("long", logging_every(400), COSTS, CURVES) as reporter:
+    with report("long", load_config(), COSTS, CURVES) as reporter:
         reporter.restore(state)
         assert (COSTS.read_bytes(), CURVES.read_bytes()) == written
         assert reporter.iterations == 1000
@@ -75,17 +71,17 @@ def test_costs_and_values_are_in_the_files_as_they_come(capsys: pytest.CaptureFi
 def test_a_diverged_training_is_stopped(wrong: float) -> None:
     """The first iteration that is not finite is named, and what to change."""
     problem = f"^iteration 101: the batch cost is {wrong}; try a smaller train.learning_rate"
-    with report("long", logging_every(1000), COSTS, CURVES) as reporter:
+    with report("long", load_config(), COSTS, CURVES) as reporter:
         reporter.add_costs(np.full(100, np.finfo(np.float32).max))
         with pytest.raises(CommandError, match=problem):
             reporter.add_costs(np.array([1, wrong, 2, np.nan], np.float32))
 
 
 @pytest.fixture
-def path(workspace: Workspace) -> Path:
+def path(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the path of the checkpoint of a training."""
-    workspace.put("common", {"model.py": b"code"})
-    DATA.write_bytes(b"data")
+    monkeypatch.setattr(checkpoint, "CODE", (CODE,))
+    workspace.put(".", {str(file): b"as it is" for file in (CODE, DATA)})
     return checkpoint_path("long", load_config(), [DATA])
 
 
@@ -113,7 +109,7 @@ def test_a_checkpoint_is_named_by_what_determines_it(
     assert (checkpoint_path("long", load_config(), [DATA]) == path) == is_same
 
 
-@pytest.mark.parametrize("file", [Path("common/model.py"), DATA])
+@pytest.mark.parametrize("file", [CODE, DATA])
 def test_a_checkpoint_of_other_code_or_data_is_another(path: Path, file: Path) -> None:
     file.write_bytes(b"changed")
     assert checkpoint_path("long", load_config(), [DATA]) != path

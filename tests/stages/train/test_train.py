@@ -67,7 +67,6 @@ def test_a_processor_without_avx_is_reported(
     for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):  # NumPy could not start, either
         monkeypatch.delenv(name, raising=False)
     write_fake_results(workspace.path)
-    workspace.put("common", {"model.py": b""})
     stage = (sys.executable, "-m", "stages.train", "short", "data/flat", *OUTPUTS)
     completed = workspace.run_apart(EMULATOR, "-cpu", "Nehalem", *stage)
     problem = "this processor has no AVX, which TensorFlow needs"

@@ -18,9 +18,9 @@ from common.config import TrainParams
 from common.model import Model, Weights, initial_weights
 from common.splits import SPLITS, Split, save_splits
 from stages.train.batches import batches
-from tests.project import CompletedRun, Project
+from tests.project import Project
 from tests.synthetic import DESCRIPTION, make_features
-from tests.workspace import Workspace, make_model, make_weights, synthetic_params
+from tests.workspace import CompletedRun, Workspace, make_model, make_weights, synthetic_params
 
 CLASSES = len(DESCRIPTION.classes)
 PARAMS = TrainParams.model_validate(synthetic_params()["train"] | {"batch_size": 16})
@@ -166,9 +166,8 @@ def test_the_accuracy_is_that_of_the_model_in_numpy(
 def prepared(workspace: Workspace) -> Workspace:
     """Return a working directory with splits to train with."""
     splits = dict.fromkeys(SPLITS, EXAMPLES)
-    shape = DESCRIPTION.example_shape
-    save_splits(Path("data/flat"), splits, DESCRIPTION.classes, shape, "features")
-    workspace.put("common", {"model.py": b""})
+    about = (DESCRIPTION.classes, DESCRIPTION.example_shape, "features", DESCRIPTION.columns)
+    save_splits(Path("data/flat"), splits, *about)
     workspace.params["train"] |= {"batch_size": 16, "validate_every_iterations": 30}
     return workspace
 

@@ -9,7 +9,8 @@ import pytest
 from common.columns import encode
 from common.splits import SPLITS, load_description, load_split
 from stages.flatten.flatten import COLUMNS, FILE, LABEL
-from tests.fixtures import DESCRIPTION, RAW_FILES, Workspace
+from tests.synthetic import DESCRIPTION
+from tests.workspace import RAW_FILES, Workspace
 
 
 def test_every_row_is_in_one_split(workspace: Workspace) -> None:
