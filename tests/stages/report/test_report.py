@@ -7,7 +7,7 @@ from pathlib import Path
 from common.splits import load_description
 from tests.workspace import ITERATIONS, Workspace, write_fake_results
 
-INPUTS = ("data/flat", "models", "costs", "metrics", "plots/predictions")
+INPUTS = ("data/flat", "models", "costs", "curves", "metrics", "plots/predictions")
 OUTPUTS = ("plots/figures", "plots/report.html", "MODEL_CARD.md")
 
 
