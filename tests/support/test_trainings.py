@@ -1,0 +1,45 @@
+"""Trainings that are in progress or have ended."""
+
+from pathlib import Path
+
+import pytest
+
+from support.trainings import begin_training, find_training, trainings
+from tests.workspace import Workspace
+
+COSTS, CURVES = Path("costs.csv"), Path("curves.csv")
+ABOUT = ("long", "synthetic", COSTS, CURVES)
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_training_is_alive_until_it_ends_and_is_found_by_its_costs() -> None:
+    with begin_training(*ABOUT) as training:
+        assert [one.is_alive for one in trainings()] == [True]
+        training.add_time(100)
+        training.add_time(200)
+        COSTS.write_text("costs")
+        assert find_training(COSTS) is None
+        training.end("CPU, 2 threads")
+    (ended,) = trainings()
+    assert ended == find_training(COSTS)
+    assert not ended.is_alive
+    assert (ended.about.run, ended.about.device) == ("long", "CPU, 2 threads")
+    iterations, times = ended.times()
+    assert iterations == [0, 100, 200]
+    assert times == sorted(times)
+    COSTS.write_text("other costs")
+    assert find_training(COSTS) is None
+
+
+@pytest.mark.fault
+def test_the_next_training_removes_what_a_killed_one_left(workspace: Workspace) -> None:
+    """Neither what has ended well nor what is still in progress."""
+    COSTS.write_text("costs")
+    with begin_training(*ABOUT) as complete:
+        complete.end("CPU")
+    with begin_training(*ABOUT) as killed:
+        pass
+    with begin_training(*ABOUT) as alive, begin_training(*ABOUT) as latest:
+        assert set(trainings()) == {complete, alive, latest}
+    assert not killed.folder.exists()
+    assert killed.folder.parent == workspace.path / ".cache/trainings"
