@@ -12,7 +12,6 @@ from common.arrays import save_arrays
 from common.model import ModelParams, Weights, initial_weights
 from common.results import Result, save_results
 from common.splits import SPLITS
-from stages.train.train import format_costs
 from support.files import atomic_write
 from tests.settings import ITERATIONS, synthetic_params, write_yaml
 from tests.synthetic import DESCRIPTION, make_features
@@ -41,7 +40,8 @@ def write_fake_results(
     threshold: float = 0.5,
 ) -> None:
     """Write what `dvc repro` leaves; `accuracy` has those of validation and test, by run."""
-    stages = {"flatten": _flatten(path)}
+    fetch = _locked(path, {"dataset": synthetic_params()["dataset"]})
+    stages = {"fetch": fetch, "flatten": _flatten(path)}
     for run, count in iterations.items():
         stages[f"train@{run}"] = _train(path, run, count, seed)
     stages["evaluate"] = _evaluate(path, iterations, accuracy, threshold)
@@ -55,15 +55,14 @@ def _flatten(path: Path) -> dict[str, Any]:
         arrays = {"features": make_features(count, random), "labels": labels}
         save_arrays(path / f"data/flat/{name}.npz", arrays)
     (path / "data/flat/description.json").write_text(DESCRIPTION.model_dump_json())
-    params = {name: synthetic_params()[name] for name in ("dataset", "flatten")}
-    return _locked(path, params, "data/flat")
+    return _locked(path, {"flatten": synthetic_params()["flatten"]}, "data/flat")
 
 
 def _train(path: Path, run: str, count: int, seed: int) -> dict[str, Any]:
     save_arrays(path / f"models/{run}/weights.npz", make_weights(seed + count))
     costs = 2.3 / np.sqrt(1 + np.arange(count)) + np.random.default_rng(seed).random(count) / 10
-    table = format_costs(costs.astype(np.float32)).encode()
-    atomic_write(path / f"costs/{run}.csv", table)
+    rows = "".join(f"{row},{cost!s}\n" for row, cost in enumerate(costs.astype(np.float32)))
+    atomic_write(path / f"costs/{run}.csv", b"iteration,cost\n" + rows.encode())
     params = {"model": synthetic_params()["model"], "train": {"seed": seed}}
     return _locked(path, params, f"models/{run}", f"costs/{run}.csv")
 
