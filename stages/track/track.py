@@ -123,8 +123,14 @@ class Store:
         if versions:
             return str(versions[0].version)
         (model,) = self.client.get_run(run_id).outputs.model_outputs  # type: ignore[union-attr]
-        uri, tags = f"models:/{model.model_id}", {"fingerprint": fingerprint}
-        return str(self.client.create_model_version(name, uri, run_id, tags).version)
+        version = self.client.create_model_version(
+            name,
+            source=f"models:/{model.model_id}",
+            run_id=run_id,
+            tags={"fingerprint": fingerprint},
+            model_id=model.model_id,
+        )
+        return str(version.version)
 
     def _move_alias(self, name: str, alias: str, version: str) -> None:
         """Point an alias at a version, unless it points at one that this project did not make."""
