@@ -1,56 +1,76 @@
 """Where a result comes from: commit, uncommitted changes, processor, versions of packages."""
 
-import hashlib
 import os
 import platform
+import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from support.command_line import CommandError
+from support.files import repository
 
+COMMIT, EXPERIMENT = "mlflow.source.git.commit", "dvc.experiment"
 # Their versions are recorded if they are installed.
 PACKAGES = ("tensorflow", "tensorflow-cpu", "numpy", "dvc", "mlflow")
-# The same patch whatever the user's configuration says.
-PATCH_OPTIONS = (
-    *("--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative"),
-    *("--src-prefix=a/", "--dst-prefix=b/"),
-)
+# New files in these folders belong to the patch, because stages may import them.
+CODE = ("stages", "common", "support", "commands")
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a result comes from.
+    """Where a result comes from, as the tags of its run in MLflow.
 
-    `commit` is None if git does not track this project; `diff` has the changes in this folder
-    since then, as a patch for `git apply`; `experiment` is DVC's name for it. `machine` is empty
-    for an earlier result, and `committed_at`, in Unix seconds, is None for the current one.
+    The result in the working directory has the `patch` of changes since the commit; an earlier one
+    has the time of its commit instead, `committed_at`, in Unix seconds.
     """
 
-    commit: str | None
-    diff: bytes
-    experiment: str | None
-    machine: Mapping[str, str]
-    committed_at: int | None
+    tags: Mapping[str, str]
+    patch: bytes = b""
+    committed_at: int | None = None
 
     @property
-    def name(self) -> str:
-        """The experiment or the first digits of the commit, for messages."""
-        return self.experiment or str(self.commit)[:8]
+    def place(self) -> str:
+        """The start of a message about an earlier result."""
+        return f"{self.tags.get(EXPERIMENT, self.tags[COMMIT][:8])}: " if self.committed_at else ""
 
 
 def current() -> Provenance:
-    """Describe the working directory as it is now."""
-    try:
-        _check_tracked()
-        commit = _git("rev-parse", "HEAD").decode().strip()
-        diff = _git("diff", *PATCH_OPTIONS, "HEAD", "--", ".")
-    except CommandError:
-        commit, diff = None, b""
-    return Provenance(commit, diff, os.environ.get("DVC_EXP_NAME") or None, machine(), None)
+    """Describe the working directory as it is now; the commit is unknown without git."""
+    tags, patch = machine() | {"git.dirty": "unknown"}, b""
+    with suppress(OSError, subprocess.CalledProcessError):
+        git("ls-files", "--error-unmatch", "dvc.yaml")  # not in a repository around this one
+        patch = _patch()
+        tags[COMMIT] = git("rev-parse", "HEAD").decode().strip()
+        tags["git.dirty"] = str(bool(patch)).lower()
+    if experiment := os.environ.get("DVC_EXP_NAME"):
+        tags[EXPERIMENT] = experiment
+    elif Path.cwd() != repository():  # `dvc exp run --temp` makes such folders
+        tags[EXPERIMENT] = Path.cwd().name
+    return Provenance(tags, patch)
+
+
+def _patch() -> bytes:
+    """Return the changes since the last commit as a patch, whatever git is configured to show."""
+    new = os.fsdecode(git("ls-files", "--others", "--exclude-standard", "-z", "--", *CODE))
+    index = git("rev-parse", "--git-path", "index").decode().strip()
+    options = ("--binary", "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative")
+    prefixes = ("--src-prefix=a/", "--dst-prefix=b/")
+    with tempfile.TemporaryDirectory() as folder:
+        # `git diff` shows a new file once it is in the index; the user's own stays as it is.
+        variables = {"GIT_INDEX_FILE": shutil.copy(index, folder)}
+        if new:
+            git("add", "--intent-to-add", "--", *new.split("\0")[:-1], **variables)
+        return git("diff", *options, *prefixes, "HEAD", "--", ".", **variables)
+
+
+def git(*arguments: str, **variables: str) -> bytes:
+    """Run git, and return what it printed."""
+    command, environment = ["git", *arguments], os.environ | variables
+    return subprocess.run(command, env=environment, capture_output=True, check=True).stdout
 
 
 def machine() -> dict[str, str]:
@@ -69,46 +89,3 @@ def processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
-
-
-def writer(root: Path) -> str:
-    """Return an identifier of a repository on this machine that reveals neither."""
-    return hashlib.sha256(f"{platform.node()} {root}".encode()).hexdigest()
-
-
-def earlier(path: str) -> Iterator[Provenance]:
-    """Yield all commits that changed a file, then DVC's experiments; the oldest of each content.
-
-    Raises CommandError if git does not track this project or lacks files of it.
-    """
-    _check_tracked()
-    # DVC would wait forever for a file that git has not fetched.
-    if b"\n?" in _git("rev-list", "--objects", "--missing=print", "--all", "HEAD"):
-        raise CommandError("this clone is partial; `git fetch --refetch --no-filter` completes it")
-    revisions = ("--branches", "--tags", "HEAD", "--full-history", "--", path)
-    commits = _git("rev-list", "--timestamp", "--topo-order", "--reverse", *revisions)
-    # refs/exps/<2 digits>/<38 digits>/<name>
-    pattern = "--format=%(committerdate:unix) %(objectname) %(refname:lstrip=4)"
-    experiments = _git("for-each-ref", pattern, "refs/exps/*/*/*")
-    seen = set()
-    for line in (commits + experiments).decode().splitlines():
-        committed_at, commit, *experiment = line.split()
-        with suppress(CommandError):  # it deleted the file
-            content = _git("rev-parse", "--verify", "--quiet", f"{commit}:./{path}")
-            if content not in seen:
-                seen.add(content)
-                yield Provenance(commit, b"", "".join(experiment) or None, {}, int(committed_at))
-
-
-def _check_tracked() -> None:
-    """Check that the repository around this folder, if any, is the project's own."""
-    _git("ls-files", "--error-unmatch", "dvc.yaml")
-
-
-def _git(*arguments: str) -> bytes:
-    try:
-        return subprocess.run(["git", *arguments], capture_output=True, check=True).stdout
-    except FileNotFoundError:
-        raise CommandError("git is not installed") from None
-    except subprocess.CalledProcessError as error:
-        raise CommandError(error.stderr.decode(errors="replace").partition("\n")[0]) from None

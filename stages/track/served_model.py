@@ -1,10 +1,8 @@
 """The model that MLflow serves, stored as this source code.
 
-MLflow keeps this file with the weights, description.json and common/model.py, and runs it when
-the model is loaded. No other module imports it, and it imports nothing of the project.
+MLflow keeps this file with the model, description.json and common/model.py, and runs it when the
+model is loaded. No other module imports it, and it imports nothing of the project.
 """
-
-from __future__ import annotations
 
 import json
 import runpy
@@ -15,16 +13,12 @@ import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 from numpy.typing import NDArray
 
 
 class InvalidInputError(MlflowException):
     """Wrong input. The server replies with this one line only, not with all the values."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, error_code=INVALID_PARAMETER_VALUE)
 
     def serialize_as_json(self) -> str:
         """Return the body of the reply."""
@@ -35,7 +29,7 @@ class Classifier(PythonModel):
     """Classifies examples: the most probable label of each, and its probability."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Load the weights, the description of the examples, and the forward pass."""
+        """Load the model, and the description of the examples."""
         self.description = json.loads(Path(context.artifacts["description"]).read_bytes())
         # Not an import, because other versions of the model and the project would share it.
         model = runpy.run_path(context.artifacts["code"])["Model"]
@@ -52,8 +46,7 @@ class Classifier(PythonModel):
         Examples have the shape of features or that before they were flattened, and are unscaled:
         the brightness of an image is in [0, 255].
         """
-        features = self._features(model_input)
-        probabilities = self.model.probabilities(features)
+        probabilities = self.model.probabilities(self._features(model_input))
         return pd.DataFrame(
             {"label": probabilities.argmax(axis=1), "probability": probabilities.max(axis=1)}
         )
@@ -61,25 +54,28 @@ class Classifier(PythonModel):
     def _features(self, model_input: Any) -> NDArray[Any]:
         shape, example_shape = self.description["feature_shape"], self.description["example_shape"]
         dtype = np.dtype(self.description["feature_dtype"])
+        invalid = InvalidInputError.invalid_parameter_value
         try:
             values = np.asarray(model_input)
         except ValueError:
-            raise InvalidInputError("examples should all have the same shape") from None
+            raise invalid("examples should all have the same shape") from None
         if values.ndim == 0 or list(values.shape[1:]) not in (shape, example_shape):
-            raise InvalidInputError(
+            raise invalid(
                 f"each example should have the shape {shape} or {example_shape}, the input has "
                 f"{list(values.shape)}"
             )
         if values.dtype.kind not in "iuf":
-            raise InvalidInputError(f"values should be numbers, got {values.dtype}")
+            raise invalid(f"values should be numbers, got {values.dtype}")
+        with np.errstate(invalid="ignore", over="ignore"):
+            features = values.astype(dtype)
         if dtype.kind in "iu":
-            low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
-            wrong = values[(values < low) | (values > high) | (values != np.floor(values))]
-            if wrong.size:
-                raise InvalidInputError(
-                    f"values should be whole numbers from {low} to {high}, got {wrong[0]}"
-                )
-        return values.reshape(-1, *shape).astype(dtype)
+            is_valid, limits = features == values, np.iinfo(dtype)
+            expected = f"whole numbers from {limits.min} to {limits.max}"
+        else:
+            is_valid, expected = np.isfinite(features), "finite"
+        if not is_valid.all():
+            raise invalid(f"values should be {expected}, got {values[~is_valid][0]}")
+        return features.reshape(-1, *shape)
 
 
 set_model(Classifier())

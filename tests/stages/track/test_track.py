@@ -1,0 +1,261 @@
+"""MLflow as a view of the files: what a run holds, and that there is one of each."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from common.splits import SPLITS
+from stages.track.runs import load_runs
+from tests.fixtures import ROOT, Workspace, make_project, write_fake_results
+
+# MLflow's libraries warn about each other.
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+NAME = "synthetic"
+
+
+class Pages:
+    """What a user sees in MLflow's pages."""
+
+    def __init__(self, uri: str = "", name: str = NAME) -> None:
+        uri = uri or f"sqlite:///{Path.cwd()}/mlflow.db"
+        self.client, self.name = MlflowClient(uri, uri), name
+
+    def runs(self) -> dict[str, Any]:
+        """Return all runs that are not deleted, by their names."""
+        experiment = self.client.get_experiment_by_name(self.name)
+        assert experiment
+        runs = self.client.search_runs([experiment.experiment_id])
+        assert len({run.info.run_name for run in runs}) == len(runs)
+        return {run.info.run_name: run for run in runs}
+
+    def aliases(self) -> dict[str, str]:
+        """Return the name of the run that each alias points to."""
+        model = self.client.get_registered_model(self.name)
+        versions = {a: self.client.get_model_version(self.name, v) for a, v in model.aliases.items()}
+        runs = {alias: self.client.get_run(one.run_id) for alias, one in versions.items()}
+        return {alias: str(run.info.run_name) for alias, run in runs.items()}
+
+    def assert_complete(self, *names: str) -> None:
+        """Check that there is one complete run of each result, with its model and version."""
+        runs = self.runs()
+        assert sorted(runs) == sorted(names)
+        for run in runs.values():
+            assert run.info.status == "FINISHED"
+            costs = self.client.get_metric_history(run.info.run_id, "cost")
+            assert str(len(costs)) == run.data.params["iterations"]
+            assert "dvc.lock" in {file.path for file in self.client.list_artifacts(run.info.run_id)}
+            query = f"name = '{self.name}' and run_id = '{run.info.run_id}'"
+            (version,) = self.client.search_model_versions(query)
+            assert version.tags["fingerprint"] == run.data.tags["fingerprint"]
+            (model,) = run.outputs.model_outputs
+            assert self.client.get_logged_model(model.model_id).status == "READY"
+
+
+def track(workspace: Workspace, *arguments: str) -> str:
+    """Run the command, and return what it printed."""
+    outcome = workspace.run("track", *arguments)
+    assert (outcome.status, outcome.err) == (0, "")
+    return outcome.out
+
+
+@pytest.fixture
+def pages(finished: Workspace) -> Pages:
+    """Return the pages of a store in which both runs are tracked."""
+    track(finished)
+    return Pages()
+
+
+def test_a_run_holds_what_is_in_the_files(pages: Pages) -> None:
+    """Settings, results, data, costs and origin."""
+    pages.assert_complete("short", "long")
+    assert pages.aliases() == {"short": "short", "long": "long"}
+    for expected in load_runs(Path()):
+        run = pages.runs()[expected.name]
+        params = {key: str(value) for key, value in expected.params.items()}
+        assert params.items() <= run.data.params.items()
+        (data,) = run.inputs.dataset_inputs
+        assert (data.dataset.name, data.dataset.digest) == (NAME, expected.md5["data/flat"])
+        metrics = {f"accuracy_{split}": getattr(expected.result, split) for split in SPLITS}
+        # The last class has no test examples.
+        metrics |= {"recall_a": 1.0, "recall_b": 0.9, "recall_c": 0.8}
+        assert {name: run.data.metrics[name] for name in metrics} == metrics
+        history = pages.client.get_metric_history(run.info.run_id, "cost")
+        costs = sorted((one.step, one.value) for one in history)
+        assert costs == list(enumerate(expected.load_costs().tolist()))
+        assert {"git.dirty", "package_mlflow", "processor"} <= set(run.data.tags)
+
+
+def test_nothing_is_written_where_nothing_is_missing(pages: Pages, finished: Workspace) -> None:
+    before = Path("mlflow.db").read_bytes()
+    for arguments in ((), ("--all",)):
+        assert track(finished, *arguments).count("in MLflow already") == 2
+    assert Path("mlflow.db").read_bytes() == before
+    pages.assert_complete("short", "long")
+
+
+HARM: dict[str, Callable[[Any, str], object]] = {
+    "a run deleted": lambda client, run: client.delete_run(run),
+    "a version deleted": lambda client, _: client.delete_model_version(NAME, "2"),
+    "the model deleted": lambda client, _: client.delete_registered_model(NAME),
+    "the alias deleted": lambda client, _: client.delete_registered_model_alias(NAME, "long"),
+    "the alias moved": lambda client, _: client.set_registered_model_alias(NAME, "long", "1"),
+    "a run incomplete": lambda client, run: client.set_terminated(run, "FAILED"),
+}
+
+
+@pytest.mark.parametrize("harm", HARM.values(), ids=HARM)
+def test_the_next_call_leaves_one_complete_run_of_each(
+    pages: Pages, finished: Workspace, harm: Callable[[Any, str], object]
+) -> None:
+    harm(pages.client, pages.runs()["long"].info.run_id)
+    track(finished)
+    pages.assert_complete("short", "long")
+    assert pages.aliases() == {"short": "short", "long": "long"}
+
+
+def test_an_experiment_does_not_move_the_alias(
+    pages: Pages, finished: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is moved when the same files become those of the repository."""
+    write_fake_results(finished.path, seed=2)
+    monkeypatch.setenv("DVC_EXP_NAME", "brave")
+    track(finished)
+    assert pages.aliases() == {"short": "short", "long": "long"}
+    monkeypatch.delenv("DVC_EXP_NAME")
+    track(finished)
+    assert pages.aliases() == {"short": "short (brave)", "long": "long (brave)"}
+    pages.assert_complete("short", "long", "short (brave)", "long (brave)")
+
+
+def test_a_deleted_experiment_is_named(pages: Pages, finished: Workspace) -> None:
+    pages.client.delete_experiment("1")
+    error = finished.run("track").error()
+    assert f"Cannot set a deleted experiment '{NAME}' as the active experiment" in error
+
+
+def test_a_name_that_mlflow_reserves_is_no_alias(finished: Workspace) -> None:
+    write_fake_results(finished.path, iterations={"v1": 20})
+    expected = f"models:/{NAME}@v1 is not set: Version alias name 'v1' is reserved."
+    assert expected in track(finished)
+    Pages().assert_complete("v1")
+
+
+OTHERS = ("ACTIVE_MODEL_ID", "RUN_ID", "EXPERIMENT_ID", "REGISTRY_URI", "ENABLE_WORKSPACES")
+
+
+def test_variables_for_other_programs_do_not_reach_the_repositorys_store(
+    finished: Workspace,
+) -> None:
+    """The experiment and the registered model can be named."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in OTHERS:
+            patch.setenv(f"MLFLOW_{name}", "true")
+        patch.setenv("MLFLOW_EXPERIMENT_NAME", "mine")
+        outcome = finished.run_apart(sys.executable, "-m", "stages.track")
+    assert (outcome.status, outcome.err) == (0, "")
+    Pages(name="mine").assert_complete("short", "long")
+
+
+TROUBLE = {
+    "http://name:hunter2@127.0.0.1:9": (1, "127.0.0.1:9"),
+    "postgresql://name:hunter2@127.0.0.1:9/x": (1, "No module named 'psycopg2'"),
+    "file:./mlruns": (1, "file"),
+    "gopher://nowhere": (1, "MLflow at gopher://nowhere: "),
+    "sqlite:///text.db": (1, "file is not a database"),
+    "databricks": (2, "Databricks is not supported"),
+}
+
+
+@pytest.mark.parametrize("uri", TROUBLE)
+def test_a_store_that_cannot_be_used_is_one_line(
+    finished: Workspace, monkeypatch: pytest.MonkeyPatch, uri: str
+) -> None:
+    """Nothing is written, and no password is printed."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    finished.put(".", {"text.db": b"this is no database"})
+    before = sorted(Path().rglob("*.*"))
+    outcome = finished.run("track")
+    status, reason = TROUBLE[uri]
+    assert (outcome.status, reason in outcome.error()) == (status, True), outcome.err
+    assert "hunter2" not in outcome.out + outcome.err
+    assert sorted(path for path in Path().rglob("*.*") if ".dvc" not in path.parts) == before
+
+
+def test_a_path_with_a_percent_sign_is_refused(
+    finished: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished.path = finished.path.rename(finished.path.with_name("100%"))
+    monkeypatch.chdir(finished.path)
+    assert "in a path with % or ?" in finished.run("track").error()
+
+
+MOMENTS = {
+    "with the run created": "SELECT 1 FROM runs WHERE name = 'long'",
+    "with the model created": "SELECT 1 FROM logged_models",
+    "within the costs": "SELECT 1 FROM metrics WHERE key = 'cost' AND step > 1000",
+    "with the run complete": "SELECT 1 FROM runs WHERE status = 'FINISHED'",
+    "with the version created": "SELECT 1 FROM model_versions",
+}
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
+def test_after_sigkill_the_next_call_leaves_one_run(finished: Workspace, moment: str) -> None:
+    write_fake_results(finished.path, iterations={"long": 10_000})
+    command = [sys.executable, "-m", "stages.track"]
+    with (
+        subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(ROOT)}) as process,
+        closing(sqlite3.connect("file:mlflow.db?mode=ro", uri=True)) as database,
+    ):
+        while process.poll() is None and not database.execute(moment).fetchone():
+            time.sleep(0.001)
+        process.kill()
+    track(finished)
+    Pages().assert_complete("long")
+
+
+def test_results_and_experiments_reach_the_repositorys_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With commit, changes and figures; from temporary folders, too, and in a larger repository."""
+    project = make_project(tmp_path)
+    monkeypatch.chdir(project.path)
+    (project.path / ".git").rename(tmp_path / ".git")
+    project.commit()
+    commit = project.do("git", "rev-parse", "HEAD").strip()
+    (project.path / "README.md").write_text("changed\n")
+    project.do("dvc", "repro")
+    project.commit()
+    project.do("dvc", "exp", "run", "--temp", "--name", "temporary", "-S", "train.seed=3")
+    pages, names = Pages(), ("short", "long", "short (temporary)", "long (temporary)")
+    pages.assert_complete(*names)
+    assert pages.aliases() == {"short": "short", "long": "long"}
+    run = pages.runs()["long"]
+    tags = run.data.tags
+    assert (tags["mlflow.source.git.commit"], tags["git.dirty"]) == (commit, "true")
+    folder = Path(pages.client.download_artifacts(run.info.run_id, ""))
+    assert b"+changed" in (folder / "uncommitted.patch").read_bytes()
+    assert {"cost.png", "costs.png"} <= {path.name for path in (folder / "figures").iterdir()}
+    assert pages.runs()["long (temporary)"].data.tags["dvc.experiment"] == "temporary"
+    (project.path / "mlflow.db").unlink()
+    out = project.do("python", "-m", "stages.track", "--all")
+    assert (out.count(": tracked"), "temporary: long: " in out) == (4, True)
+    pages.assert_complete(*names)
+    # A relative database is the repository's, and so are the artifacts of any database.
+    variables = {"MLFLOW_TRACKING_URI": "sqlite+pysqlite:///other.db"}
+    out = project.do("dvc", "exp", "run", "--temp", "-S", "train.seed=4", **variables)
+    assert f"writing to MLflow at sqlite+pysqlite:///{project.path}/other.db" in out
+    experiment = Pages(f"sqlite:///{project.path}/other.db").client.get_experiment_by_name(NAME)
+    assert experiment
+    assert experiment.artifact_location == (project.path / "mlartifacts").as_uri()
