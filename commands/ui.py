@@ -2,72 +2,89 @@
 
     python -m commands.ui [--port 5000]
 
-It updates the store, then serves until it is interrupted. If `MLFLOW_TRACKING_URI` is that of a
-server, the links lead to this server.
+It updates the store, then serves until it is interrupted, and shows trainings while they run. If
+`MLFLOW_TRACKING_URI` is that of a server, the links lead to this server.
 """
 
 import json
 import os
 import socket
+import subprocess
 import sys
+import time
 from pathlib import Path
 from urllib.parse import quote
 
+from common.config import load_config
+from stages.track.follow import SECONDS, Follower
 from stages.track.provenance import current
 from stages.track.runs import load_runs
 from stages.track.store import experiment_name, is_server, open_store, tracking_uri
-from support.command_line import CommandError, argument_parser, echo, redact_credentials, run
+from support.command_line import (
+    CommandError,
+    InputError,
+    argument_parser,
+    echo,
+    redact_credentials,
+    run,
+)
 from support.files import repository
 
 HOST = "127.0.0.1"
+# Without it, MLflow shows its UI for language models. It has to be the last parameter.
+WORKFLOW = "workflowType=machine_learning"
+
+
+def show_links(base: str) -> None:
+    """Bring MLflow up to date, and print the pages that compare the runs; `base` is its URL."""
+    with open_store(repository()) as store:
+        experiment = store.experiment_id(experiment_name(load_config().dataset.name))
+        echo(f"charts: {base}/#/experiments/{experiment}/runs?compareRunsMode=CHART&{WORKFLOW}")
+        try:
+            origin = current()
+            ids = [store.track(one, origin) for one in load_runs(Path())]
+        except InputError as error:
+            echo(f"no finished runs: {error}")
+            return
+    compared = f"runs={quote(json.dumps(ids))}&experiments={quote(json.dumps([experiment]))}"
+    echo(f"table: {base}/#/compare-runs?{compared}&{WORKFLOW}")
 
 
 def serve(port: int, uri: str) -> None:
-    """Replace this process with MLflow's server, on loopback."""
-    command = [
-        *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
-        *(
-            "--host",
-            HOST,
-            "--port",
-            str(port),
-            "--allowed-hosts",
-            f"{HOST}:{port},localhost:{port}",
-        ),
-        # lifespan would tidy up after MLflow's assistant, and end in a traceback at Ctrl+C.
-        *("--uvicorn-opts", "--log-level warning --lifespan off"),
-    ]
+    """Run MLflow's server on loopback, and follow the trainings, until interrupted."""
+    options = (
+        f"--workers 1 --host {HOST} --port {port} --allowed-hosts {HOST}:{port},localhost:{port}"
+    )
+    command = [sys.executable, "-m", "mlflow", "server", *options.split()]
+    # lifespan would tidy up after MLflow's assistant, and end in a traceback at Ctrl+C.
+    command += ["--uvicorn-opts", "--log-level warning --lifespan off"]
     # Not as an argument, which everyone on this machine can see.
-    os.environ["MLFLOW_BACKEND_STORE_URI"] = uri
-    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
-    os.environ["PYTHONWARNINGS"] = "ignore"
-    os.execv(sys.executable, command)  # noqa: S606 - no shell is wanted
+    variables = {"MLFLOW_BACKEND_STORE_URI": uri, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    follower = Follower()
+    environment = {**os.environ, **variables, "PYTHONWARNINGS": "ignore"}
+    with subprocess.Popen(command, env=environment) as server:
+        try:
+            while server.poll() is None:
+                follower.update()
+                time.sleep(SECONDS)
+        finally:
+            server.terminate()
 
 
 def main() -> None:
     parser = argument_parser("commands.ui", __doc__)
     parser.add_argument("--port", type=int, default=5000, help="default: 5000")
-    port, uri, runs = parser.parse_args().port, tracking_uri(repository()), load_runs(Path())
-    base = redact_credentials(uri).rstrip("/")
-    if not is_server(uri):
-        base = f"http://{HOST}:{port}"
-        try:
-            socket.create_server((HOST, port)).close()
-        except (OSError, OverflowError) as error:
-            raise CommandError(f"port {port}: {error}; try `make ui PORT={port + 1}`") from None
-    with open_store(repository()) as store:
-        ids = [store.track(one, current()) for one in runs]
-        experiment = store.experiment_id(experiment_name(runs[0].params["dataset"]))
-    # Without it MLflow shows its UI for language models. Last, because the table needs runs first.
-    workflow = "workflowType=machine_learning"
-    selected, experiments = (
-        quote(json.dumps(one, separators=(",", ":"))) for one in (ids, [experiment])
-    )
-    echo(f"charts: {base}/#/experiments/{experiment}/runs?compareRunsMode=CHART&{workflow}")
-    echo(f"table: {base}/#/compare-runs?runs={selected}&experiments={experiments}&{workflow}")
-    if not is_server(uri):
-        echo("MLflow takes a few seconds to start; Ctrl+C stops it")
-        serve(port, uri)
+    port, uri = parser.parse_args().port, tracking_uri(repository())
+    if is_server(uri):
+        show_links(redact_credentials(uri).rstrip("/"))
+        return
+    try:
+        socket.create_server((HOST, port)).close()
+    except (OSError, OverflowError) as error:
+        raise CommandError(f"port {port}: {error}; try `make ui PORT={port + 1}`") from None
+    show_links(f"http://{HOST}:{port}")
+    echo("MLflow takes a few seconds to start; Ctrl+C stops it")
+    serve(port, uri)
 
 
 if __name__ == "__main__":

@@ -16,13 +16,15 @@ def earlier_runs() -> Iterator[tuple[TrackedRun, Provenance]]:
     from dvc.exceptions import DvcException
 
     for committed_at, commit, *experiment in _commits():
-        tags = {"git.dirty": "false", COMMIT: commit} | {EXPERIMENT: name for name in experiment}
+        tags = {"git.dirty": "false", COMMIT: commit}
+        if experiment:
+            tags[EXPERIMENT] = experiment[0]
         origin = Provenance(tags, committed_at=int(committed_at))
         with tempfile.TemporaryDirectory() as folder:
             runs = []
             try:
                 files = DVCFileSystem(rev=commit)
-                for path in (LOCK, DESCRIPTION, "metrics", "models", "costs"):
+                for path in (LOCK, DESCRIPTION, "metrics", "models", "costs", "curves"):
                     files.get(path, f"{folder}/{path}", recursive=True)
                 runs = load_runs(Path(folder))
             except (CommandError, DvcException, OSError) as error:

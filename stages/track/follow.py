@@ -71,8 +71,10 @@ class Follower:
         times, about = training.times(), training.about
         costs = [line.split(",") for line in self._new_lines(about.costs)]
         means = window_means(np.array([cost for _, cost in costs], np.float32), MAX_POINTS)
-        points = [(costs[last][0], "cost", mean) for last, mean in means]
-        points += [line.split(",") for line in self._new_lines(about.curves)]
+        points: list[tuple[str, ...]] = [
+            (costs[last][0], "cost", str(mean)) for last, mean in means
+        ]
+        points += [tuple(line.split(",")) for line in self._new_lines(about.curves)]
         for iteration, name, value in points:
             step = int(iteration)
             yield Metric(name, float(value), int(np.interp(step, *times)), step)

@@ -51,10 +51,20 @@ class TrackedRun:
         content = [self.name, self.params, self.md5, result]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
+    @property
+    def costs(self) -> Path:
+        """The file with the cost of each iteration."""
+        return self.folder / f"costs/{self.name}.csv"
+
     def load_costs(self) -> NDArray[np.float32]:
         """Load the cost of each iteration."""
-        table = load_csv(self.folder / f"costs/{self.name}.csv", {"cost": "float32"})
-        return table["cost"].to_numpy()
+        return load_csv(self.costs, {"cost": "float32"})["cost"].to_numpy()
+
+    def load_curves(self) -> list[tuple[int, str, float]]:
+        """Load all else that the training reported: iteration, name and value."""
+        columns = {"iteration": "int64", "name": "str", "value": "float64"}
+        table = load_csv(self.folder / f"curves/{self.name}.csv", columns)
+        return list(table.itertuples(index=False, name=None))
 
     def load_recall(self) -> dict[str, float]:
         """Load the recall of each class that has test examples, by its name."""

@@ -17,15 +17,20 @@ from mlflow.entities import Dataset, DatasetInput, Experiment, Metric
 from mlflow.exceptions import MlflowException
 
 from common.model import PACKAGES, Model
+from common.results import load_summary
 from common.splits import SPLITS, load_description
+from stages.track.follow import delete_provisional_runs
 from stages.track.provenance import EXPERIMENT, Provenance
 from stages.track.runs import DESCRIPTION, LOCK, TrackedRun, window_means
 from stages.track.store import experiment_name, is_server
 from support.command_line import CommandError, echo
 from support.files import reading
+from support.trainings import find_training
 
 # MLflow's charts draw at most this many points of a curve.
 MAX_POINTS_PER_CURVE = 320
+# As many costs of a run are stored; a longer run has means, and all of them in an artifact.
+MAX_COSTS = 10_000
 MODEL_CODE = Path(__file__).parents[2] / "common" / "model.py"
 
 
@@ -76,6 +81,8 @@ class Store:
         run_id = self._complete_run(experiment_id, run.fingerprint)
         status = "in MLflow already" if run_id else "tracked"
         run_id = run_id or self._log(experiment_id, run, origin)
+        if training := find_training(run.costs):
+            delete_provisional_runs(self, training)
         version = self._version(name, run_id, run.fingerprint)
         if not origin.committed_at and EXPERIMENT not in origin.tags:
             self._move_alias(name, run.name, version)
@@ -99,12 +106,15 @@ class Store:
         folder = run.folder / "models" / run.name
         with reading(folder):
             architecture = Model.load(folder).architecture
-        started = (origin.committed_at or int(time.time())) * 1000
+        training = find_training(run.costs)
+        iterations, times = training.times() if training else ([0], [_now(origin)])
         experiment = origin.tags.get(EXPERIMENT)
         name = f"{run.name} ({experiment})" if experiment else run.name
         tags = {**origin.tags, "fingerprint": run.fingerprint}
-        tags["mlflow.note.content"] = f"{architecture}; {run.summary}"
-        run_id = str(self.client.create_run(experiment_id, started, tags, name).info.run_id)
+        tags["device"] = training.about.device if training else "unknown"
+        description = load_summary(folder).description
+        tags["mlflow.note.content"] = f"{architecture}; {run.summary}. {description}"
+        run_id = str(self.client.create_run(experiment_id, times[0], tags, name).info.run_id)
         with mlflow.start_run(run_id):  # failed, unless all of this succeeds
             mlflow.log_params({**run.params, "architecture": architecture})
             data = Dataset(run.params["dataset"], run.md5["data/flat"], "local", "data/flat")
@@ -112,9 +122,9 @@ class Store:
             _log_files(run, origin.patch)
             # Before the costs, because it reads all metrics that there are.
             model_id = _log_model(run)
-            self.client.log_batch(run_id, list(_metrics(run, model_id, started)))
-        # Start and end are equal, because the time between would look like that of the training.
-        self.client.set_terminated(run_id, end_time=started)
+            self.client.log_batch(run_id, list(_metrics(run, model_id, iterations, times)))
+        # Start and end of the training; equal where it ran on another machine or earlier.
+        self.client.set_terminated(run_id, end_time=times[-1])
         return run_id
 
     def _version(self, name: str, run_id: str, fingerprint: str) -> str:
@@ -147,7 +157,8 @@ class Store:
 
 
 def _log_files(run: TrackedRun, patch: bytes) -> None:
-    mlflow.log_artifact(str(run.folder / LOCK))
+    for path in (run.folder / LOCK, run.costs):
+        mlflow.log_artifact(str(path))
     figures = run.folder / "plots" / "figures"
     for figure in (*figures.glob("*.png"), *figures.glob(f"{run.name}/*.png")):
         mlflow.log_artifact(str(figure), "figures")
@@ -183,14 +194,27 @@ def _log_model(run: TrackedRun) -> str:
     return str(model.model_id)
 
 
-def _metrics(run: TrackedRun, model_id: str, now: int) -> Iterator[Metric]:
+def _metrics(
+    run: TrackedRun, model_id: str, iterations: list[int], times: list[int]
+) -> Iterator[Metric]:
     # MLflow orders its charts by these names. A metric with step 0 only is drawn as bars.
     for split in SPLITS:
-        yield Metric(f"accuracy_{split}", getattr(run.result, split), now, 0, model_id=model_id)
+        accuracy = getattr(run.result, split)
+        yield Metric(f"accuracy_{split}", accuracy, times[-1], 0, model_id=model_id)
     for label, recall in run.load_recall().items():
-        yield Metric("recall_" + re.sub(r"[^\w. -]", "_", label), recall, now, 0)
+        yield Metric(f"recall_{_allowed(label)}", recall, times[-1], 0)
     costs = run.load_costs()
-    for iteration, cost in window_means(costs, MAX_POINTS_PER_CURVE):
-        yield Metric("cost_window_mean", cost, now, iteration)
-    for iteration, cost in enumerate(costs.tolist()):
-        yield Metric("cost", cost, now, iteration)
+    points = [("cost_window_mean", *point) for point in window_means(costs, MAX_POINTS_PER_CURVE)]
+    points += [("cost", *point) for point in window_means(costs, MAX_COSTS)]
+    points += [(_allowed(name), iteration, value) for iteration, name, value in run.load_curves()]
+    for name, iteration, value in points:
+        yield Metric(name, value, int(np.interp(iteration, iterations, times)), iteration)
+
+
+def _allowed(name: str) -> str:
+    """Return a name with the characters that MLflow allows in the name of a metric."""
+    return re.sub(r"[^\w. -]", "_", name)
+
+
+def _now(origin: Provenance) -> int:
+    return (origin.committed_at or int(time.time())) * 1000
