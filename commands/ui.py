@@ -44,7 +44,7 @@ def show_links(base: str) -> None:
             origin = current()
             ids = [store.track(one, origin) for one in load_runs(Path())]
         except InputError as error:
-            echo(f"no finished runs: {error}")
+            echo(f"not in MLflow yet: {error}")
             return
     compared = f"runs={quote(json.dumps(ids))}&experiments={quote(json.dumps([experiment]))}"
     echo(f"table: {base}/#/compare-runs?{compared}&{WORKFLOW}")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stages.track.track import Store
 
 TRAINING, PLACE = "training", "training.place"
-SECONDS = 5
+SECONDS = 3
 # Of the costs, in one update.
 MAX_POINTS = 20
 

@@ -105,7 +105,7 @@ def window_means(costs: NDArray[np.float32], max_windows: int) -> Iterator[tuple
     >>> list(window_means(np.array([4, 2, 1], np.float32), 2))
     [(1, 3.0), (2, 1.0)]
     """
-    length = -(-len(costs) // max_windows)
+    length = max(1, -(-len(costs) // max_windows))
     for start in range(0, len(costs), length):
         window = costs[start : start + length]
         yield start + len(window) - 1, float(window.mean(dtype=np.float64))
