@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from tests.project import ROOT, Project
+from tests.project import Project
+from tests.workspace import ROOT
 
 GUIDE = (ROOT / "docs/adapting.md").read_text("utf-8")
 DIFFS = re.findall(r"^```diff\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)

@@ -51,7 +51,7 @@ def test_the_gate_reads_every_byte(project_copy: Project) -> None:
 
 @pytest.mark.slow
 def test_flipped_bits_are_repaired(project_copy: Project) -> None:
-    """In files and in DVC's cache, wherever that is."""
+    """In files, and in some of DVC's copies of them, wherever its cache is."""
     path = project_copy.path
     cache = (path / ".dvc/cache").rename(path.parent / "elsewhere")
     project_copy.do("dvc", "config", "--local", "cache.dir", str(cache))
@@ -60,9 +60,10 @@ def test_flipped_bits_are_repaired(project_copy: Project) -> None:
     before = {name: (path / name).read_bytes() for name in names}
     project_copy.do("dvc", "status")
     for name in damaged:
+        flip_bit(path / name)
+    for name in damaged[::2]:
         digest = md5(before[name], usedforsecurity=False).hexdigest()
         flip_bit(cache / "files/md5" / digest[:2] / digest[2:])
-        flip_bit(path / name)
     project_copy.do("make", "repair")
     assert {name: (path / name).read_bytes() for name in names} == before
 

@@ -15,7 +15,8 @@ from mlflow import MlflowClient
 
 from common.splits import SPLITS
 from stages.track.runs import load_runs
-from tests.fixtures import ROOT, Workspace, make_project, write_fake_results
+from tests.project import make_project
+from tests.workspace import ROOT, Workspace, write_fake_results
 
 # MLflow's libraries warn about each other.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
