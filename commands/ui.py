@@ -2,8 +2,7 @@
 
     python -m commands.ui [--port 5000]
 
-It updates the store, then serves until it is interrupted. If `MLFLOW_TRACKING_URI` is that of a
-server, the links lead to this server.
+If `MLFLOW_TRACKING_URI` is that of a server, the links lead to this server.
 """
 
 import json
@@ -24,24 +23,16 @@ HOST = "127.0.0.1"
 
 def serve(port: int, uri: str) -> None:
     """Replace this process with MLflow's server, on loopback."""
-    command = [
-        *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
-        *(
-            "--host",
-            HOST,
-            "--port",
-            str(port),
-            "--allowed-hosts",
-            f"{HOST}:{port},localhost:{port}",
-        ),
-        # lifespan would tidy up after MLflow's assistant, and end in a traceback at Ctrl+C.
-        *("--uvicorn-opts", "--log-level warning --lifespan off"),
-    ]
+    options = (
+        f"--workers 1 --host {HOST} --port {port} --allowed-hosts {HOST}:{port},localhost:{port}"
+    )
+    command = [sys.executable, "-m", "mlflow", "server", *options.split()]
+    # lifespan would tidy up after MLflow's assistant, and end in a traceback at Ctrl+C.
+    command += ["--uvicorn-opts", "--log-level warning --lifespan off"]
     # Not as an argument, which everyone on this machine can see.
-    os.environ["MLFLOW_BACKEND_STORE_URI"] = uri
-    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
-    os.environ["PYTHONWARNINGS"] = "ignore"
-    os.execv(sys.executable, command)  # noqa: S606 - no shell is wanted
+    variables = {"MLFLOW_BACKEND_STORE_URI": uri, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    environment = {**os.environ, **variables, "PYTHONWARNINGS": "ignore"}
+    os.execve(sys.executable, command, environment)  # noqa: S606 - no shell is wanted
 
 
 def main() -> None:
@@ -56,15 +47,14 @@ def main() -> None:
         except (OSError, OverflowError) as error:
             raise CommandError(f"port {port}: {error}; try `make ui PORT={port + 1}`") from None
     with open_store(repository()) as store:
-        ids = [store.track(one, current()) for one in runs]
+        origin = current()
+        ids = [store.track(one, origin) for one in runs]
         experiment = store.experiment_id(experiment_name(runs[0].params["dataset"]))
-    # Without it MLflow shows its UI for language models. Last, because the table needs runs first.
+    # Without the workflow, MLflow shows its UI for language models. It has to be the last.
+    compared = f"runs={quote(json.dumps(ids))}&experiments={quote(json.dumps([experiment]))}"
     workflow = "workflowType=machine_learning"
-    selected, experiments = (
-        quote(json.dumps(one, separators=(",", ":"))) for one in (ids, [experiment])
-    )
     echo(f"charts: {base}/#/experiments/{experiment}/runs?compareRunsMode=CHART&{workflow}")
-    echo(f"table: {base}/#/compare-runs?runs={selected}&experiments={experiments}&{workflow}")
+    echo(f"table: {base}/#/compare-runs?{compared}&{workflow}")
     if not is_server(uri):
         echo("MLflow takes a few seconds to start; Ctrl+C stops it")
         serve(port, uri)

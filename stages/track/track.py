@@ -16,13 +16,13 @@ import pandas as pd
 from mlflow.entities import Dataset, DatasetInput, Experiment, Metric
 from mlflow.exceptions import MlflowException
 
-from common.model import PACKAGES, Model
+from common.model import PACKAGES
+from common.results import load_model
 from common.splits import SPLITS, load_description
 from stages.track.provenance import EXPERIMENT, Provenance
 from stages.track.runs import DESCRIPTION, LOCK, TrackedRun, window_means
 from stages.track.store import experiment_name, is_server
 from support.command_line import CommandError, echo
-from support.files import reading
 
 # MLflow's charts draw at most this many points of a curve.
 MAX_POINTS_PER_CURVE = 320
@@ -96,9 +96,7 @@ class Store:
         return complete
 
     def _log(self, experiment_id: str, run: TrackedRun, origin: Provenance) -> str:
-        folder = run.folder / "models" / run.name
-        with reading(folder):
-            architecture = Model.load(folder).architecture
+        architecture = load_model(run.folder / "models" / run.name).architecture
         started = (origin.committed_at or int(time.time())) * 1000
         experiment = origin.tags.get(EXPERIMENT)
         name = f"{run.name} ({experiment})" if experiment else run.name

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from tests.fixtures import Response, Server, Workspace
+from tests.server import Response, Server
+from tests.workspace import Workspace
 
 # MLflow's libraries warn about each other.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
