@@ -16,15 +16,14 @@ import pandas as pd
 from mlflow.entities import Dataset, DatasetInput, Experiment, Metric
 from mlflow.exceptions import MlflowException
 
-from common.model import PACKAGES, Model
-from common.results import load_summary
+from common.model import PACKAGES
+from common.results import load_model, load_summary
 from common.splits import SPLITS, load_description
 from stages.track.follow import delete_provisional_runs
 from stages.track.provenance import EXPERIMENT, Provenance
 from stages.track.runs import DESCRIPTION, LOCK, TrackedRun, window_means
 from stages.track.store import experiment_name, is_server
 from support.command_line import CommandError, echo
-from support.files import reading
 from support.trainings import find_training
 
 # MLflow's charts draw at most this many points of a curve.
@@ -104,8 +103,7 @@ class Store:
 
     def _log(self, experiment_id: str, run: TrackedRun, origin: Provenance) -> str:
         folder = run.folder / "models" / run.name
-        with reading(folder):
-            architecture = Model.load(folder).architecture
+        architecture = load_model(folder).architecture
         training = find_training(run.costs)
         iterations, times = training.times() if training else ([0], [_now(origin)])
         experiment = origin.tags.get(EXPERIMENT)

