@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from common.config import TrainParams
-from common.model import Model, Weights, initial_weights
+from common.model import Model, TrainParams, Weights, initial_weights
 from common.splits import SPLITS, Split, save_splits
 from stages.train.batches import batches
 from tests.project import Project
