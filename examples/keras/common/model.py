@@ -104,12 +104,15 @@ class Model:
     @property
     def architecture(self) -> str:
         """The architecture in one phrase, for the model card and for MLflow."""
-        layers = [layer["config"] for layer in json.loads(self.configuration)["config"]["layers"]]
-        widths = [one.get("filters") or one.get("units") for one in layers]
-        names = [one["name"].split("_")[0] for one in layers]
-        described = [f"{name} {width}" for name, width in zip(names, widths, strict=True) if width]
+        layers = json.loads(self.configuration)["config"]["layers"]
+        widths = [one["config"].get("filters") or one["config"].get("units") for one in layers]
+        phrases = [
+            f"{one['class_name']} {width}"
+            for one, width in zip(layers, widths, strict=True)
+            if width
+        ]
         count = sum(array.size for array in self.weights.values())
-        return f"{', '.join(described)}; {count:,} weights"
+        return f"{', '.join(phrases)}, with ReLU and max pooling; {count:,} weights"
 
     @cached_property
     def network(self) -> Any:

@@ -25,6 +25,10 @@ from stages.train.reporter import Reporter
 from support.command_line import InputError, echo
 from support.files import atomic_write
 
+# What the reporter and early stopping remember.
+VALUES = ("value_iterations", "value_names", "values")
+STOPPING = ("best", "wait", "best_epoch")
+
 
 def train(
     config: Config,
@@ -165,20 +169,20 @@ class Backup(keras.callbacks.BackupAndRestore):  # type: ignore[misc]  # Keras h
             echo(f"not used: {error}")
         if done := int(self.model.optimizer.iterations.numpy()):
             rows = self.state["value_iterations"] <= done
-            values = ("value_iterations", "value_names", "values")
-            reports = {"costs": self.state["costs"][:done]}
-            self.reporter.restore(reports | {name: self.state[name][rows] for name in values})
-            self.stopping.best, self.stopping.wait, self.stopping.best_epoch = self.state["best"]
-            self.stopping.best_weights = self._arrays("weights")
+            values = {name: self.state[name][rows] for name in VALUES}
+            self.reporter.restore({"costs": self.state["costs"][:done]} | values)
+            for name in STOPPING:
+                setattr(self.stopping, name, self.state[name].item())
+            self.stopping.best_weights = self._arrays("best_weights")
             for variable, array in zip(self._random(), self._arrays("random"), strict=True):
                 variable.assign(array)
             echo(f"goes on after {done:,} iterations")
 
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_begin(self, *_: Any, **__: Any) -> None:
         """Have Keras return the cost of each batch, and not the mean of several."""
         self.model.reset_metrics()
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_end(self, _: int, logs: Any = None) -> None:
         """Report the cost; the last epoch may be shorter than others."""
         self.reporter.add_costs(np.array([logs["loss"]], np.float32))
         self.model.stop_training = self.reporter.iterations == self.iterations
@@ -188,10 +192,10 @@ class Backup(keras.callbacks.BackupAndRestore):  # type: ignore[misc]  # Keras h
         self.reporter.add_value("validation accuracy", logs["val_accuracy"])
         rate = float(self.model.optimizer.learning_rate)
         self.reporter.add_value("learning rate", rate, log=False)
-        stopping = self.stopping
-        state = {"best": np.array([stopping.best, stopping.wait, stopping.best_epoch])}
-        state |= {f"weights.{row}": one for row, one in enumerate(stopping.best_weights)}
-        state |= {f"random.{row}": one.numpy() for row, one in enumerate(self._random())}
+        state = {name: np.array(getattr(self.stopping, name)) for name in STOPPING}
+        lists = {"best_weights": self.stopping.best_weights, "random": self._random()}
+        for name, arrays in lists.items():
+            state |= {f"{name}.{row}": np.array(array) for row, array in enumerate(arrays)}
         save_checkpoint(self.path, self.reporter.state() | state)
         super().on_epoch_end(epoch, logs)
 
