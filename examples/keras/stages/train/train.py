@@ -5,6 +5,7 @@ ADAPT: another optimizer, schedule, cost or callback is a line of `train`.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -58,7 +59,6 @@ def train(
     keras.utils.set_random_seed(params.seed)
     with tf.distribute.MirroredStrategy(devices).scope():
         network = build(config.model, splits["train"].features, classes)
-        configuration = network.to_json(indent=1)
         network.compile(
             optimizer=keras.optimizers.Adam(schedule(params, iterations)),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -80,11 +80,17 @@ def train(
         verbose=0,
     )
     save_checkpoint(checkpoint, reporter.state())
-    atomic_write(model / "network.json", configuration.encode() + b"\n")
-    weights = {one.path.partition("/")[2]: one.numpy() for one in network.weights}
-    save_arrays(model / "weights.npz", weights)
+    save_model(model, network)
     best = min((stopping.best_epoch + 1) * params.validate_every_iterations, iterations)
     return TrainingSummary(iterations=reporter.iterations, description=describe(params, best))
+
+
+def save_model(folder: Path, network: Any) -> None:
+    """Write configuration and weights, both without the date that a .keras file holds."""
+    configuration = json.loads(network.to_json()) | {"compile_config": {}}  # only for training
+    atomic_write(folder / "network.json", json.dumps(configuration, indent=1).encode() + b"\n")
+    weights = {one.path.partition("/")[2]: one.numpy() for one in network.weights}
+    save_arrays(folder / "weights.npz", weights)
 
 
 def find_devices() -> tuple[list[str], str]:
