@@ -1,6 +1,7 @@
 """All settings, checked as a whole before any work is done; params.yaml explains each.
 
-ADAPT: to add a setting, add a field here and a value in params.yaml.
+ADAPT: to add a setting, add a field here, or in common/model.py if it is one of the model or its
+training, and a value in params.yaml.
 """
 
 from pathlib import Path
@@ -9,14 +10,13 @@ from typing import Annotated
 from pydantic import Field
 
 from common.datasets import DATASETS, DatasetSpec, load_datasets
-from common.model import ModelParams
+from common.model import ModelParams, TrainParams
 from support.command_line import InputError
-from support.schema import Fraction, Name, PositiveInteger, PositiveNumber, StrictModel, validate
+from support.schema import Fraction, Name, PositiveInteger, StrictModel, validate
 from support.yaml_file import read_yaml
 
 PARAMS = Path("params.yaml")
 
-DecayRate = Annotated[float, Field(ge=0, lt=1)]
 Seed = Annotated[int, Field(ge=0)]
 
 
@@ -24,20 +24,6 @@ class FlattenParams(StrictModel):
     """How the examples are split."""
 
     validation_examples: PositiveInteger
-
-
-class TrainParams(StrictModel):
-    """How the model is trained; Adam's constants as its paper names them."""
-
-    batch_size: PositiveInteger
-    learning_rate: PositiveNumber
-    beta_1: DecayRate
-    beta_2: DecayRate
-    epsilon: PositiveNumber
-    seed: Seed
-    log_every_iterations: PositiveInteger
-    validate_every_iterations: PositiveInteger
-    checkpoint_every_seconds: PositiveNumber
 
 
 class ReportParams(StrictModel):

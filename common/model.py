@@ -1,9 +1,10 @@
-"""The model in NumPy: its settings, its first weights, and its forward pass.
+"""The model in NumPy: the settings of it and its training, its first weights, its forward pass.
 
 ADAPT: to change the architecture, replace `ModelParams`, `initial_weights`, `logits` and
-`Model.architecture`, and `logits` in stages/train/network.py. Weights are named float32 arrays of
-any shape. Other stages know only `Model.load`, `probabilities` and `architecture`, and
-`PACKAGES`. MLflow serves this file, so it imports nothing of the project.
+`Model.architecture`, and `logits` in stages/train/network.py; `TrainParams` goes with
+stages/train. Weights are named float32 arrays of any shape. Other stages know only `Model.load`,
+`probabilities` and `architecture`, and `PACKAGES`. MLflow serves this file, so it imports nothing
+of the project.
 
 The forward pass computes in float64, although the weights are float32. Processors differ in the
 order in which they add, and so in the last digits of a sum; in float64 these digits are far
@@ -20,7 +21,7 @@ from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
 from scipy.special import softmax
 
 Weights = Mapping[str, NDArray[np.float32]]
@@ -32,7 +33,11 @@ PACKAGES = ("numpy", "pydantic", "scipy")
 CHUNK_BYTES = 1 << 25
 
 
-class ModelParams(BaseModel, extra="forbid", strict=True, frozen=True):
+STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+DecayRate = Annotated[float, Field(ge=0, lt=1)]
+
+
+class ModelParams(BaseModel):
     """The section ``model`` of params.yaml.
 
     Attributes
@@ -41,7 +46,25 @@ class ModelParams(BaseModel, extra="forbid", strict=True, frozen=True):
         The width of each hidden layer, from the input on.
     """
 
+    model_config = STRICT
+
     hidden_units: Annotated[tuple[PositiveInt, ...], Field(strict=False)]
+
+
+class TrainParams(BaseModel):
+    """The section ``train`` of params.yaml; Adam's constants as its paper names them."""
+
+    model_config = STRICT
+
+    batch_size: PositiveInt
+    learning_rate: PositiveFloat
+    beta_1: DecayRate
+    beta_2: DecayRate
+    epsilon: PositiveFloat
+    seed: NonNegativeInt
+    log_every_iterations: PositiveInt
+    validate_every_iterations: PositiveInt
+    checkpoint_every_seconds: PositiveFloat
 
 
 def initial_weights(

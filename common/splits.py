@@ -25,7 +25,7 @@ Shape = Annotated[tuple[PositiveInteger, ...], Field(strict=False)]
 class Split:
     """One split of the dataset: features, shape (n, ...), and labels, shape (n,).
 
-    Features have any dtype; those of MNIST are brightness in [0, 255], shape (n, 784), row by row.
+    Features have any dtype; those of images are brightness in [0, 255], row by row.
     """
 
     features: NDArray[Any]

@@ -1,14 +1,29 @@
 .PHONY: example
 
-example: ## Make a new project in DIR from examples/NAME, without extras: NAME=cnn or tabular
+example: ## Make a new project in DIR from examples/NAME, without extras: NAME=keras or tabular
 	@test -d 'examples/$(NAME)' -a -n '$(NAME)' || { echo 'error: NAME is one of: $(filter-out tests,$(notdir $(wildcard examples/*)))' >&2; exit 2; }
 	@test -n '$(DIR)' -a ! -e '$(DIR)' || { echo 'error: DIR is the name of a new folder' >&2; exit 2; }
 	@mkdir -p '$(DIR)'
-	@git ls-files -z -- . ':!extras' ':!examples' ':!metrics' ':!dvc.lock' ':!MODEL_CARD.md' \
-		':!tests/slow' ':!tests/test_readme.py' $(REPLACED:%=':!%/[!_]*.py') $(REPLACED:%=':!tests/%') | tar --null -T - -cf - \
-		| tar -xf - -C '$(DIR)'
+	@git ls-files -z -- . $(foreach path,$(ABOUT_THIS) $(REPLACED),':!$(path)') \
+		| tar --null -T - -cf - | tar -xf - -C '$(DIR)'
 	@cp -r examples/$(NAME)/. '$(DIR)'
+	@cd '$(DIR)' && sed -i.old $(OWN_NAME) pyproject.toml && sed -i.old $(NO_DOCS) Makefile pyproject.toml \
+		&& sed -i.old $(NO_EXTRAS) .github/workflows/ci.yml && rm -f *.old .github/workflows/*.old
 	@echo '$(DIR): now `cd $(DIR) && git init && make repro gate`'
-# A stage whose functions an example replaces comes without its other modules and its tests.
+
+# What is about this repository and its results.
+ABOUT_THIS := .ci docs examples extras metrics tests/slow tests/test_readme.py dvc.lock mlflow.list \
+	CHANGELOG.md CONTRIBUTING.md MODEL_CARD.md README.md .github/SECURITY.md
+OWN_NAME = -e 's/^name = "mnist-pipeline"/name = "$(notdir $(abspath $(DIR)))"/' -e '/^description = /d'
+NO_DOCS := -e 's/ of docs.reliability.md//' -e 's/ that docs.reliability.md lists//'
+# The job that deletes extras, up to the next one.
+NO_EXTRAS := -e '/^  without:/,/^  comment:/{' -e '/^  comment:/!d' -e '}'
+
+# A stage whose functions an example replaces comes with what its __main__.py imports, and without
+# its other modules and the tests of both.
 REPLACED = $(foreach stage,$(notdir $(wildcard examples/$(NAME)/stages/*)),\
-	$(if $(wildcard examples/$(NAME)/stages/$(stage)/$(stage).py),stages/$(stage)))
+	$(if $(wildcard examples/$(NAME)/stages/$(stage)/$(stage).py),$(call unused,$(stage))))
+unused = $(foreach module,$(1) $(filter-out $(call imported,$(1)),$(call modules,$(1))),\
+	stages/$(1)/$(module).py tests/stages/$(1)/test_$(module).py)
+modules = $(basename $(notdir $(wildcard stages/$(1)/[!_]*.py)))
+imported = $(shell sed -n 's/^from stages[.]$(1)[.]\([a-z_]*\) import.*/\1/p' stages/$(1)/__main__.py)

@@ -16,12 +16,15 @@ from common.results import load_results
 from common.splits import SPLITS, load_description, load_split
 from tests.project import Project
 from tests.synthetic import DESCRIPTION
-from tests.workspace import ITERATIONS, RAW_FILES, make_weights
+from tests.untrained import save_untrained_model
+from tests.workspace import ITERATIONS, RAW_FILES
 
 UP_TO_DATE = "Data and pipelines are up to date.\n"
 
 
-def test_repro_leaves_what_the_interface_promises(completed_project: Project) -> None:
+def test_repro_leaves_what_the_interface_promises(
+    completed_project: Project, tmp_path: Path
+) -> None:
     """Raw files, splits, weights, costs and accuracies, with their names and shapes."""
     path = completed_project.path
     assert {file.name: file.read_bytes() for file in (path / "data/raw").iterdir()} == RAW_FILES
@@ -30,10 +33,10 @@ def test_repro_leaves_what_the_interface_promises(completed_project: Project) ->
         split = load_split(path / f"data/flat/{name}.npz")
         assert split.features.shape == (DESCRIPTION.examples[name], *DESCRIPTION.feature_shape)
         assert split.features.dtype == DESCRIPTION.feature_dtype
-    shapes = {name: array.shape for name, array in make_weights(seed=1).items()}
+    save_untrained_model(tmp_path, seed=1)
+    shapes = _shapes(tmp_path)
     for run, iterations in ITERATIONS.items():
-        weights = load_arrays(path / f"models/{run}/weights.npz")
-        assert {name: array.shape for name, array in weights.items()} == shapes
+        assert _shapes(path / "models" / run) == shapes
         costs = pd.read_csv(path / f"costs/{run}.csv")
         assert list(costs["iteration"]) == list(range(iterations))
         assert costs["cost"][-10:].mean() < costs["cost"][:10].mean()
@@ -48,6 +51,11 @@ def page(completed_project: Project, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return the page; the project is the working directory."""
     monkeypatch.chdir(completed_project.path)
     return Path("plots/report.html").read_text("utf-8")
+
+
+def _shapes(model: Path) -> dict[str, tuple[int, ...]]:
+    weights = load_arrays(model / "weights.npz")
+    return {name: array.shape for name, array in weights.items()}
 
 
 def _sha256(path: Path) -> str:

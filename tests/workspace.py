@@ -16,13 +16,13 @@ import pytest
 import yaml
 
 from common.arrays import save_arrays
-from common.model import ModelParams, Weights, initial_weights
 from common.results import Result, TrainingSummary, save_results, save_summary
 from common.splits import SPLITS
 from support import command_line
 from support.files import atomic_write
 from support.yaml_file import read_yaml
 from tests.synthetic import DESCRIPTION, make_features, make_raw_files
+from tests.untrained import save_untrained_model
 
 ROOT = Path(__file__).parents[1]
 # The training makes calls of 100; each other length of a call would be compiled again.
@@ -120,17 +120,6 @@ class Workspace:
         return CompletedRun(process.returncode, process.stdout, process.stderr)
 
 
-def make_model() -> ModelParams:
-    """Return the section `model` of the project's params.yaml."""
-    return ModelParams.model_validate(synthetic_params()["model"])
-
-
-def make_weights(seed: int) -> Weights:
-    """Return the initial weights of the project's model for the synthetic dataset."""
-    random = np.random.default_rng(seed)
-    return initial_weights(make_model(), make_features(50, random), len(LABELS), random)
-
-
 def write_fake_results(
     path: Path,
     *,
@@ -159,7 +148,7 @@ def _flatten(path: Path) -> dict[str, Any]:
 
 
 def _train(path: Path, run: str, count: int, seed: int) -> dict[str, Any]:
-    save_arrays(path / f"models/{run}/weights.npz", make_weights(seed + count))
+    save_untrained_model(path / f"models/{run}", seed + count)
     summary = TrainingSummary(iterations=count, description="The costs are made up.")
     save_summary(path / f"models/{run}", summary)
     costs = 2.3 / np.sqrt(1 + np.arange(count)) + np.random.default_rng(seed).random(count) / 10

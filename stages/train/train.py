@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from common.arrays import save_arrays
-from common.config import PARAMS, Config, TrainParams
-from common.model import Weights, logits
+from common.config import PARAMS, Config
+from common.model import TrainParams, Weights, logits
 from common.results import TrainingSummary
 from common.splits import Split
 from stages.train.checkpoint import load_checkpoint, save_checkpoint

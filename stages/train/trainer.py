@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.config import TrainParams
-from common.model import ModelParams, Weights, initial_weights
+from common.model import ModelParams, TrainParams, Weights, initial_weights
 from common.splits import Split
 from stages.train.batches import batches
 from stages.train.network import cost, logits

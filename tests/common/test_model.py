@@ -6,7 +6,7 @@ import pytest
 from common import model
 from common.model import Model, ModelParams, initial_weights, logits
 from tests.synthetic import make_features
-from tests.workspace import make_weights
+from tests.untrained import make_weights
 
 
 def test_logits_by_hand() -> None:

@@ -18,7 +18,7 @@ from tests.workspace import ITERATIONS
 
 
 def test_the_file_imports_its_packages_and_nothing_of_the_project() -> None:
-    """MLflow serves it with these packages alone."""
+    """MLflow serves it with these packages alone; one may need another, as Keras does."""
     imports = set()
     for node in ast.walk(ast.parse(Path(model.__file__).read_text("utf-8"))):
         if isinstance(node, ast.Import):
@@ -27,7 +27,7 @@ def test_the_file_imports_its_packages_and_nothing_of_the_project() -> None:
             imports.add(str(node.module).partition(".")[0])
     distributions = packages_distributions()
     packages = {distributions[name][0] for name in imports - sys.stdlib_module_names}
-    assert packages == set(model.PACKAGES)
+    assert packages <= set(model.PACKAGES)
 
 
 @pytest.mark.parametrize("run", ITERATIONS)

@@ -17,7 +17,8 @@ from stages.train.batches import batches
 from stages.train.train import check_agreement, check_weights
 from support.command_line import CommandError
 from tests.synthetic import make_features
-from tests.workspace import CompletedRun, Workspace, make_weights, write_fake_results
+from tests.untrained import make_weights
+from tests.workspace import CompletedRun, Workspace, write_fake_results
 
 EMULATOR = "qemu-x86_64"
 OUTPUTS = ("new/model", "new/costs.csv", "new/curves.csv")

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from common.config import TrainParams
-from common.model import Model, Weights, initial_weights
+from common.model import Model, TrainParams, Weights, initial_weights
 from common.splits import SPLITS, Split, save_splits
 from stages.train.batches import batches
 from tests.project import Project
 from tests.synthetic import DESCRIPTION, make_features
-from tests.workspace import CompletedRun, Workspace, make_model, make_weights, synthetic_params
+from tests.untrained import make_model, make_weights
+from tests.workspace import CompletedRun, Workspace, synthetic_params
 
 CLASSES = len(DESCRIPTION.classes)
 PARAMS = TrainParams.model_validate(synthetic_params()["train"] | {"batch_size": 16})
