@@ -81,24 +81,17 @@ def test_a_wrong_value_is_one_line(
     assert message in str(raised.value)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["some"], "some: should be NAME.yaml"),
-        (["some.yaml", "--resume"], "some.yaml: nothing to resume"),
-        (["some.yaml"], "Ray is not installed; `make .venv/installed-sweeps` installs it"),
-    ],
-)
 def test_what_prevents_a_sweep_is_one_line(
-    finished: Workspace,
-    document: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
-    arguments: list[str],
-    message: str,
+    finished: Workspace, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The command ends with status 2."""
     monkeypatch.setattr(cluster, "find_spec", lambda _: None)
     write_yaml(SWEEP, document)
-    completed = finished.run("extras.sweeps.sweep", *arguments)
-    assert completed.status == 2
-    assert message in completed.error()
+    for arguments, message in (
+        (["some"], "some: should be NAME.yaml"),
+        (["some.yaml", "--resume"], "some.yaml: nothing to resume"),
+        (["some.yaml"], "Ray is not installed; `make .venv/installed-sweeps` installs it"),
+    ):
+        completed = finished.run("extras.sweeps.sweep", *arguments)
+        assert completed.status == 2
+        assert message in completed.error()
