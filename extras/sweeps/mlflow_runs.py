@@ -1,8 +1,8 @@
 """A sweep in MLflow: one run with its settings and results, and a child run per trial."""
 
 from extras.sweeps.results import SweepResults
-from stages.track.mlflow_store import open_store, origin_tags
 from stages.track.provenance import current
+from stages.track.store import open_store
 from support.files import repository
 
 STATUSES = {"finished": "FINISHED", "stopped": "KILLED", "failed": "FAILED"}
@@ -18,7 +18,7 @@ def track_sweep(results: SweepResults, dataset: str, fingerprint: str) -> None:
         while runs := store.client.search_runs([experiment], f"tags.fingerprint = '{fingerprint}'"):
             for run in runs:
                 store.client.delete_run(run.info.run_id)
-        origin = tags | origin_tags(current())
+        origin = {**tags, **current().tags}
         mlflow.start_run(experiment_id=experiment, run_name=results.folder.name, tags=origin)
         settings = results.sweep.model_dump()
         settings |= settings.pop("parameters") | settings.pop("resources")
