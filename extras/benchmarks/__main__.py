@@ -59,8 +59,9 @@ def main() -> None:
     iterations = {name: params.iterations for name, params in config.runs.items()}
     if arguments.quick:
         iterations = {name: QUICK_ITERATIONS * (1 + i) for i, name in enumerate(config.runs)}
+    versions = {name.removeprefix("package_"): value for name, value in machine().items()}
     results: dict[str, Any] = {
-        "machine": {"date": strftime("%Y-%m-%d"), "threads": str(os.cpu_count()), **machine()},
+        "machine": {"date": strftime("%Y-%m-%d"), "threads": str(os.cpu_count()), **versions},
         "settings": {name: settings(config, name) for name in config.runs},
         "iterations": iterations,
         "rounds": [],

@@ -74,15 +74,12 @@ def train(prefix: tuple[str, ...], iterations: int = ITERATIONS) -> tuple[str, .
     with tempfile.TemporaryDirectory() as name:
         process = run_stage(prefix, iterations, Path(name))
         if process.returncode:
-            reason = f"the training failed: {process.stderr[-500:]}"
-            raise CommandError(f"{' '.join(prefix) or 'this processor'}: {reason}")
+            raise CommandError(f"{' '.join(prefix)} training failed: {process.stderr[-500:]}")
         return tuple(hashlib.sha256((Path(name) / file).read_bytes()).hexdigest() for file in FILES)
 
 
 def main() -> None:
     argument_parser("extras.portability", __doc__).parse_args()
-    if not FLAT.exists():
-        raise InputError("data/flat: not found; `make repro` makes it")
     if not shutil.which(EMULATOR):
         raise InputError(f"{EMULATOR}: not found; `apt-get install qemu-user` installs it")
     machines = prefixes()

@@ -29,38 +29,28 @@ LOCAL_ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
     "RAY_AUTH_TOKEN": secrets.token_hex(32),
 }
-LOCAL_OPTIONS = {"address": "local", "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+# Other machines have the packages installed; they receive the code from here.
+CODE = [str(ROOT / name) for name in ("common", "extras", "stages", "support")]
 
 
 @contextmanager
 def connected(address: str | None) -> Iterator[None]:
-    """Connect to a running cluster, or start one on this machine, until the context ends.
-
-    Raises InputError if Ray is not installed, CommandError if the cluster cannot be reached.
-    """
+    """Connect to a running cluster, or start one on this machine, until the context ends."""
     if not find_spec("ray"):
         raise InputError("Ray is not installed; `make .venv/installed-sweeps` installs it")
     os.environ.update(ENVIRONMENT if address else ENVIRONMENT | LOCAL_ENVIRONMENT)
     with gc_disabled():
         import ray
-    environment: dict[str, Any] = {"env_vars": ENVIRONMENT}
     # In /tmp, because the paths of Ray's sockets have at most 107 bytes.
-    with tempfile.TemporaryDirectory("", "ray-", "/tmp", ignore_cleanup_errors=True) as name:
-        if address:
-            # Other machines have the packages installed; they receive the code from here.
-            environment["py_modules"] = [str(ROOT / it) for it in ("common", "stages", "extras")]
-            options: dict[str, Any] = {"address": address}
-        else:
-            options = LOCAL_OPTIONS | {"_temp_dir": name}
+    with tempfile.TemporaryDirectory("", "ray-", "/tmp", ignore_cleanup_errors=True) as folder:
+        local = {"address": "local", "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+        options: dict[str, Any] = {"address": address} if address else local | {"_temp_dir": folder}
+        options |= {"log_to_driver": False, "logging_level": logging.CRITICAL}
+        environment = {"env_vars": ENVIRONMENT} | ({"py_modules": CODE} if address else {})
         try:
-            connection = ray.init(
-                **options,
-                runtime_env=environment,
-                log_to_driver=False,
-                logging_level=logging.CRITICAL,
-            )
+            connection = ray.init(runtime_env=environment, **options)
         except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
-            lines = str(error).strip().splitlines() or [type(error).__name__]
-            raise CommandError(f"Ray ({address or 'this machine'}): {lines[0]:.300}") from None
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            raise CommandError(f"Ray ({address or 'this machine'}): {reason:.300}") from None
         with connection:
             yield

@@ -1,20 +1,13 @@
 """The figure of a sweep: the validation accuracy against each parameter."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from extras.sweeps.results import SweepResults
 from extras.sweeps.search_space import Parameter, is_range
 from stages.report.style import BLUE, PAGE, VERMILLION, new_figure, png
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-PANEL_WIDTH, HEIGHT = 3.5, 4.0  # inches
 # Accuracies are clipped to these, because a logit axis has neither 0 nor 1.
 LOWEST, HIGHEST = 0.001, 0.9999
 TICKS = (0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
@@ -24,15 +17,15 @@ def sweep_figure(results: SweepResults) -> bytes:
     """Return a figure of a sweep in which a setting has finished, as a PNG file."""
     sweep, ranking = results.sweep, results.ranking
     panels = len(sweep.parameters)
-    figure = new_figure(max(PAGE, PANEL_WIDTH * panels), HEIGHT)
+    figure = new_figure(max(PAGE, 3.5 * panels), 4)
     (row,) = figure.subplots(1, panels, sharey=True, squeeze=False)
     for axes, (name, parameter) in zip(row, sweep.parameters.items(), strict=True):
         axes.set_xlabel(name)
         _draw(axes, _positions(axes, ranking[name], parameter), ranking)
     figure.supylabel("validation accuracy", size=10)
-    title = f"{results.folder.name}: {len(ranking)} settings of {sweep.run}, seeds: {sweep.seeds}"
-    legend = "bars show the standard deviation, the star marks the best"
-    figure.suptitle(f"{title}; {legend}", size=11, x=0.01, ha="left")
+    title = f"{results.folder.name}: {len(ranking)} settings of {sweep.run}, seeds: {sweep.seeds}; "
+    title += "bars show the standard deviation, the star marks the best"
+    figure.suptitle(title, size=11, x=0.01, ha="left")
     return png(figure)
 
 

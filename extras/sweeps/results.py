@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 
 from extras.sweeps.search_space import SEED, Sweep
-from support.files import atomic_write
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,7 @@ class SweepResults:
     def ranking(self) -> pd.DataFrame:
         """Each setting that has finished with all seeds, the best first.
 
-        Columns are the parameters, and the mean (``validation``) and the standard deviation
-        (``std``, NaN if there is only one seed) of the validation accuracy.
+        ``validation`` and ``std`` are mean and standard deviation of the validation accuracy.
         """
         parameters = list(self.sweep.parameters)
         finished = self.table[self.table["status"] == "finished"].astype({"validation": float})
@@ -48,17 +46,6 @@ class SweepResults:
         return ranking.sort_values("validation", ascending=False, kind="stable", ignore_index=True)
 
     @property
-    def best(self) -> dict[str, Any]:
+    def best(self) -> dict[Any, Any]:
         """The first row of the ranking; empty if there is none."""
-        rows = self.ranking.head(1).to_dict("records")
-        return {str(name): value for row in rows for name, value in row.items()}
-
-    def write(self) -> None:
-        """Write results.csv and, if any setting has finished, sweep.png."""
-        csv = self.table.drop(columns="history").to_csv(index=False)
-        atomic_write(self.folder / "results.csv", csv.encode())
-        if self.best:
-            # matplotlib takes a second to import.
-            from extras.sweeps.plots import sweep_figure
-
-            atomic_write(self.folder / "sweep.png", sweep_figure(self))
+        return self.ranking.head(1).to_dict("index").get(0, {})

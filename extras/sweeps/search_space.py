@@ -1,12 +1,11 @@
 """A sweep file: which settings to search, and how."""
 
 from collections.abc import Mapping
-from itertools import chain
 from math import prod
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from common.config import PARAMS, Config
 from support.command_line import InputError
@@ -17,33 +16,13 @@ SEED = "train.seed"
 
 Function = Literal["grid_search", "choice", "uniform", "loguniform", "randint", "lograndint"]
 Arguments = Annotated[tuple[Any, ...], Field(min_length=1, strict=False)]
+# Where the values of one setting come from: a function of `ray.tune`, with its arguments.
+Parameter = Annotated[dict[Function, Arguments], Field(min_length=1, max_length=1)]
 
 
 def is_range(function: str) -> bool:
     """Return whether a function draws numbers from a range, of which its arguments are the ends."""
     return function not in ("grid_search", "choice")
-
-
-def _check_range(parameter: dict[Function, Arguments]) -> dict[Function, Arguments]:
-    ((function, arguments),) = parameter.items()
-    types = (int,) if "randint" in function else (int, float)
-    if is_range(function) and not (
-        [type(value) in types for value in arguments] == [True, True]
-        and arguments[0] < arguments[1]
-        and (arguments[0] > 0 or not function.startswith("log"))
-    ):
-        kind = "integers" if "randint" in function else "numbers"
-        above = " above 0" if function.startswith("log") else ""
-        raise ValueError(f"should be two {kind}{above}, the smaller one first")
-    return parameter
-
-
-# Where the values of one setting come from: a function of `ray.tune`, with its arguments.
-Parameter = Annotated[
-    dict[Function, Arguments],
-    Field(min_length=1, max_length=1),
-    AfterValidator(_check_range),
-]
 
 
 class Resources(StrictModel):
@@ -68,17 +47,13 @@ class Sweep(StrictModel):
     @property
     def grid_points(self) -> int:
         """The number of combinations of the values of all grids."""
-        return prod(
-            len(one["grid_search"]) for one in self.parameters.values() if "grid_search" in one
-        )
+        return prod(len(one.get("grid_search", "1")) for one in self.parameters.values())
 
     def round_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Round drawn numbers to four significant digits, because people read and type them."""
-        rounded = dict(values)
-        for name, (function,) in self.parameters.items():
-            if is_range(function) and isinstance(value := values.get(name), float):
-                rounded[name] = float(f"{value:.4g}")
-        return rounded
+        drawn = [name for name, (function,) in self.parameters.items() if is_range(function)]
+        floats = [name for name in drawn if isinstance(values.get(name), float)]
+        return {**values, **{name: float(f"{values[name]:.4g}") for name in floats}}
 
     def apply(self, config: Config, values: Mapping[str, Any], path: Path = PARAMS) -> Config:
         """Return `config` with some values changed, by dotted names such as ``train.seed``.
@@ -87,26 +62,21 @@ class Sweep(StrictModel):
         """
         run = f"runs.{self.run}"
         # Other settings would change the data on which trials are compared.
-        sections: dict[str, Any] = {"model": config.model, "train": config.train}
-        sections[run] = config.run(self.run)
+        sections = {"model": config.model, "train": config.train, run: config.run(self.run)}
         for name, value in values.items():
             section, _, setting = name.rpartition(".")
             if section not in sections:
                 expected = ", ".join(sections)
                 raise InputError(f"{path}: parameters.{name}: should be a setting of {expected}")
-            model, document = type(sections[section]), sections[section].model_dump()
+            kind, document = type(sections[section]), sections[section].model_dump()
             changed = document | {setting: value}
-            sections[section] = validate(model, changed, path, ("parameters", section))
-        runs = {**config.runs, self.run: sections[run]}
-        changes = {"model": sections["model"], "train": sections["train"], "runs": runs}
-        return config.model_copy(update=changes)
+            sections[section] = validate(kind, changed, path, f"parameters.{section}")
+        runs = {**config.runs, self.run: sections.pop(run)}
+        return config.model_copy(update={**sections, "runs": runs})
 
 
 def load_sweep(path: Path, config: Config) -> Sweep:
-    """Load a sweep file, which varies the settings of `config`.
-
-    Raises InputError if any name or value in it is impossible.
-    """
+    """Load a sweep file; raises InputError if any name or value in it is impossible."""
     if path.suffix != ".yaml":
         raise InputError(f"{path}: should be NAME.yaml, because the results go into NAME")
     sweep = validate(Sweep, read_yaml(path), path)
@@ -114,15 +84,14 @@ def load_sweep(path: Path, config: Config) -> Sweep:
         names = ", ".join(config.runs)
         raise InputError(f"{path}: run: no run {sweep.run!r} in {PARAMS}, there are: {names}")
     for name, parameter in sweep.parameters.items():
-        for value in chain(*parameter.values()):
+        ((function, arguments),) = parameter.items()
+        for value in arguments:
             sweep.apply(config, {name: value}, path)
+        if is_range(function) and not (len(arguments) == 2 and arguments[0] < arguments[1]):
+            raise InputError(f"{path}: parameters.{name}: should be two numbers, the smaller first")
     if sweep.trials % sweep.grid_points:
-        raise InputError(
-            f"{path}: trials: is {sweep.trials}, should be a multiple of {sweep.grid_points}, "
-            "the number of points in the grid"
-        )
+        expected = f"a multiple of {sweep.grid_points}, the number of points in the grid"
+        raise InputError(f"{path}: trials: is {sweep.trials}, should be {expected}")
     if sweep.seeds > 1 and SEED in sweep.parameters:
-        raise InputError(
-            f"{path}: seeds: is {sweep.seeds}, should be 1 because {SEED} is among the parameters"
-        )
+        raise InputError(f"{path}: seeds: should be 1, because {SEED} is among the parameters")
     return sweep

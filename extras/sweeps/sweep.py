@@ -4,76 +4,58 @@
     python -m extras.sweeps.sweep extras/sweeps/learning_rate.yaml --address 10.0.0.1:6379
     python -m extras.sweeps.sweep extras/sweeps/learning_rate.yaml --resume
 
-A sweep file lists the settings of params.yaml to search, and how; extras/sweeps/README.md explains
-it. Writes results.csv and sweep.png into a folder beside it. The last line of the output is a
-command, which runs the pipeline with the best setting: the one with the highest accuracy on the
-validation images. The test images are not read. --resume continues an interrupted sweep.
+README.md in this folder explains sweep files and results. The last line of the output is a command,
+which runs the pipeline with the best setting.
 """
 
+import hashlib
 import shlex
 from pathlib import Path
 
-from common.config import PARAMS, Config, load_config
+from common.config import PARAMS, load_config
 from common.datasets import DATASETS
-from common.splits import Split, load_description, load_split
+from common.splits import load_split
 from extras.sweeps.cluster import connected
 from extras.sweeps.results import SweepResults
 from extras.sweeps.search_space import load_sweep
 from support.command_line import CommandError, InputError, argument_parser, echo, run
-from support.files import sha256
+from support.files import atomic_write
 from support.yaml_file import read_yaml
 
-FLAT = Path("data/flat")
-# The splits that a trial reads.
-SPLITS = ("train", "validation")
+SPLITS = {name: Path(f"data/flat/{name}.npz") for name in ("train", "validation")}
 STATE = Path(".cache/sweeps")
 
 
 def fingerprint(path: Path) -> str:
     """Return the SHA-256 of a sweep file and of everything else that determines its results."""
-    files = (path, PARAMS, DATASETS, *(FLAT / f"{name}.npz" for name in SPLITS))
-    return sha256("".join(sha256(file.read_bytes()) for file in files).encode())
-
-
-def load_splits(config: Config) -> dict[str, Split]:
-    """Load the splits that a trial reads."""
-    examples = load_description(FLAT / "description.json").examples
-    if examples["validation"] != config.flatten.validation_examples:
-        raise InputError(
-            f"{FLAT}: made with other settings than those in {PARAMS}; run `dvc repro`"
-        )
-    return {name: load_split(FLAT / f"{name}.npz") for name in SPLITS}
+    contents = [file.read_bytes() for file in (path, PARAMS, DATASETS, *SPLITS.values())]
+    return hashlib.sha256(b"".join(contents)).hexdigest()
 
 
 def main() -> None:
-    """Run a sweep; write, track and print its results."""
     parser = argument_parser("extras.sweeps.sweep", __doc__)
     parser.add_argument("sweep", type=Path, help="the sweep file: extras/sweeps/learning_rate.yaml")
     parser.add_argument("--address", help="of a Ray cluster; by default this machine only")
     parser.add_argument("--resume", action="store_true", help="continue an interrupted sweep")
     arguments = parser.parse_args()
-    path: Path = arguments.sweep
-    config, dataset = load_config(), read_yaml(PARAMS)["dataset"]
-    sweep = load_sweep(path, config)
-    splits, identity = load_splits(config), fingerprint(path)
+    path, config = arguments.sweep, load_config()
+    sweep, identity = load_sweep(path, config), fingerprint(path)
+    splits = {name: load_split(file) for name, file in SPLITS.items()}
     state = STATE.resolve() / path.stem / identity[:16]
     if arguments.resume and not state.exists():
-        raise InputError(
-            f"{path}: nothing to resume, or this file, {PARAMS}, {DATASETS} or the data have "
-            "changed since; leave --resume out to start again"
-        )
+        raise InputError(f"{path}: nothing to resume with these settings and data; omit --resume")
     with connected(arguments.address):
-        # Here, because Ray takes seconds to import; wrong input is reported before.
-        from extras.sweeps import trials
+        # Imported here because Ray takes seconds to start: wrong input is reported first.
+        from extras.sweeps import mlflow_runs, plots, trials
 
         table = trials.run(sweep, config, splits, state, resume=arguments.resume)
     results = SweepResults(path, sweep, table)
-    results.write()
+    csv = table.drop(columns="history").to_csv(index=False)
+    atomic_write(results.folder / "results.csv", csv.encode())
+    if results.best:
+        atomic_write(results.folder / "sweep.png", plots.sweep_figure(results))
     echo(results.ranking.head(10).to_string(index=False))
-    echo(results.table["status"].value_counts().to_string())
-    from extras.sweeps.mlflow_runs import track_sweep
-
-    track_sweep(results, dataset, identity)
+    mlflow_runs.track_sweep(results, read_yaml(PARAMS)["dataset"], identity)
     if not results.is_complete:
         echo(f"interrupted; `python -m extras.sweeps.sweep {path} --resume` continues")
         raise KeyboardInterrupt

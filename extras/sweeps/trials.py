@@ -5,61 +5,44 @@ worker, and keeps the state from which a sweep resumes. A worker imports TensorF
 compiles one program per model and batch size; then a trial costs only its iterations.
 """
 
-from __future__ import annotations
-
 import math
 import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from common.inference import accuracy
 from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search import BasicVariantGenerator
 
 from common.config import Config
-from common.model import ModelParams
+from common.model import Model, ModelParams
 from common.splits import Split
 from extras.sweeps.search_space import SEED, Sweep, is_range
-from stages.track.provenance import machine
-from support.command_line import CommandError, echo
-
-if TYPE_CHECKING:
-    from stages.train.trainer import Trainer
+from stages.evaluate.evaluate import accuracy, predict
+from support.command_line import echo
+from support.requirements import check_requirements
 
 # What a trial reports; its history has iterations, mean cost and validation of all its reports.
 MEASUREMENTS = ("iterations", "cost", "validation", "status", "history")
-# This worker's compiled programs, of which it keeps a few.
-TRAINERS: dict[tuple[ModelParams, int], Trainer] = {}
-MAX_TRAINERS = 4
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of the libraries that a result depends on."""
-    # tensorflow-cpu computes the same bytes as tensorflow.
-    packages = {name.removesuffix("-cpu"): version for name, version in machine().items()}
-    return {name: packages[name] for name in ("package_numpy", "package_tensorflow")}
+# The compiled programs of this worker.
+TRAINERS: dict[tuple[ModelParams, int], Any] = {}
 
 
 def train_trial(
-    settings: Mapping[str, Any],
-    sweep: Sweep,
-    config: Config,
-    splits: Mapping[str, Split],
-    required: Mapping[str, str],
+    settings: Mapping[str, Any], sweep: Sweep, config: Config, splits: Mapping[str, Split]
 ) -> None:
     """Train one trial, and report after each validation."""
-    if versions() != required:
-        raise CommandError(f"this node has {versions()}, the sweep needs {required}")
+    import stages.train
+
+    check_requirements(Path(str(stages.train.__file__)).with_name("requirements.txt"))
     config = sweep.apply(config, sweep.round_values(settings))
-    trainer, validation = _trainer(config, splits["train"]), splits["validation"]
-    iterations = config.run(sweep.run).iterations
-    history: list[tuple[int, float, float]] = []
+    iterations, history = config.run(sweep.run).iterations, []
+    trainer = _trainer(config, iterations, splits["train"])
     for start in range(0, iterations, sweep.validate_every_iterations):
         end = min(start + sweep.validate_every_iterations, iterations)
         costs = np.concatenate(list(trainer.train(end - start)))
@@ -67,7 +50,7 @@ def train_trial(
         if np.isfinite(costs).all():
             # If the last report of a trial is not its end, the scheduler has stopped it there.
             status = "finished" if end == iterations else "stopped"
-            correct = accuracy(trainer.weights(), validation.features, validation.labels)
+            correct = accuracy(predict(Model(trainer.weights()), splits["validation"]))
         history.append((end, float(costs.mean(dtype=np.float64)), correct))
         report = (end, str(costs[-1]), correct, status, list(history))
         tune.report(dict(zip(MEASUREMENTS, report, strict=True)))
@@ -75,15 +58,15 @@ def train_trial(
             break
 
 
-def _trainer(config: Config, examples: Split) -> Trainer:
+def _trainer(config: Config, iterations: int, examples: Split) -> Any:
     from stages.train.trainer import Trainer
 
-    key = (config.model, config.train.batch_size)
+    key, classes = (config.model, config.train.batch_size), len(config.dataset.classes)
     if key not in TRAINERS:
-        if len(TRAINERS) == MAX_TRAINERS:
-            TRAINERS.clear()
-        TRAINERS[key] = Trainer(config.model, config.train, examples, len(config.dataset.classes))
-    TRAINERS[key].reset(config.train)
+        if len(TRAINERS) == 4:
+            TRAINERS.clear()  # each holds the examples
+        TRAINERS[key] = Trainer(config.model, config.train, iterations, examples, classes)
+    TRAINERS[key].reset(config.train, iterations)
     return TRAINERS[key]
 
 
@@ -105,32 +88,21 @@ class Progress(tune.Callback):  # type: ignore[misc]
         echo(f"why its last attempt failed: {lines[-1]:.200}")
 
 
-def _search_space(sweep: Sweep, first_seed: int) -> dict[str, Any]:
-    space = {}
-    for name, parameter in sweep.parameters.items():
-        ((function, arguments),) = parameter.items()
-        draw = getattr(tune, function)
-        space[name] = draw(*arguments) if is_range(function) else draw(list(arguments))
-    space.setdefault(SEED, tune.grid_search(list(range(first_seed, first_seed + sweep.seeds))))
-    return space
-
-
 def run(
     sweep: Sweep, config: Config, splits: Mapping[str, Split], state: Path, *, resume: bool
 ) -> pd.DataFrame:
-    """Run all trials, or those that are left and those that failed.
+    """Run all trials, or those that are left and those that failed; Ray keeps its `state` there.
 
-    Returns one row per trial that has ended, in the order in which they were drawn: its number,
-    its settings, and its `MEASUREMENTS`. Ray keeps the state of the sweep in the folder `state`.
+    Returns one row per trial that has ended: its number, its settings, and its `MEASUREMENTS`.
     """
-    inputs = {"sweep": sweep, "config": config, "splits": splits, "required": versions()}
     resources = {"cpu": sweep.resources.cpus, "memory": sweep.resources.memory_megabytes << 20}
-    trainable = tune.with_resources(tune.with_parameters(train_trial, **inputs), resources)
+    trainable = tune.with_parameters(train_trial, sweep=sweep, config=config, splits=splits)
+    trainable = tune.with_resources(trainable, resources)
     if resume:
         tuner = tune.Tuner.restore(str(state), trainable, restart_errored=True)
     else:
         shutil.rmtree(state.parent, ignore_errors=True)
-        tuner = _tuner(trainable, sweep, config, state)
+        tuner = _tuner(trainable, sweep, config.train.seed, state)
     tuner.fit()
     trials = tune.ExperimentAnalysis(str(state)).trials
     rows = [_row(trial, sweep) for trial in trials if trial.is_finished()]
@@ -140,28 +112,30 @@ def run(
     return table.astype({"iterations": "Int64"}).sort_values("trial", ignore_index=True)
 
 
-def _tuner(trainable: Any, sweep: Sweep, config: Config, state: Path) -> tune.Tuner:
-    # Each seed, and each point of the grid, is tried with the same draws.
-    draws = BasicVariantGenerator(constant_grid_search=True, random_state=sweep.draw_seed)
-    first = sweep.validate_every_iterations
-    asha = ASHAScheduler("iterations", "validation", "max", grace_period=first, max_t=sys.maxsize)
-    return tune.Tuner(
-        trainable,
-        param_space=_search_space(sweep, config.train.seed),
-        tune_config=tune.TuneConfig(
-            num_samples=sweep.trials // sweep.grid_points,
-            search_alg=draws,
-            scheduler=asha if sweep.scheduler == "asha" else None,
-            reuse_actors=True,
-        ),
-        run_config=tune.RunConfig(
-            name=state.name,
-            storage_path=str(state.parent),
-            failure_config=tune.FailureConfig(max_failures=2),  # so that it is tried three times
-            callbacks=[Progress(sweep)],
-            verbose=0,
-        ),
+def _tuner(trainable: Any, sweep: Sweep, first_seed: int, state: Path) -> tune.Tuner:
+    space: dict[str, Any] = {}
+    for name, parameter in sweep.parameters.items():
+        ((function, arguments),) = parameter.items()
+        draw = getattr(tune, function)
+        space[name] = draw(*arguments) if is_range(function) else draw(list(arguments))
+    space.setdefault(SEED, tune.grid_search([first_seed + i for i in range(sweep.seeds)]))
+    every = sweep.validate_every_iterations
+    asha = ASHAScheduler("iterations", "validation", "max", max_t=sys.maxsize, grace_period=every)
+    settings = tune.TuneConfig(
+        num_samples=sweep.trials // sweep.grid_points,
+        # Each seed, and each point of the grid, is tried with the same draws.
+        search_alg=BasicVariantGenerator(constant_grid_search=True, random_state=sweep.draw_seed),
+        scheduler=asha if sweep.scheduler == "asha" else None,
+        reuse_actors=True,
     )
+    running = tune.RunConfig(
+        name=state.name,
+        storage_path=str(state.parent),
+        failure_config=tune.FailureConfig(max_failures=2),  # so that it is tried three times
+        callbacks=[Progress(sweep)],
+        verbose=0,
+    )
+    return tune.Tuner(trainable, param_space=space, tune_config=settings, run_config=running)
 
 
 def _row(trial: Trial, sweep: Sweep) -> dict[str, Any]:

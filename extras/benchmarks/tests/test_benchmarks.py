@@ -1,16 +1,12 @@
 """Commands are measured one by one; measurements become ratios, a page and a column."""
 
 import json
-import signal
 import subprocess
 import sys
-import time
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import psutil
 import pytest
 
 from common.config import load_config
@@ -31,18 +27,12 @@ def test_every_case_can_be_measured() -> None:
     """A quick run measures each command whose packages are installed; each baseline learns."""
     command = [sys.executable, "-m", "extras.benchmarks", "--quick"]
     process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    results = json.loads((benchmarks.TEMPORARY / "results.json").read_bytes())
-    (measured,) = results["rounds"]
-    expected = {
-        f"{case}/seconds"
-        for group in GROUPS.values()
-        for case, command in {**group["cases"], **group.get("baselines", {})}.items()
-        if (ROOT / ".venv-bench").exists() or ".venv-bench" not in command
-    }
-    assert expected <= measured.keys(), process.stdout
-    correct = [value for name, value in measured.items() if name.endswith("/correct")]
-    assert min(correct) > 5000
-    assert bool(process.returncode) == bool(results["failures"])
+    (measured,) = json.loads((benchmarks.TEMPORARY / "results.json").read_bytes())["rounds"]
+    for group in GROUPS.values():
+        for case, command in {**group["cases"], **group.get("baselines", {})}.items():
+            if (ROOT / ".venv-bench").exists() or ".venv-bench" not in command:
+                assert f"{case}/seconds" in measured, process.stdout
+    assert min(value for name, value in measured.items() if name.endswith("/correct")) > 5000
 
 
 def test_command_is_measured_without_the_settings_of_the_shell(
@@ -69,21 +59,6 @@ def test_command_that_fails_or_hangs_is_an_error(
     monkeypatch.setattr(measurement, "TIMEOUT_SECONDS", 0.2)
     with pytest.raises(CommandError, match="exit status 124"):
         measurement.measure("sleep 60", tmp_path, {})
-
-
-def test_an_interrupt_ends_the_command(tmp_path: Path) -> None:
-    """Ctrl+C leaves no program behind that would disturb the next measurement."""
-    path = tmp_path / "pid"
-    call = f"measure('echo $$ > {path}; sleep 60', ROOT, {{}})"
-    code = f"from extras.benchmarks.measurement import *; {call}"
-    with subprocess.Popen(
-        [sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.DEVNULL
-    ) as process:
-        while not path.exists() or not path.read_text():
-            time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
-    with suppress(psutil.NoSuchProcess):
-        psutil.Process(int(path.read_text())).wait(timeout=10)
 
 
 def test_examples_are_repeated() -> None:
@@ -124,32 +99,27 @@ def test_case_that_fails_is_reported_and_the_others_are_measured(
     assert json.loads((tmp_path / "results.json").read_bytes()) == results
 
 
-@pytest.mark.parametrize(
-    ("section", "setting", "value", "expected"),
-    [
-        ("train", "seed", 7, {"short": "2.0 s"}),
-        ("train", "batch_size", 7, {}),
-        ("runs", "short", {"iterations": 7, "min_test_accuracy": 0.0}, {}),
-        ("runs", "new", {"iterations": 7, "min_test_accuracy": 0.0}, {"short": "2.0 s"}),
-    ],
-)
 def test_time_is_shown_for_the_training_that_was_measured(
-    finished: Workspace,
-    monkeypatch: pytest.MonkeyPatch,
-    section: str,
-    setting: str,
-    value: object,
-    expected: dict[str, str],
+    finished: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The summary has the median, unless settings, model or number of iterations are others."""
     monkeypatch.setattr(hooks, "RESULTS", finished.path / "results.json")
-    results = {
-        "rounds": [{"train short/seconds": seconds} for seconds in (1, 5, 2)],
-        "settings": {"short": hooks.settings(load_config(), "short")},
-    }
-    hooks.RESULTS.write_text(json.dumps(results))
-    finished.params[section][setting] = value
-    finished.write()
-    assert hooks.summary_columns(load_config()).get("Time", {}) == expected
+    measured = {"short": hooks.settings(load_config(), "short")}
+    rounds = [{"train short/seconds": seconds} for seconds in (1, 5, 2)]
+    hooks.RESULTS.write_text(json.dumps({"rounds": rounds, "settings": measured}))
+
+    def column(**changes: object) -> object:
+        for place, value in changes.items():
+            section, _, setting = place.partition("_")
+            finished.params[section][setting] = value
+        finished.write()
+        return hooks.summary_columns(load_config()).get("Time")
+
+    run = finished.params["runs"]["short"]
+    other = run | {"iterations": 7}
+    assert column(train_seed=7, runs_new=other) == {"short": "2.0 s"}
+    assert column(runs_short=other) is None
+    assert column(runs_short=run, train_batch_size=7) is None
+    assert column(train_batch_size=64) == {"short": "2.0 s"}
     (finished.path / "models").rename(finished.path / "elsewhere")
-    assert hooks.summary_columns(load_config()) == {}
+    assert column() is None
