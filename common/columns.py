@@ -66,9 +66,9 @@ def encode(columns: Sequence[Column], table: pd.DataFrame) -> NDArray[np.float32
 
     >>> import pandas as pd
     >>> columns = Column(name="mass", optional=True), Column(name="sex", categories=("f", "m"))
-    >>> encode(columns, pd.DataFrame({"sex": ["m", "f"], "mass": [3750, None]}))
-    array([[3750.,    0.,    1.],
-           [  nan,    1.,    0.]], dtype=float32)
+    >>> encode(columns, pd.DataFrame({"sex": ["m", "f"], "mass": [3.5, None]}))
+    array([[3.5, 0. , 1. ],
+           [nan, 1. , 0. ]], dtype=float32)
 
     Raises ValueError if a column is missing or unknown, or holds something else.
     """

@@ -25,7 +25,7 @@ def batches(
     --------
     >>> endless = batches(5, 2, np.random.default_rng(0))
     >>> [next(endless).tolist() for _ in range(3)]
-    X
+    [[2, 4], [3, 0], [1, 4]]
     """
     order = np.empty(0, np.int32)
     while True:
