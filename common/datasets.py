@@ -70,7 +70,7 @@ class DatasetSpec(StrictModel):
     caveats: Annotated[tuple[str, ...], Field(strict=False)] = ()
     classes: Annotated[tuple[str, ...], Field(min_length=2, max_length=256, strict=False)]
     files: Annotated[dict[FileName, Sha256], Field(min_length=1)]
-    sources: Annotated[tuple[Source, ...], Field(min_length=1, strict=False)]
+    sources: Annotated[list[Source], Field(min_length=1)]
     published: Annotated[tuple[Published, ...], Field(strict=False)] = ()
 
     def published_for(self, iterations: int) -> Published | None:

@@ -7,20 +7,23 @@ A few seconds for two runs. All files depend on the inputs only, bit for bit. A 
 another revision would not, so `python -m commands.summary` prints it.
 """
 
+from pathlib import Path
+
 from common.config import load_config
-from stages.report.report import draw, render
 from stages.report.run_results import load_report_data
-from support.command_line import echo, read_paths, run
+from support.command_line import echo, read_paths
 from support.files import atomic_write
+from support.inputs import run_stage
+from support.requirements import check_requirements
 
 
 def main() -> None:
     flat, models, costs, curves, metrics, predictions, folder, page, card = read_paths(
         "stages.report", __doc__, "flat models costs curves metrics predictions figures page card"
     )
-    config = load_config()
+    check_requirements(Path(__file__).with_name("requirements.txt"))
     data = load_report_data(
-        config,
+        load_config(),
         flat=flat,
         models=models,
         costs=costs,
@@ -28,6 +31,9 @@ def main() -> None:
         metrics=metrics,
         predictions=predictions,
     )
+    # Imported here because matplotlib takes a second to start: wrong input is reported first.
+    from stages.report.report import draw, render
+
     figures = draw(data)
     for name, figure in figures.items():
         atomic_write(folder / f"{name}.png", figure.png)
@@ -37,4 +43,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_stage(main)

@@ -60,7 +60,7 @@ class Reporter:
         """Return everything that was reported, as arrays."""
         rows, names, values = zip(*self._values, strict=True) if self._values else ((), (), ())
         return {
-            "costs": np.concatenate(self._costs),
+            "costs": np.concatenate([np.empty(0, np.float32), *self._costs]),
             "value_iterations": np.array(rows, np.int64),
             "value_names": np.array(names, np.str_),
             "values": np.array(values, np.float64),
