@@ -24,6 +24,6 @@ def check_requirements(path: Path) -> None:
         if installed is None or not requirement.specifier.contains(installed):
             raise InputError(
                 f"{path}: pins {requirement.name}{requirement.specifier}, but "
-                f"{installed or 'nothing'} is installed; `make repro` installs what is locked, after "
-                "`make lock` if you have edited the file"
+                f"{installed or 'nothing'} is installed; `make repro` installs what is locked "
+                "(first `make lock`, if you have edited the file)"
             )
