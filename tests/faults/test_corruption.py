@@ -1,6 +1,5 @@
 """Bytes that a disk, a kill or a person has changed: noticed, named, and repaired."""
 
-import random
 import re
 from hashlib import md5
 from pathlib import Path
@@ -19,7 +18,6 @@ CACHED = (
     "costs/short.csv",
     "plots/predictions/long.csv",
 )
-FLIPS = 10
 
 
 def test_only_a_damaged_raw_file_is_fetched_again(project_copy: Project) -> None:
@@ -66,24 +64,6 @@ def test_flipped_bits_are_repaired(project_copy: Project) -> None:
         flip_bit(cache / "files/md5" / digest[:2] / digest[2:])
     project_copy.do("make", "repair")
     assert {name: (path / name).read_bytes() for name in names} == before
-
-
-@pytest.mark.slow
-def test_a_flipped_bit_in_dvc_lock_is_noticed(project_copy: Project) -> None:
-    """The gate names what is affected, unless it is the size of a file, which has no effect."""
-    lock = project_copy.path / "dvc.lock"
-    content = lock.read_bytes()
-    sizes = re.compile(rb"(size|nfiles): \d+")
-    chance = random.Random(0)  # noqa: S311 - places, not secrets
-    # The later stages are the report and tracking, which the gate does not check.
-    for position in chance.sample(range(content.index(b"\n  report:")), FLIPS):
-        flip_bit(lock, position)
-        completed = project_copy.run("python", "-m", "commands.gate")
-        if completed.status:
-            assert "dvc.lock" in completed.error() or "`dvc repro`" in completed.error()
-        else:
-            assert sizes.sub(b"", lock.read_bytes()) == sizes.sub(b"", content), position
-        lock.write_bytes(content)
 
 
 def test_files_of_dvc_that_are_cut_off_are_named(project_copy: Project) -> None:
