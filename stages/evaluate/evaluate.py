@@ -96,8 +96,8 @@ def check_leftovers(models: Path, runs: Iterable[str]) -> None:
     """
     leftovers = {path.name for path in models.glob("[!.]*")} - set(runs)
     if leftovers:
-        paths = " ".join(f"{models / name} c*/{name}.csv" for name in sorted(leftovers))
+        files = (f"{models / run} costs/{run}.csv curves/{run}.csv" for run in sorted(leftovers))
         raise InputError(
             f"{models}: left over from runs that are no longer in params.yaml; "
-            f"`rm -r {paths}`, then run again"
+            f"`rm -r {' '.join(files)}`, then run again"
         )
