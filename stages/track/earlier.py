@@ -12,8 +12,9 @@ from support.command_line import CommandError, echo
 
 def earlier_runs() -> Iterator[tuple[TrackedRun, Provenance]]:
     """Yield the runs of all commits that changed dvc.lock, the oldest first, and of experiments."""
-    from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+    from dvc_data.index import DataIndexDirError
 
     for committed_at, commit, *experiment in _commits():
         tags = {"git.dirty": "false", COMMIT: commit}
@@ -23,11 +24,11 @@ def earlier_runs() -> Iterator[tuple[TrackedRun, Provenance]]:
         with tempfile.TemporaryDirectory() as folder:
             runs = []
             try:
-                files = DVCFileSystem(rev=commit)
-                for path in (LOCK, DESCRIPTION, "metrics", "models", "costs", "curves"):
-                    files.get(path, f"{folder}/{path}", recursive=True)
+                with Repo() as repo, repo.switch(commit):
+                    for path in (LOCK, DESCRIPTION, "metrics", "models", "costs", "curves"):
+                        repo.dvcfs.get(path, f"{folder}/{path}", recursive=True)
                 runs = load_runs(Path(folder))
-            except (CommandError, DvcException, OSError) as error:
+            except (CommandError, DvcException, DataIndexDirError, OSError) as error:
                 reason = " ".join(str(error).split()).replace(f"{folder}/", "")
                 echo(f"{origin.place}left out: {reason}")
             for run in runs:
