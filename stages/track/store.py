@@ -5,6 +5,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,7 @@ def open_store(root: Path) -> "Iterator[Store]":
     """
     uri = tracking_uri(root)
     if uri != f"sqlite:///{root}/mlflow.db":
-        echo(f"writing to MLflow at {redact_credentials(uri)}")
+        _announce(uri)
     _set_variables(uri)
     with gc_disabled(), warnings.catch_warnings(action="ignore"):
         from mlflow.exceptions import MlflowException
@@ -78,6 +79,11 @@ def open_store(root: Path) -> "Iterator[Store]":
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         again = "the results are safe, `python -m stages.track` tries again"
         raise CommandError(redact_credentials(f"MLflow at {uri}: {reason:.300}; {again}")) from None
+
+
+@cache  # once, although `ui` opens the store again and again
+def _announce(uri: str) -> None:
+    echo(f"writing to MLflow at {redact_credentials(uri)}")
 
 
 def _set_variables(uri: str) -> None:

@@ -87,7 +87,9 @@ def test_an_old_server_is_refused_before_anything_is_written(
     finished: Workspace, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """MLflow 2 has experiments but no logged models."""
-    experiment = b'{"experiment": {"experiment_id": "0", "artifact_location": "mlflow-artifacts:/0"}}'
+    experiment = (
+        b'{"experiment": {"experiment_id": "0", "artifact_location": "mlflow-artifacts:/0"}}'
+    )
     path = f"/api/2.0/mlflow/experiments/get-by-name?experiment_name={NAME}"
     server.answers[path] = Response(body=experiment)
     handler = server.RequestHandlerClass

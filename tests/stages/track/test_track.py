@@ -42,7 +42,9 @@ class Pages:
     def aliases(self) -> dict[str, str]:
         """Return the name of the run that each alias points to."""
         model = self.client.get_registered_model(self.name)
-        versions = {a: self.client.get_model_version(self.name, v) for a, v in model.aliases.items()}
+        versions = {
+            a: self.client.get_model_version(self.name, v) for a, v in model.aliases.items()
+        }
         runs = {alias: self.client.get_run(one.run_id) for alias, one in versions.items()}
         return {alias: str(run.info.run_name) for alias, run in runs.items()}
 
