@@ -11,7 +11,7 @@ from common.results import load_model
 
 RESULTS = Path(__file__).with_name("results.json")
 MODELS = Path("models")
-DISPLAYED = {"log_every_iterations", "validate_every_iterations"}
+IRRELEVANT = {"log_every_iterations", "validate_every_iterations", "checkpoint_every_seconds"}
 
 
 def settings(config: Config, name: str) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def settings(config: Config, name: str) -> dict[str, Any]:
         "architecture": load_model(MODELS / name).architecture,
         "dataset": config.dataset.title,
         "iterations": config.run(name).iterations,
-        "train": config.train.model_dump(exclude=DISPLAYED | {"seed"}),
+        "train": config.train.model_dump(exclude=IRRELEVANT | {"seed"}),
     }
 
 
