@@ -131,8 +131,12 @@ def batches(examples: Split, params: TrainParams, start: int) -> tf.data.Dataset
         images = tf.gather(images, offsets[1] + tf.range(columns), axis=2, batch_dims=1)
         return tf.reshape(images, tf.shape(features)), labels
 
-    order = tf.data.Dataset.from_tensor_slices((examples.features, examples.labels))
-    order = order.shuffle(len(examples), seed=params.seed).repeat().batch(params.batch_size)
+    def epoch(number: tf.Tensor) -> tf.data.Dataset:
+        """Return all examples, in an order that depends on the number only."""
+        return data.shuffle(len(examples), params.seed + number, reshuffle_each_iteration=False)
+
+    data = tf.data.Dataset.from_tensor_slices((examples.features, examples.labels))
+    order = tf.data.Dataset.counter().flat_map(epoch).batch(params.batch_size)
     numbered = tf.data.Dataset.zip(tf.data.Dataset.counter(), order).skip(start)
     return numbered.map(shift, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
