@@ -26,7 +26,6 @@ TYPO = "report.grid_seed: missing; report.grid_sed: unknown name, did you mean g
         (SHORT, True, f"{SHORT}: Input should be a valid integer, is True"),
         (SHORT, "http://me:secret@a/", f"{SHORT}: Input should be a valid integer, is 'http://a/'"),
         ("train.learning_rate", 0, "train.learning_rate: Input should be greater than 0, is 0"),
-        ("train.beta_1", 1, "train.beta_1: Input should be less than 1, is 1"),
         ("report.grid_sed", 1, "report.grid_sed: unknown name"),
         ("report", {"grid_sed": 1, **REPORT}, TYPO),
         ("replicates", 1, "replicates: unknown name"),
@@ -60,7 +59,7 @@ def test_what_yaml_1_1_takes_for_a_number_is_refused(workspace: Workspace, scala
 
 
 def test_the_smallest_and_largest_values_are_allowed(workspace: Workspace) -> None:
-    workspace.params["train"] |= {"seed": 0, "beta_1": 0, "batch_size": 1}
+    workspace.params["train"] |= {"seed": 0, "batch_size": 1}
     workspace.params["report"]["grid_seed"] = 0
     workspace.params["runs"] = {"a" * 64: {"iterations": 1, "min_test_accuracy": 1}}
     workspace.write()

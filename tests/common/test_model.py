@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from common import model
+from common.config import load_config
 from common.model import Model, ModelParams, initial_weights, logits
+from support.command_line import InputError
 from tests.synthetic import make_features
 from tests.untrained import make_weights
+from tests.workspace import Workspace
 
 
 def test_logits_by_hand() -> None:
@@ -20,6 +23,19 @@ def test_logits_by_hand() -> None:
     # Hidden: 1 + 0.5 and max(0, -1 + 0.5); then 2.5 and 0.
     actual = logits(weights, np.array([[255, 0], [0, 255]], np.uint8))
     np.testing.assert_allclose(actual, [[1.5, -5.5], [2.5, -6.5]])
+
+
+@pytest.mark.parametrize("name", ["beta_1", "beta_2"])
+def test_adams_decay_rates_are_below_one(workspace: Workspace, name: str) -> None:
+    """Zero is allowed: Adam then has no memory."""
+    for value in (0, 0.999999):
+        workspace.params["train"][name] = value
+        workspace.write()
+        assert getattr(load_config().train, name) == value
+    workspace.params["train"][name] = 1
+    workspace.write()
+    with pytest.raises(InputError, match=f"train.{name}: Input should be less than 1, is 1$"):
+        load_config()
 
 
 def test_first_weights_are_xaviers() -> None:

@@ -26,10 +26,6 @@ from stages.train.reporter import Reporter
 from support.command_line import InputError, echo
 from support.files import atomic_write
 
-# What the reporter and early stopping remember.
-VALUES = ("value_iterations", "value_names", "values")
-STOPPING = ("best", "wait", "best_epoch")
-
 
 def train(
     config: Config,
@@ -57,10 +53,14 @@ def train(
     devices, reporter.device = find_devices()
     keras.backend.clear_session()  # Keras numbers layers by what was built before
     keras.utils.set_random_seed(params.seed)
+    rising = int(params.warm_up * iterations)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, iterations - rising, warmup_target=params.learning_rate, warmup_steps=rising
+    )
     with tf.distribute.MirroredStrategy(devices).scope():
         network = build(config.model, splits["train"].features, classes)
         network.compile(
-            optimizer=keras.optimizers.Adam(schedule(params, iterations)),
+            optimizer=keras.optimizers.Adam(schedule),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=["accuracy"],
         )
@@ -95,8 +95,7 @@ def save_model(folder: Path, network: Any) -> None:
 
 def find_devices() -> tuple[list[str], str]:
     """Return the devices that compute, and what they are; print that, and why no GPU is used."""
-    devices = tf.config.list_logical_devices("GPU")
-    if devices:
+    if devices := tf.config.list_logical_devices("GPU"):
         description, reason = f"GPU x {len(devices)}", "all that TensorFlow finds"
     else:
         devices = tf.config.list_logical_devices("CPU")
@@ -105,14 +104,6 @@ def find_devices() -> tuple[list[str], str]:
             reason = "no GPU: stages/train/requirements.txt names a TensorFlow for CPUs only"
     echo(f"trains on {description} ({reason})")
     return [device.name for device in devices], description
-
-
-def schedule(params: TrainParams, iterations: int) -> Any:
-    """Return the learning rate: it rises in a line, then falls to zero along a cosine."""
-    rising = int(params.warm_up * iterations)
-    return keras.optimizers.schedules.CosineDecay(
-        0.0, iterations - rising, warmup_target=params.learning_rate, warmup_steps=rising
-    )
 
 
 def batches(examples: Split, params: TrainParams, start: int) -> tf.data.Dataset:
@@ -131,22 +122,23 @@ def batches(examples: Split, params: TrainParams, start: int) -> tf.data.Dataset
         images = tf.gather(images, offsets[1] + tf.range(columns), axis=2, batch_dims=1)
         return tf.reshape(images, tf.shape(features)), labels
 
-    order = tf.data.Dataset.from_tensor_slices((examples.features, examples.labels))
-    order = order.shuffle(len(examples), seed=params.seed).repeat().batch(params.batch_size)
+    def epoch(number: tf.Tensor) -> tf.data.Dataset:
+        """Return all examples, in an order that depends on the number only."""
+        return data.shuffle(len(examples), params.seed + number, reshuffle_each_iteration=False)
+
+    data = tf.data.Dataset.from_tensor_slices((examples.features, examples.labels))
+    order = tf.data.Dataset.counter().flat_map(epoch).batch(params.batch_size)
     numbered = tf.data.Dataset.zip(tf.data.Dataset.counter(), order).skip(start)
     return numbered.map(shift, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
 def describe(params: TrainParams, best: int) -> str:
     """Return how the model is trained, in a sentence for the model card and MLflow."""
-    weights = ", ".join(map(str, params.class_weights))
+    settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in params)
     return (
-        f"Adam minimises the mean softmax cross entropy of batches of {params.batch_size}"
-        f"{f', with the class weights {weights}' if weights else ''}; the learning rate rises to "
-        f"{params.learning_rate} in the first {params.warm_up:.0%} of the iterations and falls to "
-        "zero along a cosine; the examples are reshuffled in every epoch, with seed "
-        f"{params.seed}, and shifted by up to {params.shift_pixels} pixels; the weights are those "
-        f"with the best validation accuracy, after {best:,} iterations."
+        "Adam, with a warm-up and a cosine schedule, minimises the mean softmax cross entropy of "
+        f"shifted images ({settings}); the weights are those with the best validation accuracy, "
+        f"after {best:,} iterations."
     )
 
 
@@ -175,10 +167,11 @@ class Backup(keras.callbacks.BackupAndRestore):  # type: ignore[misc]  # Keras h
             echo(f"not used: {error}")
         if done := int(self.model.optimizer.iterations.numpy()):
             rows = self.state["value_iterations"] <= done
-            values = {name: self.state[name][rows] for name in VALUES}
+            names = ("value_iterations", "value_names", "values")
+            values = {name: self.state[name][rows] for name in names}
             self.reporter.restore({"costs": self.state["costs"][:done]} | values)
-            for name in STOPPING:
-                setattr(self.stopping, name, self.state[name].item())
+            self.stopping.best, wait, epoch = self.state["stopping"].tolist()
+            self.stopping.wait, self.stopping.best_epoch = int(wait), int(epoch)
             self.stopping.best_weights = self._arrays("best_weights")
             for variable, array in zip(self._random(), self._arrays("random"), strict=True):
                 variable.assign(array)
@@ -198,8 +191,9 @@ class Backup(keras.callbacks.BackupAndRestore):  # type: ignore[misc]  # Keras h
         self.reporter.add_value("validation accuracy", logs["val_accuracy"])
         rate = float(self.model.optimizer.learning_rate)
         self.reporter.add_value("learning rate", rate, log=False)
-        state = {name: np.array(getattr(self.stopping, name)) for name in STOPPING}
-        lists = {"best_weights": self.stopping.best_weights, "random": self._random()}
+        stopping = self.stopping
+        state = {"stopping": np.array([stopping.best, stopping.wait, stopping.best_epoch])}
+        lists = {"best_weights": stopping.best_weights, "random": self._random()}
         for name, arrays in lists.items():
             state |= {f"{name}.{row}": np.array(array) for row, array in enumerate(arrays)}
         save_checkpoint(self.path, self.reporter.state() | state)

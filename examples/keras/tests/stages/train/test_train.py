@@ -81,5 +81,5 @@ def test_class_weights_are_one_for_each_class(workspace: Workspace) -> None:
     assert (wrong.status, wrong.err.splitlines()[-1]) == (2, f"error: {problem}")
     completed = train(workspace, "weighted", class_weights=[1, 1, 2, 1], **settings)
     assert completed.status == 0, completed.err
-    assert b"with the class weights 1.0, 1.0, 2.0, 1.0" in outputs("weighted")[1]
+    assert b"class weights (1.0, 1.0, 2.0, 1.0)" in outputs("weighted")[1]
     assert len(outputs("weighted")[-2].splitlines()) < 61
