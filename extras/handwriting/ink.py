@@ -11,191 +11,105 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.filters import apply_hysteresis_threshold, threshold_isodata
+from skimage.filters import threshold_otsu
 
-from extras.handwriting.pictures import Pixels
+from extras.handwriting.pictures import PictureError, Pixels
 
-Mask = NDArray[np.bool_]
-
-# Of the contrast of the ink: half way up its edge; what is ink; and what is if it hangs together
-# with such.
-SOLID, SURE, FAINT = 0.5, 0.38, 0.25
-# The least contrast of ink, in steps of brightness, and as a multiple of the noise.
-MIN_CONTRAST = 5.0
-MIN_NOISE_RATIO = 10.0
-BLURS = (0.0, 1.0, 2.0, 4.0)
-# How much of the picture ink may cover.
-MAX_SHARE = 0.58
-# How uneven the paper may be: its standard deviation, of the contrast of the ink.
-MAX_UNEVENNESS = 0.072
 # The window of the closing, of the picture's side; and once strokes are known, of their width.
-WINDOW, WINDOW_PER_STROKE = 0.6, 3.0
+WINDOW, WINDOW_PER_STROKE = 0.6, 3
+# The blur that takes away the noise of a camera, of the picture's side.
+BLUR = 1 / 300
+# The least contrast of ink, in steps of brightness.
+MIN_CONTRAST = 5.0
+# How uneven the paper may be: its standard deviation, of the contrast of the ink.
+MAX_UNEVENNESS = 0.09
+# How much of the picture's edge digits may cover; more in a cell of few pixels, which they fill.
+MAX_EDGE, MAX_EDGE_OF_CELL, CELL = 0.2, 0.4, 32
 
 
-class Ink(NamedTuple):
-    """The ink of a picture, each array of shape (rows, columns).
+class Candidate(NamedTuple):
+    """What would be ink if ink were darker, or lighter, than paper.
 
     Attributes
     ----------
-    plane
-        The mixture of colours in which it was found, in steps of brightness, without noise.
-    strength
+    strength : ndarray of float32, shape (rows, columns)
         How much each pixel differs from the paper: 0 is paper, 1 is ink.
-    mask
-        Which pixels are ink.
+    contrast
+        Of the ink, in steps of brightness.
+    edge
+        How much of the picture's edge is ink; the corners count as much as all of it.
+    rest
+        How much contrast remains beside the ink: the standard deviation, of the contrast.
     """
 
-    plane: Pixels
     strength: Pixels
-    mask: Mask
+    contrast: float
+    edge: float
+    rest: float
 
 
-def find_ink(picture: Pixels) -> Ink | None:
-    """Return the ink of a picture with values in [0, 255]; None if nothing stands out."""
-    plane = _main_colour(picture)
-    noise = _noise(plane)
-    for blur in BLURS:
-        # Noise is blurred away only as far as needed. A Gaussian filter reduces it by this factor.
-        smooth = ndimage.gaussian_filter(plane, blur) if blur else plane
-        reduction = max(1.0, 2 * math.sqrt(math.pi) * blur)
-        strength, contrast = _strength(smooth)
-        if contrast >= max(MIN_CONTRAST, MIN_NOISE_RATIO * noise / reduction):
-            break
-    else:
-        return None
-    mask = apply_hysteresis_threshold(strength, FAINT, SURE)
-    paper = strength[~mask]
-    uneven = paper.size > 0 and paper.std() > MAX_UNEVENNESS
-    return None if uneven or mask.mean() > MAX_SHARE else Ink(smooth, strength, mask)
+def find_ink(picture: Pixels) -> Pixels:
+    """Return how much each pixel of a picture is ink: 0 is paper, 1 is ink.
 
+    The picture has the shape (rows, columns, channels) and values in [0, 255].
 
-def _main_colour(picture: Pixels) -> Pixels:
-    """Return the mixture of the channels that shows most detail, in steps of brightness."""
-    rows, columns, channels = picture.shape
-    surroundings = ndimage.uniform_filter(picture, (rows // 2 + 1, columns // 2 + 1, 0))
-    detail = (picture - surroundings).reshape(-1, channels)
-    _, axes = np.linalg.eigh((detail.T @ detail).astype(np.float64))
-    # Rounded, because processors differ in the last digits of such a solution.
-    axis = (axes[:, -1] / np.abs(axes[:, -1]).sum()).round(3)
-    return np.asarray(picture @ axis.astype(np.float32), np.float32)
-
-
-def _noise(plane: Pixels) -> float:
-    """Return the standard deviation of the noise, from the differences of neighbouring pixels.
-
-    Their lower quartile is that of even paper, also if the paper is only a part of the picture.
-
-    References
-    ----------
-    J. Immerkaer: Fast noise variance estimation. Computer Vision and Image Understanding, 1996.
+    Raises
+    ------
+    PictureError
+        If nothing stands out clearly, or if it covers the picture's edge.
     """
-    kernel = np.outer((1, -2, 1), (1, -2, 1)).astype(np.float32) / 6
-    differences = ndimage.convolve(plane, kernel)[1:-1, 1:-1]
-    # The lower quartile of the absolute values of a standard normal distribution is 0.3186.
-    return float(np.quantile(np.abs(differences), 0.25)) / 0.3186 if differences.size else 0.0
-
-
-def _strength(plane: Pixels) -> tuple[Pixels, float]:
-    """Return the strength and the contrast of the ink, be it darker or lighter than the paper.
-
-    Paper is even, and it is what most of the frame, and above all the corners, consist of.
-    """
+    plane = _clearest_channel(picture)
+    plane = ndimage.gaussian_filter(plane, BLUR * math.sqrt(plane.size))
     candidates = [_darker_than_paper(plane), _darker_than_paper(-plane)]
-    least = 0.3 * max(contrast for _, contrast, _ in candidates)
-    likely = [candidate for candidate in candidates if candidate[1] >= least]
-    strength, contrast, _ = min(likely, key=lambda c: 2 * share_of_frame(c[0] > SOLID) + c[2])
-    return strength, contrast
+    least = max(MIN_CONTRAST, 0.3 * max(candidate.contrast for candidate in candidates))
+    likely = [candidate for candidate in candidates if candidate.contrast >= least]
+    if not likely:
+        raise PictureError("no ink found: nothing stands out from the paper; write darker")
+    ink = min(likely, key=lambda candidate: 2 * candidate.edge + candidate.rest)
+    cell = max(plane.shape) <= CELL
+    # A border along the edge passes for paper, but then the picture is plain apart from it.
+    border = any(candidate.edge > 0.5 and candidate.rest < 0.06 for candidate in likely)
+    if ink.edge > (MAX_EDGE_OF_CELL if cell else MAX_EDGE) or (border and not cell):
+        problem = "no digit found: what stands out covers the edge of the picture"
+        raise PictureError(f"{problem}; leave paper around the digits, or crop the border away")
+    if ink.strength[ink.strength < 0.3].std() > MAX_UNEVENNESS:
+        raise PictureError("no ink found: the paper is too uneven; write on plain paper")
+    return ink.strength
 
 
-def _darker_than_paper(plane: Pixels) -> tuple[Pixels, float, float]:
-    """Return the strength and the contrast of ink, and how uneven the paper is.
+def _clearest_channel(picture: Pixels) -> Pixels:
+    """Return the channel that shows most detail."""
+    rows, columns, _ = picture.shape
+    surroundings = ndimage.uniform_filter(picture, (rows // 2 + 1, columns // 2 + 1, 0))
+    detail = (picture - surroundings).std(axis=(0, 1))
+    return picture[:, :, int(detail.argmax())]
 
-    The last is the standard deviation of the paper without its shading, of the contrast.
-    """
+
+def _darker_than_paper(plane: Pixels) -> Candidate:
     window = WINDOW * math.sqrt(plane.size)
-    paper = _without_strokes(plane, window, framed=True)
-    flat = plane - _shading(paper, paper - plane <= _threshold(paper - plane))
-    difference = _without_strokes(flat, window, framed=True) - flat
-    depth = ndimage.distance_transform_edt(difference > _threshold(difference))
-    paper = _without_strokes(flat, min(window, WINDOW_PER_STROKE * 2 * float(depth.max())))
-    difference = paper - flat
-    ink = difference > _threshold(difference)
+    # Within a frame of ink, a shadow that the picture's edge cuts off is not painted over.
+    margin = math.ceil(window / 2)
+    framed = np.pad(plane, margin, constant_values=-np.inf)
+    wide = _without_strokes(framed, window)[margin:-margin, margin:-margin] - plane
+    depth = ndimage.distance_transform_edt(wide > threshold_otsu(wide))
+    window = min(window, WINDOW_PER_STROKE * 2 * float(depth.max()))
+    difference = _without_strokes(plane, window) - plane
+    ink = difference > threshold_otsu(difference)
     if not ink.any():
-        return np.zeros_like(plane), 0.0, 1.0
-    difference -= np.median(difference[~ink])
-    contrast = max(float(np.quantile(difference[ink], 0.6)), 1e-6)
-    return np.clip(difference / contrast, 0, 1), contrast, float(paper.std()) / contrast
+        return Candidate(np.zeros_like(plane), 0.0, 0.0, 0.0)
+    contrast = float(np.quantile(difference[ink], 0.6))
+    strength = np.clip((difference - np.median(difference[~ink])) / contrast, 0, 1)
+    rest = float(plane[~ink].std()) / contrast
+    return Candidate(strength, contrast, _share_of_edge(strength > 0.5), rest)
 
 
-def _without_strokes(plane: Pixels, window: float, *, framed: bool = False) -> Pixels:
-    """Paint over all that is darker than its surroundings and narrower than a window.
-
-    With a frame of ink, a shadow that the picture's edge cuts off is not painted over, however
-    small the corner that it fills.
-    """
-    half = math.ceil(window / 2)
-    if framed:
-        plane = np.pad(plane, half, constant_values=-np.inf)
-    paper: Pixels = ndimage.grey_closing(plane, (2 * half + 1, 2 * half + 1), mode="nearest")
-    return paper[half:-half, half:-half] if framed else paper
+def _without_strokes(plane: Pixels, window: float) -> Pixels:
+    """Paint over all that is darker than its surroundings and narrower than a window."""
+    closing: Pixels = ndimage.grey_closing(plane, 2 * math.ceil(window / 2) + 1, mode="nearest")
+    return closing
 
 
-def _threshold(difference: Pixels) -> float:
-    """Return the level midway between the means of what is below it and of what is above it.
-
-    Of several the highest, because little ink on much paper is found as well; but no more than
-    half of the greatest difference, because ink is uneven.
-    """
-    half = float(difference.max()) / 2
-    # Levels with nothing on one side have no mean there; scikit-image leaves them out.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        levels = np.atleast_1d(threshold_isodata(difference, return_all=True))
-    return float(max(levels[levels <= half], default=half))
-
-
-def _shading(paper: Pixels, plain: Mask) -> Pixels:
-    """Return the surface of the second degree that fits the paper; zero if none fits well."""
-    rows, columns = paper.shape
-    step = max(1, math.isqrt(paper.size // 4096))
-    y, x = np.meshgrid(np.linspace(-1, 1, rows), np.linspace(-1, 1, columns), indexing="ij")
-    terms = np.stack([x**0, x, y, x * x, x * y, y * y], axis=-1).astype(np.float32)
-    sample = np.zeros_like(plain)
-    sample[::step, ::step] = plain[::step, ::step]
-    fit = np.linalg.lstsq(terms[sample].astype(np.float64), paper[sample], rcond=1e-6)[0]
-    # Rounded, because processors differ in the last digits of such a solution.
-    surface = terms @ fit.round(3).astype(np.float32)
-    error = np.var(paper[sample] - surface[sample])
-    return surface if error < 0.1 * np.var(paper[sample]) else np.zeros_like(paper)
-
-
-def share_of_edges(plane: Pixels, strength: Pixels, scale: float, *, cell: bool) -> float:
-    """Return how far the edges in a picture are those of ink: the correlation of their gradients.
-
-    Where the frame cuts off ink there is an edge of ink, but none in the picture: a pen leaves
-    paper on both sides of its stroke, unless it fills a cell. Edges are compared at a scale in
-    pixels.
-    """
-    margin = math.ceil(4 * scale)
-    picture, ink = (
-        np.stack(np.gradient(ndimage.gaussian_filter(padded, scale)))
-        for padded in (
-            np.pad(plane, margin, "edge"),
-            np.pad(strength, margin, "edge" if cell else "constant"),
-        )
-    )
-    return abs(float((picture * ink).sum())) / math.sqrt((picture**2).sum() * (ink**2).sum())
-
-
-def share_of_frame(solid: Mask) -> float:
-    """Return how much of the frame is ink; the corners count as much as all of it."""
-    frame = np.concatenate([solid[0], solid[-1], solid[:, 0], solid[:, -1]])
+def _share_of_edge(solid: NDArray[np.bool_]) -> float:
+    edge = np.concatenate([solid[0], solid[-1], solid[:, 0], solid[:, -1]])
     corners = solid[[0, 0, -1, -1], [0, -1, 0, -1]]
-    return float(frame.mean() + corners.mean()) / 2
-
-
-def stroke_width(depth: NDArray[np.float64]) -> float:
-    """Return the mean width of strokes, from the distance of each of their pixels to paper.
-
-    Across a stroke of width w, the depth rises from 0 to w / 2 and falls again: w / 4 on average.
-    """
-    return 4 * (float(depth[depth > 0].mean()) - 0.5) + 1
+    return float(edge.mean() + corners.mean()) / 2
