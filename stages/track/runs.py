@@ -22,6 +22,7 @@ from support.yaml_file import read_yaml
 
 LOCK = "dvc.lock"
 DESCRIPTION = "data/flat/description.json"
+CODE = Path(__file__).parents[2] / "common"
 PER_CLASS = "metrics/per_class.csv"
 
 
@@ -55,6 +56,16 @@ class TrackedRun:
     def costs(self) -> Path:
         """The file with the cost of each iteration."""
         return self.folder / f"costs/{self.name}.csv"
+
+    @property
+    def served(self) -> dict[str, Path]:
+        """The files that MLflow serves: the model, its code, and the description of its input."""
+        return {
+            "model": self.folder / "models" / self.name,
+            "description": self.folder / DESCRIPTION,
+            "code": CODE / "model.py",
+            "columns": CODE / "columns.py",
+        }
 
     def load_costs(self) -> NDArray[np.float32]:
         """Load the cost of each iteration."""

@@ -26,7 +26,7 @@ class InvalidInputError(MlflowException):
 
 
 class Classifier(PythonModel):
-    """Classifies examples: the most probable label of each, and its probability."""
+    """Classifies examples: the most probable class of each, and its probability."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the model, and the description of the examples."""
@@ -34,6 +34,9 @@ class Classifier(PythonModel):
         # Not an import, because other versions of the model and the project would share it.
         model = runpy.run_path(context.artifacts["code"])["Model"]
         self.model = model.load(Path(context.artifacts["model"]))
+        code = runpy.run_path(context.artifacts["columns"])
+        self.columns = [code["Column"](**one) for one in self.description.get("columns", [])]
+        self.encode = code["encode"]
 
     def predict(
         self,
@@ -41,15 +44,26 @@ class Classifier(PythonModel):
         model_input: np.ndarray,  # MLflow warns about all other hints
         params: dict[str, Any] | None = None,  # noqa: ARG002
     ) -> pd.DataFrame:
-        """Return ``label`` and ``probability`` of each example.
+        """Return ``label``, ``class`` and ``probability`` of each example.
 
-        Examples have the shape of features or that before they were flattened, and are unscaled:
-        the brightness of an image is in [0, 255].
+        A row of a table has the columns of the training data, in any order. Other examples have the
+        shape of features or that before they were flattened, and are unscaled: the brightness of an
+        image is in [0, 255].
         """
-        probabilities = self.model.probabilities(self._features(model_input))
+        features = self._encode(model_input) if self.columns else self._features(model_input)
+        probabilities = self.model.probabilities(features)
+        labels = probabilities.argmax(axis=1)
+        names = np.array(self.description["classes"])[labels]
         return pd.DataFrame(
-            {"label": probabilities.argmax(axis=1), "probability": probabilities.max(axis=1)}
+            {"label": labels, "class": names, "probability": probabilities.max(axis=1)}
         )
+
+    def _encode(self, model_input: Any) -> NDArray[np.float32]:
+        try:
+            features: NDArray[np.float32] = self.encode(self.columns, pd.DataFrame(model_input))
+        except (ValueError, TypeError) as error:
+            raise InvalidInputError.invalid_parameter_value(str(error)) from None
+        return features
 
     def _features(self, model_input: Any) -> NDArray[Any]:
         shape, example_shape = self.description["feature_shape"], self.description["example_shape"]

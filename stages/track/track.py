@@ -3,10 +3,11 @@
 Only `open_store` imports this module, after it has set the variables that MLflow reads.
 """
 
+import hashlib
 import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version as installed
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 from mlflow.entities import Dataset, DatasetInput, Experiment, Metric
 from mlflow.exceptions import MlflowException
+from mlflow.types import ColSpec, Schema
 
 from common.model import PACKAGES
 from common.results import load_model, load_summary
@@ -30,7 +32,7 @@ from support.trainings import find_training
 MAX_POINTS_PER_CURVE = 320
 # As many costs of a run are stored; a longer run has means, and all of them in an artifact.
 MAX_COSTS = 10_000
-MODEL_CODE = Path(__file__).parents[2] / "common" / "model.py"
+SERVED_MODEL = Path(__file__).with_name("served_model.py")
 
 
 class Store:
@@ -82,7 +84,7 @@ class Store:
         run_id = run_id or self._log(experiment_id, run, origin)
         if training := find_training(run.costs):
             delete_provisional_runs(self, training)
-        version = self._version(name, run_id, run.fingerprint)
+        version = self._version(name, run_id, run)
         if not origin.committed_at and EXPERIMENT not in origin.tags:
             self._move_alias(name, run.name, version)
         echo(f"{origin.place}{run.name}: {run.summary}: {status}")
@@ -125,19 +127,26 @@ class Store:
         self.client.set_terminated(run_id, end_time=times[-1])
         return run_id
 
-    def _version(self, name: str, run_id: str, fingerprint: str) -> str:
-        """Return the version of the registered model that has the model of a run."""
-        versions = self.client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
-        if versions:
-            return str(versions[0].version)
-        (model,) = self.client.get_run(run_id).outputs.model_outputs  # type: ignore[union-attr]
-        version = self.client.create_model_version(
-            name,
-            source=f"models:/{model.model_id}",
-            run_id=run_id,
-            tags={"fingerprint": fingerprint},
-            model_id=model.model_id,
+    def _version(self, name: str, run_id: str, run: TrackedRun) -> str:
+        """Return the version of the registered model that serves the files as they are now."""
+        served = {"served": _checksum(run.served)}
+        for version in self.client.search_model_versions(f"run_id = '{run_id}'"):
+            if version.name == name and served.items() <= version.tags.items():
+                return str(version.version)
+        info = self.client.get_run(run_id).info
+        models = self.client.search_logged_models(
+            [info.experiment_id], f"source_run_id = '{run_id}'"
         )
+        model_id = next(
+            (one.model_id for one in models if served.items() <= one.tags.items()), None
+        )
+        if model_id is None:  # the code has changed since
+            with mlflow.start_run(run_id):
+                model_id = _log_model(run)
+            self.client.set_terminated(run_id, end_time=info.end_time)
+        tags = {"fingerprint": run.fingerprint, **served}
+        source = f"models:/{model_id}"
+        version = self.client.create_model_version(name, source, run_id, tags, model_id=model_id)
         return str(version.version)
 
     def _move_alias(self, name: str, alias: str, version: str) -> None:
@@ -171,25 +180,38 @@ def _log_model(run: TrackedRun) -> str:
     """Log the model that MLflow serves, code and arrays without pickle; return its identifier."""
     description = load_description(run.folder / DESCRIPTION)
     example = np.zeros((1, *description.feature_shape), description.feature_dtype)
-    output = pd.DataFrame({"label": [0], "probability": [1.0]})
+    output = pd.DataFrame({"label": [0], "class": [description.classes[0]], "probability": [1.0]})
     signature = mlflow.models.infer_signature(example, output)
+    if description.columns:
+        signature.inputs = Schema(
+            [
+                ColSpec(
+                    "string" if column.categories else "double", column.name, not column.optional
+                )
+                for column in description.columns
+            ]
+        )
     # The only private name: otherwise MLflow would cast fractions to integers without a word, and
     # refuse images that are not flat. served_model.py checks instead.
     signature._is_signature_from_type_hint = True  # noqa: SLF001
-    files = {
-        "model": run.folder / "models" / run.name,
-        "description": run.folder / DESCRIPTION,
-        "code": MODEL_CODE,
-    }
     model = mlflow.pyfunc.log_model(
         name="model",
-        python_model=str(Path(__file__).with_name("served_model.py")),
-        artifacts={name: path.absolute().as_uri() for name, path in files.items()},
+        python_model=str(SERVED_MODEL),
+        artifacts={name: path.absolute().as_uri() for name, path in run.served.items()},
         signature=signature,
-        input_example=example,
         pip_requirements=[f"{package}=={installed(package)}" for package in PACKAGES],
+        tags={"served": _checksum(run.served)},
     )
     return str(model.model_id)
+
+
+def _checksum(served: Mapping[str, Path]) -> str:
+    """Return the SHA-256 of all that is served: the model's files, the code, the description."""
+    digest = hashlib.sha256(SERVED_MODEL.read_bytes())
+    for path in served.values():
+        for file in sorted(path.rglob("[!.]*")) if path.is_dir() else [path]:
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def _metrics(

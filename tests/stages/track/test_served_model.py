@@ -50,8 +50,9 @@ def store(finished: Workspace, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _expected(store: Path) -> pd.DataFrame:
     probabilities = Model.load(store / "models/long").probabilities(FEATURES)
-    columns = {"label": probabilities.argmax(axis=1), "probability": probabilities.max(axis=1)}
-    return pd.DataFrame(columns)
+    labels = probabilities.argmax(axis=1)
+    columns = {"label": labels, "class": np.array(DESCRIPTION.classes)[labels]}
+    return pd.DataFrame({**columns, "probability": probabilities.max(axis=1)})
 
 
 def test_two_versions_work_in_one_process(store: Path, finished: Workspace) -> None:
