@@ -44,7 +44,7 @@ class Column(BaseModel, extra="forbid", frozen=True):
         """
         empty = cells.isna().to_numpy()
         if empty.any() and not self.optional:
-            raise ValueError(f"{self.name}: {empty.sum()} cells are empty")
+            raise ValueError(f"{self.name}: holds empty cells")
         if self.categories:
             unknown = sorted(set(map(str, cells[~empty])) - set(self.categories))
             if unknown:
@@ -57,7 +57,7 @@ class Column(BaseModel, extra="forbid", frozen=True):
         numbers = to_numeric(cells, errors="coerce").to_numpy(np.float32, na_value=np.nan)
         wrong = ~empty & ~np.isfinite(numbers)
         if wrong.any():
-            raise ValueError(f"{self.name}: {cells[wrong].iloc[0]!r} is not a finite number")
+            raise ValueError(f"{self.name}: {cells[wrong].iloc[0]} is not a finite number")
         return numbers[:, np.newaxis]
 
 

@@ -59,6 +59,8 @@ class Classifier(PythonModel):
         )
 
     def _encode(self, model_input: Any) -> NDArray[np.float32]:
+        if isinstance(model_input, np.ndarray):  # what MLflow makes of a list of rows
+            model_input = np.atleast_1d(model_input).tolist()
         try:
             features: NDArray[np.float32] = self.encode(self.columns, pd.DataFrame(model_input))
         except (ValueError, TypeError) as error:

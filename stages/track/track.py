@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 from mlflow.entities import Dataset, DatasetInput, Experiment, Metric
 from mlflow.exceptions import MlflowException
-from mlflow.types import ColSpec, Schema
 
 from common.model import PACKAGES
 from common.results import load_model, load_summary
@@ -183,23 +182,19 @@ def _log_model(run: TrackedRun) -> str:
     output = pd.DataFrame({"label": [0], "class": [description.classes[0]], "probability": [1.0]})
     signature = mlflow.models.infer_signature(example, output)
     if description.columns:
-        signature.inputs = Schema(
-            [
-                ColSpec(
-                    "string" if column.categories else "double", column.name, not column.optional
-                )
-                for column in description.columns
-            ]
-        )
-    # The only private name: otherwise MLflow would cast fractions to integers without a word, and
-    # refuse images that are not flat. served_model.py checks instead.
-    signature._is_signature_from_type_hint = True  # noqa: SLF001
+        # MLflow would ignore columns that are unknown, without a word; served_model.py checks.
+        signature.inputs = None
+    else:
+        # The only private name: otherwise MLflow would cast fractions to integers without a word,
+        # and refuse images that are not flat. served_model.py checks instead.
+        signature._is_signature_from_type_hint = True  # noqa: SLF001
     model = mlflow.pyfunc.log_model(
         name="model",
         python_model=str(SERVED_MODEL),
         artifacts={name: path.absolute().as_uri() for name, path in run.served.items()},
         signature=signature,
         pip_requirements=[f"{package}=={installed(package)}" for package in PACKAGES],
+        metadata={"columns": [column.model_dump() for column in description.columns]},
         tags={"served": _checksum(run.served)},
     )
     return str(model.model_id)

@@ -21,7 +21,7 @@ from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
 from scipy.special import softmax
 
 Weights = Mapping[str, NDArray[np.float32]]
@@ -33,7 +33,11 @@ PACKAGES = ("numpy", "pydantic", "scipy")
 CHUNK_BYTES = 1 << 25
 
 
-class ModelParams(BaseModel, extra="forbid", strict=True, frozen=True):
+STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+DecayRate = Annotated[float, Field(ge=0, lt=1)]
+
+
+class ModelParams(BaseModel):
     """The section ``model`` of params.yaml.
 
     Attributes
@@ -42,7 +46,25 @@ class ModelParams(BaseModel, extra="forbid", strict=True, frozen=True):
         The width of each hidden layer, from the input on.
     """
 
+    model_config = STRICT
+
     hidden_units: Annotated[tuple[PositiveInt, ...], Field(strict=False)]
+
+
+class TrainParams(BaseModel):
+    """The section ``train`` of params.yaml; Adam's constants as its paper names them."""
+
+    model_config = STRICT
+
+    batch_size: PositiveInt
+    learning_rate: PositiveFloat
+    beta_1: DecayRate
+    beta_2: DecayRate
+    epsilon: PositiveFloat
+    seed: NonNegativeInt
+    log_every_iterations: PositiveInt
+    validate_every_iterations: PositiveInt
+    checkpoint_every_seconds: PositiveFloat
 
 
 def initial_weights(
