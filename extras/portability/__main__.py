@@ -2,16 +2,20 @@
 
     python -m extras.portability
 
-Needs the arrays in data/flat (`make repro`) and qemu-x86_64 (Debian's package qemu-user), which
-emulates the processors. Three to seven minutes on two cores. Exit status 1 if any byte differs.
+Needs the arrays in data/flat (`make repro`). qemu-x86_64 (Debian's package qemu-user) emulates
+other x86-64 processors, and what `make portability-arm64` sets up emulates ARM64; without them,
+fewer processors are compared. Three to seven minutes on two cores, and ten more with ARM64. Exit
+status 1 if any byte differs.
 """
 
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,7 +23,8 @@ import yaml
 
 from common.config import PARAMS
 from common.datasets import DATASETS
-from support.command_line import CommandError, InputError, argument_parser, echo, run
+from extras.portability import arm64
+from support.command_line import CommandError, argument_parser, echo, run
 from support.yaml_file import read_yaml
 
 ROOT = Path(__file__).parents[2]
@@ -40,27 +45,41 @@ VARIABLES = (
 )
 
 
-def prefixes(processors: tuple[str, ...] = PROCESSORS) -> dict[str, tuple[str, ...]]:
-    """Return the command under which each training runs, by what the table calls it."""
-    usable = os.sched_getaffinity(0)
+def pythons(x86_64: Iterable[str], arm: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return the command that starts Python on each processor, by what the table calls it."""
+    usable, python = os.sched_getaffinity(0), sys.executable
     return {
-        f"this processor, {len(usable)} threads": (),
-        "this processor, 1 thread": ("taskset", "--cpu-list", str(min(usable))),
-        "this processor, another shell's variables": ("env", *VARIABLES),
-        **{f"{name}, emulated": (EMULATOR, "-cpu", name) for name in processors},
+        f"this processor, {len(usable)} threads": (python,),
+        "this processor, 1 thread": ("taskset", "--cpu-list", str(min(usable)), python),
+        "this processor, another shell's variables": ("env", *VARIABLES, python),
+        **{f"{name}, emulated": (EMULATOR, "-cpu", name, python) for name in x86_64},
+        **{f"{name} (ARM64), emulated": (arm64.python(name),) for name in arm},
     }
 
 
+def usable_emulators() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the processors that can be emulated here; say in one line which cannot, and why."""
+    x86_64: tuple[str, ...] = PROCESSORS
+    arm = tuple(arm64.PROCESSORS)
+    if platform.machine() != "x86_64" or not shutil.which(EMULATOR):
+        echo(f"without {', '.join(x86_64)}: that needs x86-64 and Debian's package qemu-user")
+        x86_64 = ()
+    if not arm64.is_set_up():
+        echo(f"without {', '.join(arm)} (ARM64): `make portability-arm64` sets them up")
+        arm = ()
+    return x86_64, arm
+
+
 def run_stage(
-    prefix: tuple[str, ...], iterations: int, folder: Path
+    python: tuple[str, ...], iterations: int, folder: Path
 ) -> subprocess.CompletedProcess[str]:
-    """Run `stages.train` under a command; it writes `FILES` into the folder."""
+    """Run `stages.train` with a Python; it writes `FILES` into the folder."""
     params = read_yaml(ROOT / PARAMS)
     params["runs"] = {RUN: {"iterations": iterations, "min_test_accuracy": 0.0}}
     (folder / PARAMS).write_text(yaml.safe_dump(params), encoding="utf-8")
     shutil.copy(ROOT / DATASETS, folder)
     return subprocess.run(
-        [*prefix, sys.executable, "-m", "stages.train", RUN, FLAT, *OUTPUTS],
+        [*python, "-m", "stages.train", RUN, FLAT, *OUTPUTS],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -69,20 +88,18 @@ def run_stage(
     )
 
 
-def train(prefix: tuple[str, ...], iterations: int = ITERATIONS) -> tuple[str, ...]:
-    """Train under a command, and return the SHA-256 of each of `FILES`."""
+def train(python: tuple[str, ...], iterations: int = ITERATIONS) -> tuple[str, ...]:
+    """Train with a Python, and return the SHA-256 of each of `FILES`."""
     with tempfile.TemporaryDirectory() as name:
-        process = run_stage(prefix, iterations, Path(name))
+        process = run_stage(python, iterations, Path(name))
         if process.returncode:
-            raise CommandError(f"{' '.join(prefix)} training failed: {process.stderr[-500:]}")
+            raise CommandError(f"{' '.join(python)} training failed: {process.stderr[-500:]}")
         return tuple(hashlib.sha256((Path(name) / file).read_bytes()).hexdigest() for file in FILES)
 
 
 def main() -> None:
     argument_parser("extras.portability", __doc__).parse_args()
-    if not shutil.which(EMULATOR):
-        raise InputError(f"{EMULATOR}: not found; `apt-get install qemu-user` installs it")
-    machines = prefixes()
+    machines = pythons(*usable_emulators())
     echo(f"{'weights':12}  {'costs':12}  after {ITERATIONS} iterations on")
     with ThreadPoolExecutor(max_workers=2) as pool:
         digests = set()

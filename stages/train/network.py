@@ -6,7 +6,8 @@ minimised, replace `cost`.
 
 from __future__ import annotations
 
-from stages.train.reproducible import matmul, tf
+from stages.train.arithmetic import add_bias, matmul, mean, softmax_cross_entropy
+from stages.train.reproducible import tf
 
 
 def logits(weights: dict[str, tf.Tensor], features: tf.Tensor) -> tf.Tensor:
@@ -26,7 +27,7 @@ def logits(weights: dict[str, tf.Tensor], features: tf.Tensor) -> tf.Tensor:
     values = tf.cast(features, tf.float32) / 255
     layers = len(weights) // 2
     for layer in range(1, layers + 1):
-        values = matmul(values, weights[f"W{layer}"]) + weights[f"b{layer}"]
+        values = add_bias(matmul(values, weights[f"W{layer}"]), weights[f"b{layer}"])
         if layer < layers:
             values = tf.nn.relu(values)
     return values
@@ -54,4 +55,4 @@ def cost(
     Tensor of float32, shape ()
     """
     scores = logits(weights, features)
-    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, scores))
+    return mean(softmax_cross_entropy(labels, scores))

@@ -1,22 +1,22 @@
-"""Import TensorFlow so that it computes the same bytes on every x86-64 processor with AVX2.
+"""Import TensorFlow so that it computes the same bytes on x86-64 with AVX2 and on ARM64.
 
 The number of threads that a processor has does not matter either. Four things ensure it:
 
 1. XLA is configured to use no arithmetic that depends on the processor. Its library for matrix
-   products, YNNPACK, then splits and adds sums in the same order everywhere, and not by the size
-   of a cache or the width of a register.
-2. XLA's own code is made for AVX2 wherever it runs, because wider registers add in another order.
-3. No product has a transposed left factor (`matmul`), because XLA passes such a product to
-   oneDNN, whose order depends on the instruction set.
-4. There are always two threads. With one, YNNPACK splits the sums of some shapes differently,
-   for example of batches of 32; more than two have too little to do at this size.
+   products, YNNPACK, then adds the terms of a sum one after another, each by a fused multiply-add.
+2. XLA's own code is made for one instruction set wherever it runs, because wider registers add in
+   another order.
+3. There are always two threads, because the number of threads decides how YNNPACK divides a
+   product; more than two have too little to do at this size.
+4. All sums are in arithmetic.py, which decides their order where XLA or YNNPACK would not.
 """
 
 from __future__ import annotations
 
 import os
+import platform
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from numpy._core._multiarray_umath import (  # type: ignore[import-not-found]  # no public name
@@ -25,12 +25,19 @@ from numpy._core._multiarray_umath import (  # type: ignore[import-not-found]  #
 
 from support.command_line import CommandError, gc_disabled
 
-__all__ = ["DEVICE", "ENVIRONMENT", "IS_REPRODUCIBLE", "cpu_features", "matmul", "tf"]
+__all__ = ["DEVICE", "ENVIRONMENT", "IS_REPRODUCIBLE", "cpu_features", "tf", "xla"]
 
 THREADS = 2
 DEVICE = f"CPU, {THREADS} threads"
+INSTRUCTION_SET = (
+    # At level 3, LLVM decides by the model of an ARM processor whether to fuse a product and a sum;
+    # at level 2 it always does, as on x86-64.
+    "--xla_cpu_max_isa=NEON --xla_backend_optimization_level=2"
+    if platform.machine() in ("aarch64", "arm64")
+    else "--xla_cpu_max_isa=AVX2"
+)
 ENVIRONMENT = {
-    "XLA_FLAGS": "--xla_cpu_enable_platform_dependent_math=false --xla_cpu_max_isa=AVX2",
+    "XLA_FLAGS": f"--xla_cpu_enable_platform_dependent_math=false {INSTRUCTION_SET}",
     # At this size a GPU costs start-up time and gains nothing, and its sums differ.
     "CUDA_VISIBLE_DEVICES": "-1",
     # Half of what TensorFlow imports is Keras; this delays it until it is used, which is never.
@@ -74,29 +81,9 @@ with _silence(), gc_disabled():
     from tensorflow.compiler.tf2xla.python import xla
 tf.config.threading.set_intra_op_parallelism_threads(THREADS)
 
-# XLA's code for AVX2 uses both. A processor without them is warned about.
-IS_REPRODUCIBLE = all(cpu_features.get(feature) for feature in ("AVX2", "FMA3"))
-
-
-@tf.custom_gradient  # type: ignore[untyped-decorator]
-def matmul(
-    values: tf.Tensor, weights: tf.Tensor
-) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]:
-    """Multiply two matrices so that neither the product nor its gradient depends on the processor.
-
-    Parameters
-    ----------
-    values : Tensor of float32, shape (n, inputs)
-    weights : Tensor of float32, shape (inputs, units)
-
-    Returns
-    -------
-    Tensor of float32, shape (n, units)
-    """
-
-    def gradient(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        # The barrier keeps XLA from folding the transposition into the product again.
-        (transposed,) = xla.optimization_barrier(tf.transpose(values))
-        return tf.matmul(upstream, weights, transpose_b=True), tf.matmul(transposed, upstream)
-
-    return tf.matmul(values, weights), gradient
+# XLA's code for AVX2 uses the first two, its code for ARM64 the last, which every ARM64 processor
+# has. A processor without them is warned about.
+IS_REPRODUCIBLE = any(
+    all(cpu_features.get(feature) for feature in features)
+    for features in (("AVX2", "FMA3"), ("ASIMD",))
+)

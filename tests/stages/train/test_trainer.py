@@ -3,6 +3,7 @@
 In one file, so that only one worker of pytest waits for TensorFlow.
 """
 
+import functools
 import shutil
 import signal
 from collections.abc import Callable, Mapping
@@ -70,6 +71,62 @@ def numpy_adam(params: TrainParams, start: Weights, iterations: int) -> Arrays:
             square[name] = params.beta_2 * square[name] + (1 - params.beta_2) * gradient**2
             weights[name] -= rate * mean[name] / (np.sqrt(square[name]) + params.epsilon)
     return weights
+
+
+def chain(values: NDArray[np.float32]) -> Any:
+    """Return the sum over the first axis, one after another, in float32."""
+    return functools.reduce(np.add, values)
+
+
+@pytest.mark.parametrize(("rows", "terms"), [(16, 784), (64, 784), (65, 600)])
+def test_products_and_their_gradients_add_512_terms_in_order(rows: int, terms: int) -> None:
+    """The other factor is 1, so that each term is exact."""
+    from stages.train.arithmetic import matmul
+    from stages.train.reproducible import tf
+
+    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+    def products(values: Any, weights: Any, upstream: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch([values, weights])
+            product = matmul(values, weights)
+        return product, *tape.gradient(product, [values, weights], upstream)
+
+    def ones(*shape: int) -> NDArray[np.float32]:
+        return np.ones(shape, np.float32)
+
+    random = np.random.default_rng(0).normal(size=(terms, rows)).astype(np.float32)
+    sums = chain(random[:512]) + chain(random[512:])
+    expected = np.repeat(sums[:, np.newaxis], 128, axis=1)
+    product, _, _ = products(random.T, ones(terms, 128), ones(rows, 128))
+    np.testing.assert_array_equal(product, expected)
+    _, of_values, _ = products(ones(rows, 128), ones(128, terms), random.T)
+    np.testing.assert_array_equal(of_values, expected)
+    _, _, of_weights = products(random, ones(rows, 128), ones(terms, 128))
+    np.testing.assert_array_equal(of_weights, expected)
+
+
+@pytest.mark.parametrize("count", [1, 10, 32, 33, 64, 1100])
+def test_sums_add_32_terms_in_order(count: int) -> None:
+    """And the sums of each 32 the same way: more than 1,024 terms on three levels."""
+    from stages.train.arithmetic import total
+    from stages.train.reproducible import tf
+
+    values = np.random.default_rng(0).normal(size=(count, 5)).astype(np.float32)
+    expected = values
+    while len(expected) > 1:
+        firsts = range(0, len(expected), 32)
+        expected = np.array([chain(expected[first : first + 32]) for first in firsts])
+    actual = tf.function(total, jit_compile=True)(tf.constant(values))
+    np.testing.assert_array_equal(actual, expected[0])
+
+
+def test_a_product_whose_order_is_not_decided_is_warned_of(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from stages.train.arithmetic import matmul
+
+    matmul(np.ones((16, 5000), np.float32), np.ones((5000, 8), np.float32))
+    assert "16 x 5,000 and 5,000 x 8: its last digits may depend" in capsys.readouterr().out
 
 
 def test_1_2_and_10_steps_are_those_of_an_adam_in_numpy(trainer: Any) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stages.train.reproducible import matmul, tf
+from stages.train.arithmetic import add_bias, matmul, mean, softmax_cross_entropy
+from stages.train.reproducible import tf
 
 
 def logits(weights: dict[str, tf.Tensor], features: tf.Tensor) -> tf.Tensor:
@@ -25,7 +26,7 @@ def logits(weights: dict[str, tf.Tensor], features: tf.Tensor) -> tf.Tensor:
     values = tf.where(tf.math.is_nan(values), 0.0, values)
     layers = len(weights) // 2 - 1
     for layer in range(1, layers + 1):
-        values = matmul(values, weights[f"W{layer}"]) + weights[f"b{layer}"]
+        values = add_bias(matmul(values, weights[f"W{layer}"]), weights[f"b{layer}"])
         if layer < layers:
             values = tf.nn.relu(values)
     return values
@@ -39,4 +40,4 @@ def cost(
 ) -> tf.Tensor:
     """Return the cost of a batch: the mean softmax cross entropy, in nats."""
     scores = logits(weights, features)
-    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, scores))
+    return mean(softmax_cross_entropy(labels, scores))
