@@ -138,4 +138,5 @@ class Model:
             self.network.predict_on_batch(features[start : start + CHUNK])
             for start in range(0, max(1, len(features)), CHUNK)
         ]
-        return softmax(np.concatenate(chunks).astype(np.float64), axis=1)
+        values = np.concatenate(chunks).astype(np.float64)
+        return np.asarray(softmax(values, axis=1), dtype=np.float64)
