@@ -134,8 +134,11 @@ class Model:
         -------
         ndarray of float64, shape (n, classes)
         """
+        if not len(features):  # TensorFlow has no convolution of nothing
+            return np.empty((0, self.network.output_shape[-1]))
         chunks = [
             self.network.predict_on_batch(features[start : start + CHUNK])
-            for start in range(0, max(1, len(features)), CHUNK)
+            for start in range(0, len(features), CHUNK)
         ]
-        return softmax(np.concatenate(chunks).astype(np.float64), axis=1)
+        values = np.concatenate(chunks).astype(np.float64)
+        return np.asarray(softmax(values, axis=1), dtype=np.float64)

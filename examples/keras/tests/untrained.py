@@ -16,6 +16,7 @@ def save_untrained_model(folder: Path, seed: int) -> None:
     """Write the files of a model."""
     import keras
 
+    keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
     params = ModelParams.model_validate(read_yaml(PARAMS)["model"])
     features = make_features(1, np.random.default_rng(seed))
