@@ -20,6 +20,7 @@ from support.files import atomic_write, repository
 from support.schema import StrictModel, load_json
 
 FOLDER = Path(".cache/trainings")
+MOST_TRAININGS = 100  # that have ended
 
 
 class About(StrictModel):
@@ -88,10 +89,13 @@ class Training:
 
 @contextmanager
 def begin_training(run: str, dataset: str, costs: Path, curves: Path) -> Iterator[Training]:
-    """Announce a training while it lasts, and remove the folders of those that were killed."""
-    for other in trainings():
-        if not (other.about.checksum or other.is_alive):
-            shutil.rmtree(other.folder, ignore_errors=True)
+    """Announce a training while it lasts, and remove the folders of old ones and of killed ones."""
+    ended = sorted(
+        (one for one in trainings() if one.about.checksum), key=lambda one: one.about.start
+    )
+    killed = [one for one in trainings() if not (one.about.checksum or one.is_alive)]
+    for other in (*ended[:-MOST_TRAININGS], *killed):
+        shutil.rmtree(other.folder, ignore_errors=True)
     folder = repository() / FOLDER / uuid4().hex
     folder.mkdir(parents=True)
     about = About(

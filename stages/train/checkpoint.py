@@ -6,6 +6,7 @@ Checkpoints are outside DVC's outputs, in .cache/checkpoints of the repository.
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,10 @@ def save_checkpoint(path: Path, state: State) -> None:
 
 def mark_complete(path: Path) -> None:
     """Record that the results of a training are written; only the latest trainings stay."""
-    path.replace(_complete(path))
+    with suppress(FileNotFoundError):  # the same training, twice at the same time
+        path.replace(_complete(path))
     for old in sorted(path.parent.glob("*.npz"), key=lambda one: one.stat().st_mtime)[:-MOST_FILES]:
-        old.unlink()
+        old.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path, iterations: int) -> State | None:
