@@ -2,12 +2,11 @@
 
     python -m extras.handwriting.demo
 
-It prints its address, which only this machine can reach. Draw with mouse, finger or pen; choose,
-paste or drop a picture; or choose an image of the test set. Ctrl+C ends it.
+It prints its address, which only this machine can reach. Draw with mouse, finger or pen; choose
+or paste a picture; or choose an image of the test set. Ctrl+C ends it.
 """
 
 import base64
-import html
 import os
 import socket
 from collections.abc import Mapping
@@ -18,9 +17,10 @@ from typing import Any
 
 import numpy as np
 import uvicorn
-from anyio import CapacityLimiter, to_thread
+from jinja2 import Template
 from numpy.typing import NDArray
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -46,50 +46,28 @@ EXAMPLES_PER_REQUEST = 10
 
 @dataclass(frozen=True)
 class Demo:
-    """The page, and the addresses that it asks.
-
-    Attributes
-    ----------
-    page
-        Its HTML, with one script and one style sheet in it.
-    predictors
-        The models, by the names of their runs.
-    runs
-        What the page shows of each run.
-    test
-        The images to choose from.
-    limiter
-        One picture at a time: two at once would make both slower.
-    """
+    """The page, the models by the names of their runs, and the images to choose from."""
 
     page: str
     predictors: Mapping[str, Predictor]
-    runs: list[dict[str, Any]]
     test: Split
-    limiter: CapacityLimiter
 
     def application(self) -> Starlette:
         """Return the web application."""
         return Starlette(
             routes=[
                 Route("/", self.show_page),
-                Route("/runs", self.list_runs),
                 Route("/predictions", self.predict_picture, methods=["POST"]),
                 Route("/examples/{start:int}", self.list_examples),
                 Route("/predictions/{number:int}", self.predict_example),
             ],
             # A page elsewhere whose name is made to mean this machine is refused.
             middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])],
-            exception_handlers={HTTPException: _in_one_line},
         )
 
     async def show_page(self, _request: Request) -> Response:
         """Return the page itself."""
         return HTMLResponse(self.page)
-
-    async def list_runs(self, _request: Request) -> Response:
-        """Return the runs to choose from."""
-        return JSONResponse(self.runs)
 
     async def predict_picture(self, request: Request) -> Response:
         """Predict the digits of the picture in the body, with the run in the address."""
@@ -99,7 +77,7 @@ class Demo:
             return _prediction(predictor, predictor.prepare(decode(BytesIO(content))))
 
         try:
-            return JSONResponse(await to_thread.run_sync(prediction, limiter=self.limiter))
+            return JSONResponse(await run_in_threadpool(prediction))
         except PictureError as error:
             raise HTTPException(422, str(error)) from None
 
@@ -127,12 +105,6 @@ class Demo:
         return self.predictors[name]
 
 
-async def _in_one_line(_request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    detail = error.detail if isinstance(error, HTTPException) else str(error)
-    return JSONResponse({"error": " ".join(detail.split())}, status)
-
-
 def _prediction(predictor: Predictor, digits: Digits) -> dict[str, Any]:
     prediction = predictor.predict(digits)
     return {
@@ -151,23 +123,21 @@ def _text(pixels: NDArray[np.uint8]) -> str:
 
 def load_demo(config: Config) -> Demo:
     """Load the page, the models and the test images."""
-    predictors = {name: load_predictor(name, config) for name in config.runs}
+    # The longest first, because the page begins with it.
+    names = sorted(config.runs, key=lambda name: -config.runs[name].iterations)
+    predictors = {name: load_predictor(name, config) for name in names}
     test = load_split(TEST)
-    runs = [
-        {
-            "name": name,
-            "iterations": config.runs[name].iterations,
-            # Measured here, because metrics/ may be of other weights than these.
-            "test": accuracy(predict(predictor.model, test)),
-            "classes": predictor.classes,
-        }
-        for name, predictor in predictors.items()
-    ]
-    digits = all(predictor.reads_digits for predictor in predictors.values())
-    page = PAGE.read_text(encoding="utf-8")
-    page = page.replace("{{ heading }}", "Draw a digit" if digits else "Draw or upload an image")
-    page = page.replace("{{ dataset }}", html.escape(config.dataset.title))
-    return Demo(page, predictors, runs, test, CapacityLimiter(1))
+    # Measured here, because metrics/ may be of other weights than these.
+    accuracies = {name: accuracy(predict(model.model, test)) for name, model in predictors.items()}
+    page = Template(PAGE.read_text(encoding="utf-8"), autoescape=True).render(
+        dataset=config.dataset.title,
+        digits=predictors[names[0]].reads_digits,
+        classes=predictors[names[0]].classes,
+        runs=[
+            (name, f"{config.runs[name].iterations:,}", f"{accuracies[name]:.2%}") for name in names
+        ],
+    )
+    return Demo(page, predictors, test)
 
 
 def listen(port: int) -> socket.socket:
@@ -176,7 +146,7 @@ def listen(port: int) -> socket.socket:
         return socket.create_server((HOST, port))
     except OSError as error:
         reason = os.strerror(error.errno or 0)
-        raise CommandError(f"port {port}: {reason}; choose another with --port") from None
+        raise CommandError(f"port {port}: {reason}; try `make demo DEMO_PORT={port + 1}`") from None
 
 
 def serve(demo: Demo, opened: socket.socket) -> None:

@@ -30,16 +30,9 @@ MAX_EDGE, MAX_EDGE_OF_CELL, CELL = 0.2, 0.4, 32
 class Candidate(NamedTuple):
     """What would be ink if ink were darker, or lighter, than paper.
 
-    Attributes
-    ----------
-    strength : ndarray of float32, shape (rows, columns)
-        How much each pixel differs from the paper: 0 is paper, 1 is ink.
-    contrast
-        Of the ink, in steps of brightness.
-    edge
-        How much of the picture's edge is ink; the corners count as much as all of it.
-    rest
-        How much contrast remains beside the ink: the standard deviation, of the contrast.
+    `strength` is how much each pixel differs from the paper: 0 is paper, 1 is ink; `contrast` is
+    that of the ink, in steps of brightness. `edge` is how much of the picture's edge is ink, the
+    corners counting as much as all of it. `rest` is how much contrast remains beside the ink.
     """
 
     strength: Pixels

@@ -14,8 +14,7 @@ from skimage.measure import label, regionprops
 from extras.handwriting.pictures import PictureError
 
 Mask = NDArray[np.bool_]
-# Of scikit-image, which has no types: `skimage.measure._regionprops.RegionProperties`.
-Piece = Any
+Piece = Any  # what `regionprops` of scikit-image returns, which has no types
 
 # Plain paper has fewer specks.
 MAX_PIECES = 30
@@ -92,7 +91,11 @@ def _surrounds(piece: Piece, other: Piece) -> bool:
 def _without_lines(pieces: list[Piece], shape: tuple[int, ...]) -> list[Piece]:
     """Leave out lines, patterns, and what the picture's edge cuts off."""
     whole = [piece for piece in pieces if not _is_cut_off(piece, shape)] or pieces
-    curved = [piece for piece in whole if not _is_straight(piece)] or whole
+    curved = [
+        piece
+        for piece in whole
+        if piece.axis_minor_length > MAX_NARROWNESS * piece.axis_major_length
+    ] or whole
     height = max(_height(piece) for piece in curved)
     digits = [
         piece
@@ -113,13 +116,9 @@ def _is_cut_off(piece: Piece, shape: tuple[int, ...]) -> bool:
     return bool(np.count_nonzero(at_sides) > 1 or at_sides.sum() > 0.25 * piece.perimeter)
 
 
-def _is_straight(piece: Piece) -> bool:
-    return bool(piece.axis_minor_length <= MAX_NARROWNESS * piece.axis_major_length)
-
-
 def _loops(piece: Piece) -> int:
-    holes = label(piece.image_filled & ~piece.image, connectivity=1)
-    return np.count_nonzero(np.bincount(holes.ravel())[1:] > MIN_LOOP * piece.area_bbox)
+    holes = regionprops(label(piece.image_filled & ~piece.image, connectivity=1))
+    return sum(hole.area > MIN_LOOP * piece.area_bbox for hole in holes)
 
 
 def _height(piece: Piece) -> int:
@@ -127,7 +126,7 @@ def _height(piece: Piece) -> int:
 
 
 def _length(piece: Piece) -> int:
-    return max(piece.image.shape)
+    return int(max(piece.image.shape))
 
 
 def _group(pieces: list[Piece]) -> list[tuple[int, list[Piece]]]:
@@ -143,30 +142,29 @@ def _group(pieces: list[Piece]) -> list[tuple[int, list[Piece]]]:
         rows[piece.bbox[0] : piece.bbox[2] + height // 8] = True
     lines = ndimage.label(rows)[0]
     digits: list[tuple[int, list[Piece]]] = []
-    for line, piece in sorted(
-        ((int(lines[piece.bbox[0]]), piece) for piece in high), key=lambda x: (x[0], x[1].bbox[1])
-    ):
+    for piece in sorted(high, key=lambda piece: (lines[piece.bbox[0]], piece.bbox[1])):
+        line = int(lines[piece.bbox[0]])
         if digits and digits[-1][0] == line and _overlap(digits[-1][1], piece) > MIN_OVERLAP:
             digits[-1][1].append(piece)
         else:
             digits.append((line, [piece]))
     for piece in (piece for piece in pieces if piece not in high):
-        gap, nearest = min(
-            ((_gap(piece, part), i) for i, (_, digit) in enumerate(digits) for part in digit)
-        )
-        if gap < height / 4:
-            digits[nearest][1].append(piece)
+        gaps = [min(_gap(piece, part) for part in digit) for _, digit in digits]
+        if min(gaps) < height / 4:
+            digits[int(np.argmin(gaps))][1].append(piece)
     return digits
 
 
 def _overlap(digit: list[Piece], piece: Piece) -> float:
     """Return how much of their width a digit and a piece share, of the narrower."""
-    left, right = (f(part.bbox[i] for part in digit) for f, i in ((min, 1), (max, 3)))
+    left = min(part.bbox[1] for part in digit)
+    right = max(part.bbox[3] for part in digit)
     shared = min(right, piece.bbox[3]) - max(left, piece.bbox[1])
     return float(shared / min(right - left, piece.image.shape[1]))
 
 
 def _gap(piece: Piece, other: Piece) -> float:
     """Return the distance between the boxes of two pieces."""
-    starts, ends = zip(*((one.bbox[:2], one.bbox[2:]) for one in (piece, other)), strict=True)
-    return float(np.hypot(*np.maximum(np.max(starts, axis=0) - np.min(ends, axis=0), 0)))
+    starts = np.maximum(piece.bbox[:2], other.bbox[:2])
+    ends = np.minimum(piece.bbox[2:], other.bbox[2:])
+    return float(np.hypot(*np.maximum(starts - ends, 0)))

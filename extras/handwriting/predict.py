@@ -5,8 +5,6 @@
 One line per picture: its path, the digits, and the smallest of their probabilities, with tabs
 between. Several lines of digits are read from top to bottom, with a space between.
 
-Where the dataset's classes are not digits, the whole picture is one image, in grey.
-
 A picture that cannot be read, or shows no digit, is one line on stderr. The others are predicted
 all the same, and the exit status is 1.
 """
@@ -24,9 +22,6 @@ from support.command_line import argument_parser, run
 def load_picture(path: Path) -> Pixels:
     """Load a picture; raises PictureError if the file is missing or is not a picture."""
     try:
-        # Not whatever can be opened: a pipe would wait for ever.
-        if path.exists() and not path.is_file():
-            raise PictureError("not a file")
         with path.open("rb") as file:
             return decode(file)
     except OSError as error:
@@ -52,8 +47,7 @@ def main() -> None:
             sys.stderr.write(f"error: {path}: {error}\n")
             failed = True
         else:
-            line = f"{path}\t{prediction.digits}\t{prediction.probability:.4f}\n"
-            sys.stdout.write(line)
+            sys.stdout.write(f"{path}\t{prediction.digits}\t{prediction.probability:.4f}\n")
             sys.stdout.flush()
     if failed:
         sys.exit(1)

@@ -24,16 +24,10 @@ DESCRIPTION = Path("data/flat/description.json")
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the digits of one picture are predicted to be.
+    """What the digits of one picture are predicted to be, and with which probabilities.
 
-    Attributes
-    ----------
-    digits
-        Their names, one line of digits after the other with a space between.
-    probability
-        The smallest of their probabilities.
-    probabilities : ndarray of float64, shape (n, classes)
-        Of every class, for each digit.
+    `digits` has a space between lines; `probability` is the smallest of the digits' own;
+    `probabilities`, shape (n, classes), are those of every class for each digit.
     """
 
     digits: str

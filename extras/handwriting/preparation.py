@@ -28,14 +28,9 @@ INK, EDGE = 0.35, 0.05
 
 @dataclass(frozen=True)
 class Digits:
-    """The digits of a picture, line by line and from left to right.
+    """The digits of a picture, line by line and from left to right, and the line of each.
 
-    Attributes
-    ----------
-    images : ndarray of uint8, shape (n, 784)
-        Brightness in [0, 255], ink bright as in MNIST.
-    lines : ndarray of int, shape (n,)
-        The line that each digit stands on.
+    `images` has the shape (n, 784) and brightness in [0, 255], ink bright as in MNIST.
     """
 
     images: NDArray[np.uint8]
