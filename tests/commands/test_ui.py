@@ -18,7 +18,14 @@ from typing import Any
 
 import pytest
 
-from tests.workspace import ROOT, Workspace, write_fake_results
+from tests.workspace import (
+    ROOT,
+    Workspace,
+    entry,
+    synthetic_params,
+    write_fake_results,
+    write_yaml,
+)
 
 # MLflow's libraries warn about each other.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -60,7 +67,7 @@ def serving(number: signal.Signals, **variables: str) -> Iterator[tuple[int, dic
         try:
             while process.poll() is None and not request(port, f"localhost:{port}"):
                 time.sleep(0.1)
-            yield port, dict(line.split(": ", 1) for line in lines[-3:-1])
+            yield port, dict(line.split(": ", 1) for line in lines if ": http" in line)
         finally:
             process.send_signal(number)
             # It ends when the last process that writes to it has ended.
@@ -99,6 +106,8 @@ def links(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT if UPDATE else tmp_path_factory.mktemp("results"))
         if not UPDATE:
+            write_yaml(Path("params.yaml"), synthetic_params())
+            write_yaml(Path("datasets.yaml"), {"synthetic": entry("https://example.org/{file}")})
             write_fake_results(Path(), iterations=RUNS)
         with serving(signal.SIGTERM) as (_, links):
             yield links
