@@ -102,7 +102,8 @@ def test_only_code_that_can_change_a_byte_is_run_again(project_copy: Project) ->
     """A message is not; a model is trained again, but its data stay."""
     project_copy.edit("support/files.py", ": not found; run", ": missing; run")
     assert _changed_stages(project_copy) == set()
-    project_copy.edit("common/model.py", "features / 255.0", "features / 256.0")
+    first_line = "from __future__ import annotations\n"
+    project_copy.edit("common/model.py", first_line, f"{first_line}# Edited.\n")
     expected = {"train@short", "train@long", "evaluate", "report", "track"}
     assert _changed_stages(project_copy) == expected
 

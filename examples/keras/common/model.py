@@ -22,8 +22,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
 from scipy.special import softmax
 
-# Whatever ~/.keras/keras.json says; Keras reads it when it is imported.
-os.environ["KERAS_BACKEND"] = "tensorflow"
+# Keras reads these when it is imported; otherwise it and matplotlib, which it imports, would read
+# and write files in the user's home.
+os.environ |= {"KERAS_BACKEND": "tensorflow", "KERAS_HOME": os.devnull}
+os.environ.setdefault("MPLCONFIGDIR", str(Path(".cache/matplotlib").resolve()))
 
 # What this file imports, so what MLflow needs to serve it; TensorFlow has two names.
 TENSORFLOW = "tensorflow-cpu" if any(distributions(name="tensorflow-cpu")) else "tensorflow"
@@ -54,7 +56,7 @@ class TrainParams(BaseModel):
     batch_size: PositiveInt
     learning_rate: PositiveFloat
     warm_up: Rate
-    shift_pixels: NonNegativeInt
+    shift: NonNegativeInt
     class_weights: Annotated[tuple[PositiveFloat, ...], Field(strict=False)]
     patience: PositiveInt
     seed: NonNegativeInt

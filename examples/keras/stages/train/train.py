@@ -65,7 +65,7 @@ def train(
             metrics=["accuracy"],
         )
     stopping = keras.callbacks.EarlyStopping(
-        "val_accuracy", mode="max", patience=params.patience, restore_best_weights=True
+        "val_loss", patience=params.patience, restore_best_weights=True
     )
     # The state depends on the number of iterations, because the schedule does.
     backup = Backup(checkpoint.with_suffix(f".{iterations}"), iterations, reporter, stopping)
@@ -109,7 +109,7 @@ def find_devices() -> tuple[list[str], str]:
 def batches(examples: Split, params: TrainParams, start: int) -> tf.data.Dataset:
     """Return the batches from an iteration on, without end, in a new order in each epoch."""
     rows, columns, channels = image_shape(examples.features)
-    most = params.shift_pixels
+    most = params.shift
 
     def shift(iteration: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]) -> Any:
         """Shift each image by whole pixels; what is random depends on the iteration only."""
@@ -137,7 +137,7 @@ def describe(params: TrainParams, best: int) -> str:
     settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in params)
     return (
         "Adam, with a warm-up and a cosine schedule, minimises the mean softmax cross entropy of "
-        f"shifted images ({settings}); the weights are those with the best validation accuracy, "
+        f"shifted images ({settings}); the weights are those with the lowest validation cost, "
         f"after {best:,} iterations."
     )
 
@@ -189,6 +189,7 @@ class Backup(keras.callbacks.BackupAndRestore):  # type: ignore[misc]  # Keras h
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Report the validation, and save."""
         self.reporter.add_value("validation accuracy", logs["val_accuracy"])
+        self.reporter.add_value("validation cost", logs["val_loss"], log=False)
         rate = float(self.model.optimizer.learning_rate)
         self.reporter.add_value("learning rate", rate, log=False)
         stopping = self.stopping
