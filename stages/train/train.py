@@ -59,6 +59,21 @@ def train(
     CommandError
         If the training diverges, or if the two forward passes differ.
     """
+    trainer = _prepare(config, iterations, splits["train"], classes, reporter)
+    if state := load_checkpoint(checkpoint, iterations):
+        trainer.restore(state)
+        reporter.restore(state)
+        echo(f"goes on after {trainer.done:,} iterations")
+    _iterate(trainer, iterations, config.train, splits["validation"], reporter, checkpoint)
+    check_weights(trainer.weights())
+    check_agreement(trainer, splits["train"])
+    save_arrays(model / "weights.npz", trainer.weights())
+    return TrainingSummary(iterations=trainer.done, description=describe(config.train))
+
+
+def _prepare(
+    config: Config, iterations: int, examples: Split, classes: int, reporter: Reporter
+) -> Trainer:
     # Imported here because TensorFlow takes seconds to start: wrong input is reported first.
     from stages.train.program_cache import keep_programs
     from stages.train.reproducible import DEVICE, IS_REPRODUCIBLE
@@ -71,17 +86,9 @@ def train(
         )
     reporter.device = DEVICE
     keep_programs(repository() / ".cache/xla")
-    trainer = Trainer(config.model, config.train, iterations, splits["train"], classes)
-    check_agreement(trainer, splits["train"])
-    if state := load_checkpoint(checkpoint, iterations):
-        trainer.restore(state)
-        reporter.restore(state)
-        echo(f"goes on after {trainer.done:,} iterations")
-    _iterate(trainer, iterations, config.train, splits["validation"], reporter, checkpoint)
-    check_weights(trainer.weights())
-    check_agreement(trainer, splits["train"])
-    save_arrays(model / "weights.npz", trainer.weights())
-    return TrainingSummary(iterations=trainer.done, description=describe(config.train))
+    trainer = Trainer(config.model, config.train, iterations, examples, classes)
+    check_agreement(trainer, examples)
+    return trainer
 
 
 def _iterate(
