@@ -71,15 +71,12 @@ class Demo:
 
     async def predict_picture(self, request: Request) -> Response:
         """Predict the digits of the picture in the body, with the run in the address."""
-        predictor, content = self._predictor(request), await request.body()
-
-        def prediction() -> dict[str, Any]:
-            return _prediction(predictor, predictor.prepare(decode(BytesIO(content))))
-
+        predictor, content = self._predictor(request), BytesIO(await request.body())
         try:
-            return JSONResponse(await run_in_threadpool(prediction))
+            digits = await run_in_threadpool(lambda: predictor.prepare(decode(content)))
         except PictureError as error:
             raise HTTPException(422, str(error)) from None
+        return JSONResponse(_prediction(predictor, digits))
 
     async def list_examples(self, request: Request) -> Response:
         """Return ten test images, from the number in the address on."""

@@ -60,7 +60,7 @@ def find_ink(picture: Pixels) -> Pixels:
         raise PictureError("no ink found: nothing stands out from the paper; write darker")
     ink = min(likely, key=lambda candidate: 2 * candidate.edge + candidate.rest)
     cell = max(plane.shape) <= CELL
-    # A border along the edge passes for paper, but then the picture is plain apart from it.
+    # A border along the edge passes for paper, but as ink it would leave plain paper.
     border = any(candidate.edge > 0.5 and candidate.rest < 0.06 for candidate in likely)
     if ink.edge > (MAX_EDGE_OF_CELL if cell else MAX_EDGE) or (border and not cell):
         problem = "no digit found: what stands out covers the edge of the picture"

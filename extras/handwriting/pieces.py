@@ -104,6 +104,7 @@ def _without_lines(pieces: list[Piece], shape: tuple[int, ...]) -> list[Piece]:
         and (piece in whole or _length(piece) >= MIN_HEIGHT_AT_EDGE * height)
         and piece.image.shape[1] <= max(MAX_WIDTH * _height(piece), height)
         and _loops(piece) <= MAX_LOOPS
+        and not _is_blot(piece)
     ]
     if 2 * sum(piece.area for piece in digits) < sum(piece.area for piece in whole):
         raise PictureError("no digit found: most of what stands out are lines or patterns")
@@ -114,6 +115,10 @@ def _is_cut_off(piece: Piece, shape: tuple[int, ...]) -> bool:
     """Return whether a piece goes on beyond the picture, as a border or a shadow does."""
     at_sides = np.hstack([piece.coords == 0, piece.coords == np.subtract(shape, 1)]).sum(axis=0)
     return bool(np.count_nonzero(at_sides) > 1 or at_sides.sum() > 0.25 * piece.perimeter)
+
+
+def _is_blot(piece: Piece) -> bool:
+    return bool(piece.solidity > 0.9 and piece.axis_minor_length > 0.5 * piece.axis_major_length)
 
 
 def _loops(piece: Piece) -> int:
