@@ -22,13 +22,8 @@ from support.schema import StrictModel
 
 REFERENCE = Path("extras/seeds/reference.json")
 ROOT = Path(__file__).parents[2]
-# These settings do not change the distribution of the results.
-IRRELEVANT = {
-    "seed",
-    "log_every_iterations",
-    "validate_every_iterations",
-    "checkpoint_every_seconds",
-}
+# These settings change no result.
+IRRELEVANT = {"log_every_iterations", "validate_every_iterations", "checkpoint_every_seconds"}
 MODEL_CODE = ("common/model.py", "stages/train/network.py")
 MIN_COST = 1e-38  # zero has no logarithm, and below this float32 loses precision
 MIN_STD = 1e-7  # where all seeds agree
@@ -83,7 +78,7 @@ def fingerprint(config: Config, name: str) -> str:
         "files": dict(config.dataset.files),
         "flatten": config.flatten.model_dump(),
         "model": config.model.model_dump(),
-        "train": config.train.model_dump(exclude=IRRELEVANT),
+        "train": config.train.model_dump(exclude=IRRELEVANT | {"seed"}),
         "iterations": config.run(name).iterations,
     }
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
