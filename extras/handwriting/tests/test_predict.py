@@ -117,8 +117,10 @@ def test_bad_picture_is_one_line_and_the_others_are_predicted(
         (
             partial(describe, example_shape=(14, 10)),
             "long",
-            f"{DESCRIPTION}: example_shape: is (14, 10); pictures can be prepared only for "
-            "images of 28 x 28",
+            (
+                f"{DESCRIPTION}: example_shape: is (14, 10); pictures can be prepared only for "
+                "images of 28 x 28"
+            ),
         ),
     ],
     ids=["no run", "no model", "other shape"],
