@@ -13,14 +13,19 @@ from collections.abc import Callable
 from stages.train.reproducible import tf, xla
 from support.command_line import echo
 
-# YNNPACK divides longer sums. How depends on whether it copies the right factor first, which it
-# does everywhere if the factor is transposed or the left one has more than 60 rows: then it divides
-# none of at most 512 terms. (See define_pack_b, should_pack_b in ynnpack/subgraph/dot.cc and
-# schedule_dot in ynnpack/kernels/dot/schedule.cc.)
+# YNNPACK, XLA's library for products, divides longer sums. How depends on whether it copies the
+# right factor first: if so, it divides none of at most 512 terms, and otherwise none whose right
+# factor has at most 32,768 numbers. It copies on every processor if that factor is transposed or
+# the left one has more than 60 rows. (See define_pack_b and should_pack_b in YNNPACK's
+# subgraph/dot.cc, and schedule_dot in its kernels/dot/schedule.cc.)
 MOST_TERMS = 512
+MOST_NUMBERS = 1 << 15
 FEWEST_ROWS = 64
-# XLA itself multiplies smaller matrices.
-FEWEST_ROWS_TRANSPOSED = 8
+# With more columns, additional rows take less time than many short sums.
+MOST_COLUMNS = 128
+# XLA does not pass smaller matrices to YNNPACK.
+SMALLEST_SIZE = 8
+# More would take long to compile.
 MOST_PIECES = 8
 # The sums of the biases have always been made of 32 rows each.
 BLOCK = 32
@@ -125,11 +130,15 @@ def _product(left: tf.Tensor, right: tf.Tensor, *, transpose_right: bool = False
     if terms > MOST_TERMS * MOST_PIECES or columns == 1:
         _warn(rows, terms, columns)
         return tf.matmul(left, right, transpose_b=transpose_right)
-    fewest = FEWEST_ROWS_TRANSPOSED if transpose_right else FEWEST_ROWS
+    fewest, longest = FEWEST_ROWS, MOST_TERMS
+    if transpose_right:
+        fewest = SMALLEST_SIZE
+    elif rows < FEWEST_ROWS and columns <= MOST_COLUMNS:
+        fewest, longest = SMALLEST_SIZE, min(MOST_TERMS, MOST_NUMBERS // columns)
     left = tf.pad(left, [[0, max(0, fewest - rows)], [0, 0]])
     pieces = []
-    for first in range(0, terms, MOST_TERMS):
-        piece = slice(first, first + MOST_TERMS)
+    for first in range(0, terms, longest):
+        piece = slice(first, first + longest)
         factor = right[:, piece] if transpose_right else right[piece]
         pieces.append(tf.matmul(left[:, piece], factor, transpose_b=transpose_right))
     return functools.reduce(operator.add, pieces)[:rows]

@@ -78,9 +78,13 @@ def chain(values: NDArray[np.float32]) -> Any:
     return functools.reduce(np.add, values)
 
 
-@pytest.mark.parametrize(("rows", "terms"), [(16, 784), (64, 784), (65, 600)])
-def test_products_and_their_gradients_add_512_terms_in_order(rows: int, terms: int) -> None:
-    """The other factor is 1, so that each term is exact."""
+@pytest.mark.parametrize(
+    ("rows", "columns", "terms"), [(16, 128, 256), (16, 200, 512), (64, 128, 512), (65, 10, 512)]
+)
+def test_products_and_their_gradients_add_so_many_terms_in_order(
+    rows: int, columns: int, terms: int
+) -> None:
+    """And then these sums. One factor is 1, so that each term is exact."""
     from stages.train.arithmetic import matmul
     from stages.train.reproducible import tf
 
@@ -94,15 +98,17 @@ def test_products_and_their_gradients_add_512_terms_in_order(rows: int, terms: i
     def ones(*shape: int) -> NDArray[np.float32]:
         return np.ones(shape, np.float32)
 
-    random = np.random.default_rng(0).normal(size=(terms, rows)).astype(np.float32)
-    sums = chain(random[:512]) + chain(random[512:])
-    expected = np.repeat(sums[:, np.newaxis], 128, axis=1)
-    product, _, _ = products(random.T, ones(terms, 128), ones(rows, 128))
-    np.testing.assert_array_equal(product, expected)
-    _, of_values, _ = products(ones(rows, 128), ones(128, terms), random.T)
-    np.testing.assert_array_equal(of_values, expected)
-    _, _, of_weights = products(random, ones(rows, 128), ones(terms, 128))
-    np.testing.assert_array_equal(of_weights, expected)
+    def expected(terms: int) -> NDArray[np.float32]:
+        sums = [chain(random[first : first + terms]) for first in range(0, len(random), terms)]
+        return np.repeat(chain(np.array(sums))[:, np.newaxis], columns, axis=1)
+
+    random = np.random.default_rng(0).normal(size=(784, rows)).astype(np.float32)
+    product, _, _ = products(random.T, ones(784, columns), ones(rows, columns))
+    np.testing.assert_array_equal(product, expected(terms))
+    _, of_values, _ = products(ones(rows, columns), ones(columns, 784), random.T)
+    np.testing.assert_array_equal(of_values, expected(512))  # the right factor is transposed
+    _, _, of_weights = products(random, ones(rows, columns), ones(784, columns))
+    np.testing.assert_array_equal(of_weights, expected(terms))
 
 
 @pytest.mark.parametrize("count", [1, 10, 32, 33, 64, 1100])
