@@ -150,7 +150,7 @@ def test_runs_are_added_and_renamed_in_params_yaml(project_copy: Project) -> Non
     plots = json.loads(project_copy.do("dvc", "plots", "show", "--json"))["data"]
     assert {"costs/third.csv", "costs/short.csv"} <= set(plots)
     project_copy.edit("params.yaml", "  third:", "  other:")
-    command = "rm -r models/third c*/third.csv"
+    command = "rm -r models/third costs/third.csv curves/third.csv"
     assert f"`{command}`" in project_copy.run("dvc", "repro").err
     project_copy.do("bash", "-c", command)
     project_copy.do("dvc", "repro")
