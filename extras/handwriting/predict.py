@@ -10,7 +10,6 @@ all the same, and the exit status is 1.
 """
 
 import sys
-from io import TextIOWrapper
 from pathlib import Path
 
 from common.config import load_config
@@ -36,9 +35,6 @@ def main() -> None:
     config = load_config()
     longest = max(config.runs, key=lambda name: config.runs[name].iterations)
     predictor = load_predictor(arguments.run or longest, config)
-    if isinstance(sys.stdout, TextIOWrapper):
-        # The name of a file may have bytes that are not text.
-        sys.stdout.reconfigure(errors="backslashreplace")
     failed = False
     for path in arguments.images:
         try:

@@ -8,6 +8,8 @@ import pytest
 
 from common.arrays import save_arrays
 from common.splits import Description
+from extras.handwriting.demo import TEST
+from extras.handwriting.predictor import DESCRIPTION
 from tests.workspace import ROOT
 
 
@@ -20,11 +22,9 @@ def untrained_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     random = np.random.default_rng(1)
     for run in ("short", "long"):
         weights = {"W1": random.normal(0, 1, (784, 10)), "b1": np.zeros(10)}
-        path = folder / f"models/{run}/weights.npz"
-        save_arrays(path, {name: array.astype(np.float32) for name, array in weights.items()})
-    images = random.integers(0, 256, (12, 784)).astype(np.uint8)
-    labels = random.integers(0, 10, 12).astype(np.uint8)
-    save_arrays(folder / "data/flat/test.npz", {"images": images, "labels": labels})
+        save_arrays(folder / f"models/{run}/weights.npz", weights)
+    images = random.integers(0, 256, (12, 784), np.uint8)
+    save_arrays(folder / TEST, {"images": images, "labels": random.integers(0, 10, 12)})
     description = Description(
         classes=tuple("0123456789"),
         example_shape=(28, 28),
@@ -32,5 +32,5 @@ def untrained_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         feature_dtype="uint8",
         examples={"train": 1, "validation": 1, "test": 12},
     )
-    (folder / "data/flat/description.json").write_text(description.model_dump_json())
+    (folder / DESCRIPTION).write_text(description.model_dump_json())
     return folder

@@ -1,13 +1,13 @@
 """The demo in headless Chromium, with the trained models."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from io import BytesIO
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 from scipy.interpolate import make_interp_spline
 
 from tests.workspace import ROOT
@@ -18,38 +18,28 @@ from playwright.sync_api import Browser, Page, expect  # noqa: E402 - as above
 
 # Each digit as a person draws it: lines from point to point, the paper being 100 x 100.
 STROKES = {
-    "0": [[(50, 15), (36, 22), (29, 40), (29, 60), (36, 78), (50, 85), (64, 78), (71, 60), (71, 40),
-           (64, 22), (50, 15)]],
+    "0": [[(50, 15), (33, 28), (28, 50), (34, 74), (50, 85), (66, 74), (72, 50), (50, 15)]],
     "1": [[(52, 14), (50, 50), (48, 86)]],
-    "2": [[(30, 30), (38, 18), (52, 14), (66, 20), (69, 34), (60, 52), (44, 70), (29, 84), (50, 82),
-           (73, 84)]],
-    "3": [[(32, 20), (48, 14), (63, 19), (66, 32), (57, 44), (45, 48), (60, 53), (69, 66),
-           (62, 80), (46, 86), (30, 80)]],
+    "2": [[(30, 30), (38, 18), (52, 14), (66, 20), (69, 34), (44, 70), (29, 84), (73, 84)]],
+    "3": [[(32, 20), (48, 14), (66, 26), (45, 48), (69, 66), (46, 86), (30, 80)]],
     "4": [[(34, 16), (30, 38), (28, 54), (50, 55), (72, 52)], [(66, 16), (63, 50), (60, 86)]],
-    "5": [[(36, 18), (33, 46), (48, 42), (62, 48), (67, 64), (58, 80), (44, 86), (30, 82)],
-          [(36, 17), (68, 15)]],
-    "6": [[(60, 14), (44, 28), (34, 48), (32, 66), (40, 82), (54, 85), (65, 76), (64, 62),
-           (52, 55), (38, 62)]],
+    "5": [[(36, 18), (33, 46), (48, 42), (67, 64), (58, 80), (30, 82)], [(36, 17), (68, 15)]],
+    "6": [[(60, 14), (44, 28), (32, 66), (40, 82), (54, 85), (65, 70), (52, 55), (38, 62)]],
     "7": [[(28, 20), (50, 19), (70, 17), (61, 40), (52, 62), (46, 86)]],
-    "8": [[(62, 22), (48, 15), (37, 24), (42, 40), (58, 54), (65, 70), (54, 84), (40, 82),
-           (34, 70), (44, 54), (60, 38), (62, 22)]],
-    "9": [[(64, 28), (50, 16), (36, 24), (36, 40), (48, 46), (62, 38), (65, 26), (64, 50),
-           (60, 86)]],
+    "8": [[(62, 22), (48, 15), (36, 26), (58, 54), (65, 70), (50, 85), (34, 70), (62, 22)]],
+    "9": [[(64, 28), (50, 16), (36, 24), (36, 40), (48, 46), (65, 26), (64, 50), (60, 86)]],
 }  # fmt: skip
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
-DARK = {"color_scheme": "dark"}
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="session")
 def address() -> Iterator[str]:
     """Start the demo on a free port."""
-    for path in ("models/long/weights.npz", "data/flat/test.npz"):
-        if not (ROOT / path).exists():
-            pytest.skip(f"{path} is missing: run make repro first")
+    if not (ROOT / "models/long").exists():
+        pytest.skip("no models: run make repro first")
     command = [sys.executable, "-m", "extras.handwriting.demo", "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
         yield server.stdout.readline().split()[0]
         server.terminate()
 
@@ -57,8 +47,7 @@ def address() -> Iterator[str]:
 @pytest.fixture
 def page(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
     """Open the page; whatever the browser complains of, or asks of other servers, is a failure."""
-    options = {"viewport": {"width": 1100, "height": 860}, "color_scheme": "light"}
-    context = browser.new_context(**{**options, **getattr(request, "param", {})})
+    context = browser.new_context(**getattr(request, "param", {}))
     page, complaints, urls = context.new_page(), [], []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda said: complaints.append(said.text))
@@ -75,7 +64,6 @@ def page(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iter
 def draw(page: Page, digit: str, left: float = 0, scale: float = 1) -> None:
     """Draw a digit with the mouse; `left` and `scale` are fractions of the paper's side."""
     box = page.locator("#paper").bounding_box()
-    assert box is not None
     for stroke in STROKES[digit]:
         last = len(stroke) - 1
         curve = make_interp_spline(range(last + 1), stroke, k=min(2, last))
@@ -105,19 +93,16 @@ def test_two_digits_are_read_from_left_to_right(page: Page) -> None:
     draw(page, "4", left=0, scale=0.5)
     draw(page, "2", left=0.5, scale=0.5)
     expect(page.locator("#digits")).to_have_text("42")
-    expect(page.locator("#seen canvas")).to_have_count(2)
 
 
 def test_undo_takes_the_last_stroke_away_and_clear_everything(page: Page) -> None:
     draw(page, "1")
-    expect(page.locator("#digits")).to_have_text("1")
+    draw(page, "7", left=0.5, scale=0.5)
     page.get_by_role("button", name="Undo").click()
-    expect(page.locator("#sure")).to_have_text("Nothing yet")
-    draw(page, "7")
-    expect(page.locator("#digits")).to_have_text("7")
+    expect(page.locator("#digits")).to_have_text("1")
     page.get_by_role("button", name="Clear").click()
     expect(page.locator("#sure")).to_have_text("Nothing yet")
-    expect(page.get_by_role("button", name="Clear")).to_be_disabled()
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
 
 
 def test_example_is_read_with_its_label(page: Page) -> None:
@@ -128,23 +113,14 @@ def test_example_is_read_with_its_label(page: Page) -> None:
     expect(page.get_by_role("button", name="Test image 10")).to_be_visible()
 
 
-def test_picture_is_taken_by_paste(page: Page) -> None:
-    page.evaluate("""async () => {
-        const canvas = new OffscreenCanvas(300, 200);
-        const context = canvas.getContext("2d");
-        context.fillStyle = "navy";
-        context.fillRect(0, 0, 300, 200);
-        context.strokeStyle = "yellow";
-        context.lineWidth = 12;
-        context.ellipse(145, 90, 30, 50, 0, 0, 7);
-        context.stroke();
-        const data = new DataTransfer();
-        data.items.add(new File([await canvas.convertToBlob()], "zero.png"));
-        document.dispatchEvent(new ClipboardEvent("paste", {clipboardData: data}));
-    }""")
+def test_picture_is_read(page: Page) -> None:
+    picture = Image.new("RGB", (300, 200), "navy")
+    ImageDraw.Draw(picture).ellipse((115, 40, 175, 140), outline="yellow", width=12)
+    file = BytesIO()
+    picture.save(file, "PNG")
+    choice = {"name": "zero.png", "mimeType": "image/png", "buffer": file.getvalue()}
+    page.locator("#file").set_input_files(choice)
     expect(page.locator("#digits")).to_have_text("0")
-    draw(page, "7")
-    expect(page.locator("#digits")).to_have_text("7")
 
 
 def test_refused_picture_is_explained_and_the_page_goes_on(page: Page) -> None:
@@ -157,36 +133,8 @@ def test_refused_picture_is_explained_and_the_page_goes_on(page: Page) -> None:
 
 
 @pytest.mark.parametrize("page", [PHONE], indirect=True)
-def test_page_fits_a_phone_and_a_finger_draws(page: Page) -> None:
-    box = page.locator("#paper").bounding_box()
-    assert box is not None
-    touch = page.context.new_cdp_session(page)
-    for kind, (x, y) in zip(["Start", *["Move"] * 10], STROKES["3"][0], strict=True):
-        point = {"x": box["x"] + x / 100 * box["width"], "y": box["y"] + y / 100 * box["height"]}
-        touch.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": [point]})
-    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+def test_page_fits_a_phone(page: Page) -> None:
+    draw(page, "3")
     expect(page.locator("#digits")).to_have_text("3")
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     expect(page.locator("#sure")).to_be_in_viewport(ratio=1)
-
-
-@pytest.mark.parametrize("page", [DARK], indirect=True)
-def test_dark_scheme_draws_light_ink_that_is_read_just_the_same(page: Page) -> None:
-    draw(page, "2")
-    expect(page.locator("#digits")).to_have_text("2")
-    pixels = "paper.getContext('2d').getImageData(0, 0, 560, 560).data"
-    # Of red, green and blue in ink; the last is how little of the paper shows through.
-    assert (
-        page.evaluate(f"{pixels}.filter((_, i) => i % 4 < 3).reduce((a, b) => Math.max(a, b))")
-        > 200
-    )
-
-
-def test_screenshot_for_the_documentation(page: Page, tmp_path: Path) -> None:
-    """DEMO_SCREENSHOT says where it should go."""
-    target = Path(os.environ.get("DEMO_SCREENSHOT", tmp_path / "demo.png"))
-    draw(page, "5")
-    expect(page.locator("#digits")).to_have_text("5")
-    page.mouse.move(0, 0)
-    page.screenshot(path=target)
-    assert target.read_bytes().startswith(b"\x89PNG")

@@ -1,4 +1,4 @@
-import os
+import json
 import shutil
 import subprocess
 import sys
@@ -8,11 +8,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from common.splits import load_description, load_split
 from tests.workspace import ROOT, CompletedRun, Workspace
 
 COMMAND = "extras.handwriting.predict"
@@ -37,14 +35,13 @@ def draw(name: str, digits: int = 1) -> str:
     return name
 
 
-def describe(**changes: Any) -> None:
+def describe(field: str, value: Any) -> None:
     """Change the description of the dataset."""
-    description = load_description(DESCRIPTION)
-    DESCRIPTION.write_text(description.model_copy(update=changes).model_dump_json())
+    description = json.loads(DESCRIPTION.read_text())
+    DESCRIPTION.write_text(json.dumps({**description, field: value}))
 
 
 def test_each_picture_is_one_line(predict: Predict) -> None:
-    """Path, digit and a probability with four decimals, in the order that was asked."""
     names = [draw("a b.png"), draw("b.jpg")]
     done = predict(*names)
     assert (done.status, done.err) == (0, "")
@@ -53,7 +50,6 @@ def test_each_picture_is_one_line(predict: Predict) -> None:
     for _, digit, probability in lines:
         assert digit in set("0123456789")
         assert probability == f"{float(probability):.4f}"
-        assert 0.1 < float(probability) <= 1
 
 
 def test_lines_of_digits_are_separated_by_a_space(predict: Predict) -> None:
@@ -73,7 +69,7 @@ def test_longest_run_is_used_unless_another_is_named(predict: Predict) -> None:
 
 
 def test_what_is_no_digit_is_one_image(predict: Predict) -> None:
-    describe(classes=tuple(f"shirt {number}" for number in range(10)))
+    describe("classes", [f"shirt {number}" for number in range(10)])
     (line,) = predict(draw("a.png", digits=3)).out.splitlines()
     assert line.split("\t")[1].count("shirt ") == 1
 
@@ -88,15 +84,14 @@ def black(side: int) -> bytes:
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        ("bad.png", b"hello", "not a picture in a known format"),
-        ("bad.png", black(10_000), "cannot be decoded: Image size (100000000 pixels) exceeds"),
-        ("bad.png", black(100)[:-30], "cannot be decoded: "),
-        ("bad.png", black(100), "no ink found"),
-        ("bad.png", None, "No such file or directory"),
+        ("text.png", b"hello", "not a picture in a known format"),
+        ("large.png", black(10_000), "cannot be decoded: Image size (100000000 pixels) exceeds"),
+        ("truncated.png", black(100)[:-30], "cannot be decoded: "),
+        ("blank.png", black(100), "no ink found"),
+        ("missing.png", None, "No such file or directory"),
         ("a" * 300, None, "File name too long"),
         (".", None, "Is a directory"),
     ],
-    ids=["text", "large", "truncated", "blank", "missing", "long name", "folder"],
 )
 def test_bad_picture_is_one_line_and_the_others_are_predicted(
     predict: Predict, name: str, content: bytes | None, problem: str
@@ -110,63 +105,26 @@ def test_bad_picture_is_one_line_and_the_others_are_predicted(
 
 
 @pytest.mark.parametrize(
-    ("change", "run", "problem"),
+    ("run", "problem"),
     [
-        (lambda: None, "longer", "params.yaml: runs: no run 'longer', there are: short, long"),
-        (lambda: shutil.rmtree("models"), "long", "models/long: not found; run `dvc repro`"),
-        (
-            partial(describe, example_shape=(14, 10)),
-            "long",
-            (
-                f"{DESCRIPTION}: example_shape: is (14, 10); pictures can be prepared only for "
-                "images of 28 x 28"
-            ),
-        ),
+        ("longer", "params.yaml: runs: no run 'longer', there are: short, long"),
+        ("long", "models/long: not found; run `dvc repro`"),
     ],
-    ids=["no run", "no model", "other shape"],
 )
-def test_wrong_run_or_model_is_wrong_input(
-    predict: Predict, change: Callable[[], None], run: str, problem: str
-) -> None:
-    change()
+def test_missing_run_or_model_is_wrong_input(predict: Predict, run: str, problem: str) -> None:
+    shutil.rmtree("models")
     done = predict("--run", run, draw("a.png"))
     assert (done.status, done.out, done.error()) == (2, "", problem)
 
 
-def test_file_name_that_is_no_text_can_be_printed(untrained_project: Path) -> None:
-    name = os.fsdecode("zwölf".encode() + b"\xff.png")
-    draw(f"{untrained_project}/{name}")
-    done = subprocess.run(
-        [sys.executable, "-m", COMMAND, name],
-        cwd=untrained_project,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "\\udcff.png\t" in done.stdout
+def test_images_of_another_size_are_wrong_input(predict: Predict) -> None:
+    describe("example_shape", [14, 10])
+    done = predict(draw("a.png"))
+    assert (done.status, done.out) == (2, "")
+    assert done.error().startswith(f"{DESCRIPTION}: example_shape: is (14, 10); ")
 
 
 def test_neither_tensorflow_nor_mlflow_is_imported() -> None:
-    code = (
-        f"import sys, {COMMAND}, extras.handwriting.demo; "
-        "print({'tensorflow', 'mlflow', 'matplotlib', 'dvc'} & set(sys.modules))"
-    )
-    command = [sys.executable, "-c", code]
-    assert subprocess.check_output(command, cwd=ROOT, text=True) == "set()\n"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("run", ["short", "long"])
-def test_trained_models_read_enlarged_digits_of_the_test_set(tmp_path: Path, run: str) -> None:
-    for path in (f"models/{run}/weights.npz", "data/flat/test.npz"):
-        if not (ROOT / path).exists():
-            pytest.skip(f"{path} is missing: run make repro first")
-    test = load_split(ROOT / "data/flat/test.npz")
-    row = np.hstack(list(test.features[:4].reshape(-1, 28, 28)))
-    picture = Image.fromarray(255 - row).resize((1120, 280), Image.Resampling.BICUBIC)
-    picture.save(tmp_path / "number.jpg")
-    command = [sys.executable, "-m", COMMAND, "--run", run, tmp_path / "number.jpg"]
-    digits = subprocess.check_output(command, cwd=ROOT, text=True).split("\t")[1]
-    assert digits == "".join(str(label) for label in test.labels[:4])
+    code = f"import sys, {COMMAND}, extras.handwriting.demo; print(*sys.modules)"
+    modules = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split()
+    assert {"tensorflow", "mlflow", "matplotlib", "dvc"}.isdisjoint(modules)

@@ -3,8 +3,6 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
@@ -94,7 +92,6 @@ def test_image_is_made_as_mnist_was() -> None:
     [
         pytest.param(on_paper((255, 255, 255), (0, 0, 0)), 2, id="dark on light"),
         pytest.param(on_paper((240, 230, 210), (120, 110, 130)), 2, id="pale"),
-        pytest.param(on_paper((20, 60, 30), (240, 240, 220)), 2, id="light on dark"),
         pytest.param(on_paper((255, 0, 0), (0, 130, 0)), 2, id="of one brightness"),
         pytest.param(transparent("black"), 2, id="black on nothing"),
         pytest.param(transparent("white"), 2, id="white on nothing"),
@@ -116,23 +113,19 @@ def test_picture_of_any_kind_gives_the_same_image(picture: Image.Image, most: fl
 
 
 @pytest.mark.parametrize("side", [16, 20, 200])
-def test_digit_that_fills_the_picture_is_read(side: int) -> None:
-    """The paper is found although the ink reaches the edge, dark or light."""
+def test_digit_that_reaches_the_edge_is_read_dark_or_light(side: int) -> None:
     drawn = ink(SEVEN)
     cell = drawn.crop(drawn.getbbox()).resize((side, side))
-    expected = prepared(cell)
-    assert expected.shape == (1, 784)
-    assert difference(expected, prepared(cell.point(lambda value: 255 - value))) < 3
+    assert difference(prepared(cell), prepared(cell.point(lambda value: 255 - value))) < 3
 
 
-@pytest.mark.parametrize("orientation", range(2, 9))
-def test_orientation_of_the_camera_is_undone(orientation: int) -> None:
-    turn = Image.Transpose
-    undo = [turn.FLIP_LEFT_RIGHT, turn.ROTATE_180, turn.FLIP_TOP_BOTTOM, turn.TRANSPOSE]
-    undo += [turn.ROTATE_90, turn.TRANSVERSE, turn.ROTATE_270]
-    picture = ink(SEVEN).transpose(undo[orientation - 2])
+@pytest.mark.parametrize(
+    ("orientation", "turn"), [(2, "FLIP_LEFT_RIGHT"), (3, "ROTATE_180"), (6, "ROTATE_90")]
+)
+def test_orientation_of_the_camera_is_undone(orientation: int, turn: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
+    picture = ink(SEVEN).transpose(Image.Transpose[turn])
     assert difference(EXPECTED, prepared(picture, "JPEG", exif=exif, quality=95)) < 2
 
 
@@ -203,40 +196,18 @@ def test_what_is_no_digit_is_refused_with_what_was_seen(
 
 
 @pytest.mark.parametrize("content", [b"", b"hello, world\n", b"%!PS-Adobe-3.0 EPSF-3.0\n"])
-def test_what_is_no_picture_is_refused(content: bytes) -> None:
-    """Neither nothing, nor text, nor a format that another program would have to read."""
+def test_text_and_formats_that_start_other_programs_are_refused(content: bytes) -> None:
     with pytest.raises(PictureError, match="not a picture in a known format"):
         decode(BytesIO(content))
 
 
-@settings(deadline=None)
-@given(
-    form=st.sampled_from(FORMATS),
-    changes=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=9),
-    length=st.floats(0, 1),
-)
-def test_damaged_picture_raises_one_plain_error_at_most(
-    form: str, changes: list[tuple[float, int]], length: float
-) -> None:
-    file = BytesIO()
+@pytest.mark.parametrize("form", FORMATS)
+def test_damaged_picture_raises_one_plain_error_at_most(form: str) -> None:
+    file, random = BytesIO(), np.random.default_rng(1)
     ink(SEVEN, side=64).convert("RGB").save(file, form)
-    content = bytearray(file.getvalue())
-    for place, value in changes:
-        content[int(place * len(content))] = value
-    with suppress(PictureError):
-        images = prepare(decode(BytesIO(content[: round(length * len(content))]))).images
-        assert images.shape[1:] == (784,)
-
-
-@settings(deadline=None)
-@given(
-    shape=st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3)),
-    seed=st.integers(0, 99),
-    dense=st.floats(0, 1),
-)
-def test_any_pixels_are_read_or_refused(
-    shape: tuple[int, int, int], seed: int, dense: float
-) -> None:
-    picture = (np.random.default_rng(seed).random(shape) < dense).astype(np.float32) * 255
-    with suppress(PictureError):
-        assert prepare(picture).images.any(axis=1).all()
+    for length in range(0, len(file.getvalue()), 50):
+        content = np.frombuffer(file.getvalue(), np.uint8).copy()
+        content[random.integers(len(content), size=5)] = random.integers(256, size=5)
+        for damaged in (content, content[:length]):
+            with suppress(PictureError):
+                assert prepare(decode(BytesIO(damaged.tobytes()))).images.shape[1:] == (784,)
