@@ -211,3 +211,12 @@ def test_damaged_picture_raises_one_plain_error_at_most(form: str) -> None:
         for damaged in (content, content[:length]):
             with suppress(PictureError):
                 assert prepare(decode(BytesIO(damaged.tobytes()))).images.shape[1:] == (784,)
+
+
+def test_any_pixels_are_read_or_refused() -> None:
+    random = np.random.default_rng(1)
+    for density in np.linspace(0, 1, 50):
+        shape = (*random.integers(1, 40, 2), 3)
+        picture = (random.random(shape) < density).astype(np.float32) * 255
+        with suppress(PictureError):
+            assert prepare(picture).images.any(axis=1).all()
