@@ -47,15 +47,21 @@ def load_json(kind: type[Kind], path: Path) -> Kind:
 
 
 def _problems(error: ValidationError, section: str) -> Iterator[str]:
+    """Describe each error; a misspelt name counts once, not as unknown and missing."""
     errors = error.errors()
-    missing = [str(one["loc"][-1]) for one in errors if one["type"] == "missing"]
+    missing = {str(one["loc"][-1]) for one in errors if one["type"] == "missing"}
+    unknown = [str(one["loc"][-1]) for one in errors if one["type"] == "extra_forbidden"]
+    similar = {name: difflib.get_close_matches(name, missing, n=1) for name in unknown}
+    misspelt = {name for names in similar.values() for name in names}
     for one in errors:
         place = ".".join(filter(None, [section, *map(str, one["loc"])]))
+        name = str(one["loc"][-1]) if one["loc"] else ""
         if one["type"] == "extra_forbidden":
-            similar = difflib.get_close_matches(str(one["loc"][-1]), missing, n=1)
-            yield f"{place}: unknown name" + "".join(f", did you mean {it}?" for it in similar)
-        elif one["type"] == "missing":
-            yield f"{place}: missing"
-        else:
+            yield f"{place}: unknown name" + "".join(
+                f", did you mean {it}?" for it in similar[name]
+            )
+        elif one["type"] != "missing":
             value = redact_credentials(repr(one["input"]))
             yield f"{place}: {one['msg']}, is {value:.60}"
+        elif name not in misspelt:
+            yield f"{place}: missing"

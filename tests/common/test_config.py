@@ -12,7 +12,7 @@ from tests.workspace import Workspace, entry
 
 SHORT = "runs.short.iterations"
 REPORT = {"smoothing_iterations": 1, "calibration_bins": 1}
-TYPO = "report.grid_seed: missing; report.grid_sed: unknown name, did you mean grid_seed?"
+TYPO = "report.grid_sed: unknown name, did you mean grid_seed?"
 
 
 @pytest.mark.parametrize(

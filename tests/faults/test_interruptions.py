@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.fault, pytest.mark.slow]
 FIRST, SECOND, *_ = RAW_FILES
 OUTPUTS = ("data", "models", "costs", "curves", "plots")
 MOMENTS = 50
+KILLED_TRAININGS = 20
 LONGEST_SECONDS = 20
 TRACKERS = 4
 Download = tuple[Project, subprocess.Popen[str]]
@@ -112,6 +113,27 @@ def test_a_killed_training_goes_on(project_copy: Project) -> None:
     lock = (project_copy.path / "dvc.lock").read_bytes()
     printed = project_copy.do("dvc", "repro", "--force", "--single-item", "train@long")
     assert "goes on after" not in printed
+    assert (project_copy.path / "dvc.lock").read_bytes() == lock
+
+
+@pytest.mark.marathon
+def test_a_training_that_is_killed_twenty_times(project_copy: Project) -> None:
+    """At random moments, with a checkpoint every second: the bytes of one that was never killed."""
+    project_copy.edit("params.yaml", "iterations: 200\n", "iterations: 60000\n")
+    project_copy.edit("params.yaml", "checkpoint_every_seconds: 60", "checkpoint_every_seconds: 1")
+    project_copy.do("dvc", "repro", "train@long")
+    lock = (project_copy.path / "dvc.lock").read_bytes()
+    shutil.rmtree(project_copy.path / ".cache/checkpoints")
+    command = ("dvc", "repro", "--force", "--single-item", "train@long")
+    chance, resumed = random.Random(0), 0  # noqa: S311 - moments, not secrets
+    for _ in range(KILLED_TRAININGS):
+        with project_copy.start(*command) as dvc:
+            with suppress(subprocess.TimeoutExpired):
+                dvc.wait(chance.uniform(3, 10))
+            _kill_all(dvc)
+            resumed += "goes on after" in dvc.communicate()[0]
+    resumed += "goes on after" in project_copy.do(*command)
+    assert resumed > KILLED_TRAININGS / 4
     assert (project_copy.path / "dvc.lock").read_bytes() == lock
 
 
