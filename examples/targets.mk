@@ -12,7 +12,7 @@ example: ## Make a new project in DIR from examples/NAME, without extras: NAME=k
 	@echo '$(DIR): now `cd $(DIR) && git init && make repro gate`'
 
 # What is about this repository and its results.
-ABOUT_THIS := .ci docs examples extras metrics tests/slow tests/test_readme.py dvc.lock mlflow.list \
+ABOUT_THIS := .ci docs examples extras metrics tests/slow tests/test_readme.py tests/test_adapting.py dvc.lock mlflow.list \
 	CHANGELOG.md CONTRIBUTING.md MODEL_CARD.md README.md .github/SECURITY.md
 OWN_NAME = -e 's/^name = "mnist-pipeline"/name = "$(notdir $(abspath $(DIR)))"/' -e '/^description = /d'
 NO_DOCS := -e 's/ of docs.reliability.md//' -e 's/ that docs.reliability.md lists//'

@@ -127,16 +127,21 @@ def test_a_clone_is_up_to_date(project_copy: Project, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_an_experiment(project_copy: Project) -> None:
-    """One changed parameter leads to another result; both are listed, and nothing else is."""
+    """What was changed is listed with the accuracies that were reached, and nothing else."""
     before = load_results(project_copy.path / "metrics/accuracy.json")["short"].test
     project_copy.do("dvc", "exp", "run", "--name", "slower", "-S", "train.learning_rate=0.000001")
     after = load_results(project_copy.path / "metrics/accuracy.json")["short"].test
+    for name, value in (("user.name", "T"), ("user.email", "t@example.org")):
+        project_copy.do("git", "config", name, value)
+    project_copy.do("dvc", "exp", "run", "--queue", "--name", "waits", "-S", "train.seed=7")
     table = [line.split() for line in project_copy.do("make", "compare").splitlines()]
-    (titles,) = (cells for cells in table if "Experiment" in cells)
-    (slower,) = (cells for cells in table if "[slower]" in cells)
-    assert titles[1:] == ["short.test", "long.test", "train.learning_rate"]
-    assert float(slower[-3]) == pytest.approx(after, abs=1e-4) != before
-    assert float(slower[-1]) == 1e-6
+    (titles,) = (cells for cells in table if "experiment" in cells)
+    (slower,) = (cells for cells in table if "slower" in cells)
+    (waits,) = (cells for cells in table if "waits" in cells)
+    assert titles[3:] == ["train.learning_rate", "train.seed", "short.test", "long.test"]
+    assert slower[1:3] == ["1e-06", "1"]
+    assert float(slower[3]) == pytest.approx(after, abs=1e-4) != before
+    assert waits == ["waits", "(queued)", "0.001", "7"]
 
 
 @pytest.mark.slow
