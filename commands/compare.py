@@ -9,6 +9,7 @@ from collections.abc import Container
 from typing import Any
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
 from common.config import PARAMS
@@ -58,8 +59,8 @@ def main() -> None:
     except DvcException as error:
         raise CommandError(str(error)) from None
     compared = [row for row in rows if row["rev"] != "workspace"]
-    width = CONSOLE.width if CONSOLE.is_terminal else 160
-    CONSOLE.print(table(compared, read_yaml(PARAMS)), width=width)
+    console = CONSOLE if CONSOLE.is_terminal else Console(width=160)
+    console.print(table(compared, read_yaml(PARAMS)))
 
 
 if __name__ == "__main__":

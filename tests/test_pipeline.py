@@ -141,7 +141,7 @@ def test_an_experiment(project_copy: Project) -> None:
     assert titles[3:] == ["train.learning_rate", "train.seed", "short.test", "long.test"]
     assert slower[1:3] == ["1e-06", "1"]
     assert float(slower[3]) == pytest.approx(after, abs=1e-4) != before
-    assert waits == ["waits", "(queued)", "0.001", "7"]
+    assert waits == ["waits", "(queued)", "1e-06", "7"]
 
 
 @pytest.mark.slow
