@@ -15,7 +15,6 @@ from common.results import save_summary
 from common.splits import load_description, load_split
 from stages.train.checkpoint import checkpoint_path, mark_complete
 from stages.train.reporter import report
-from stages.train.train import train
 from support.command_line import read_paths
 from support.inputs import run_stage
 from support.requirements import check_requirements
@@ -31,6 +30,9 @@ def main() -> None:
     splits = {path.stem: load_split(path) for path in files}
     classes = len(load_description(flat / "description.json").classes)
     checkpoint = checkpoint_path(str(name), config, files)
+    # Imported here because a framework takes seconds to start: wrong input is reported first.
+    from stages.train.train import train
+
     with report(str(name), config, costs, curves) as reporter:
         summary = train(config, iterations, splits, classes, model, reporter, checkpoint)
         save_summary(model, summary)
