@@ -2,7 +2,7 @@
 
     python -m commands.install requirements.lock
 
-It creates .venv if necessary, and anew if the project was moved. If everything is installed
+It creates .venv if necessary, and again if the project was moved. If everything is installed
 already, it takes no time. It imports only the standard library, because the Makefile runs it with
 the system's Python. Every package must have its locked hash.
 """

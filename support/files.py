@@ -37,7 +37,7 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def _add_place(error: OSError, path: Path) -> None:
-    """Say where it failed, which a full or a failing disk does not."""
+    """Name the file in an error of a full or a failing disk, which does not name it."""
     if error.errno and not error.filename:
         error.filename = str(path)
 

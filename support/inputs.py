@@ -38,11 +38,11 @@ def stage_inputs() -> Inputs:
     stage = stage.get("do", stage)
     files = [file for path in stage.get("deps", []) for file in _files(Path(path))]
     inputs: Inputs = {str(file): _state(file) for file in files}
+    dataset = str(read_yaml(Path(PARAMS)).get("dataset")) if name else ""
     for group in stage.get("params", []):
         for file, settings in (group if isinstance(group, dict) else {PARAMS: [group]}).items():
             document = read_yaml(Path(file))
             for setting in settings:
-                dataset = str(read_yaml(Path(PARAMS)).get("dataset"))
                 place = setting.replace("${key}", key).replace("${dataset}", dataset)
                 inputs[f"{file}: {place}"] = _value(document, place)
     return inputs

@@ -25,7 +25,7 @@ from stages.track.provenance import EXPERIMENT, Provenance
 from stages.track.runs import DESCRIPTION, LOCK, TrackedRun, window_means
 from stages.track.store import experiment_name, is_server
 from support.command_line import CommandError, echo
-from support.trainings import find_training
+from support.trainings import Training, find_training
 
 # MLflow's charts draw at most this many points of a curve.
 MAX_POINTS_PER_CURVE = 320
@@ -80,8 +80,9 @@ class Store:
             self.client.create_registered_model(name)
         run_id = self._complete_run(experiment_id, run.fingerprint)
         status = "in MLflow already" if run_id else "tracked"
-        run_id = run_id or self._log(experiment_id, run, origin)
-        if training := find_training(run.costs):
+        training = find_training(run.costs)
+        run_id = run_id or self._log(experiment_id, run, origin, training)
+        if training:
             delete_provisional_runs(self, training)
         version = self._version(name, run_id, run)
         if not origin.committed_at and EXPERIMENT not in origin.tags:
@@ -102,10 +103,11 @@ class Store:
             self.client.delete_run(run.info.run_id)
         return complete
 
-    def _log(self, experiment_id: str, run: TrackedRun, origin: Provenance) -> str:
+    def _log(
+        self, experiment_id: str, run: TrackedRun, origin: Provenance, training: Training | None
+    ) -> str:
         folder = run.folder / "models" / run.name
         architecture = load_model(folder).architecture
-        training = find_training(run.costs)
         iterations, times = training.times() if training else ([0], [_now(origin)])
         experiment = origin.tags.get(EXPERIMENT)
         name = f"{run.name} ({experiment})" if experiment else run.name

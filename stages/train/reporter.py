@@ -19,15 +19,17 @@ class Reporter:
     """Appends costs and other named values to CSV files, which others may read meanwhile."""
 
     def __init__(self, training: Training, log_every_iterations: int) -> None:
+        about = training.about
         self._training = training
+        self._paths = {"costs": Path(about.costs), "curves": Path(about.curves)}
         self._log_every = log_every_iterations
         self._costs: list[NDArray[np.float32]] = []
         self._values: list[tuple[int, str, float]] = []
         self.iterations = 0  # whose costs were reported
         self.device = ""  # on which the training computes
         for name, header in HEADERS.items():
-            self._path(name).parent.mkdir(parents=True, exist_ok=True)
-            self._path(name).write_text(header, "utf-8")
+            self._paths[name].parent.mkdir(parents=True, exist_ok=True)
+            self._paths[name].write_text(header, "utf-8")
 
     def add_costs(self, costs: NDArray[np.float32], *, log: bool = True) -> None:
         """Report the costs of the next iterations, in nats.
@@ -74,11 +76,8 @@ class Reporter:
             self.add_value(name, value, log=False)
         self.add_costs(state["costs"][self.iterations :], log=False)
 
-    def _path(self, name: str) -> Path:
-        return Path(getattr(self._training.about, name))
-
     def _append(self, name: str, lines: Iterable[str]) -> None:
-        with self._path(name).open("a", encoding="utf-8") as file:
+        with self._paths[name].open("a", encoding="utf-8") as file:
             file.writelines(lines)
 
 
