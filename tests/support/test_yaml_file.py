@@ -12,7 +12,7 @@ from support.yaml_file import read_yaml
 
 # Scalars on which YAML 1.1 and 1.2 differ, and pieces of which such scalars are made.
 SCALARS = """1e-8 1.0e-8 1E5 .5 5. 1_000 0o17 017 0x1F 0b11 +1 1:30 12:30:45 yes no on off y n true
-True TRUE false null Null ~ .inf -.INF .nan 2026-11-25 << 1.2.3 0x 0o8 _1 1__0 1e5 -.5e+3"""
+True TRUE false null Null ~ .inf -.INF .nan 2026-11-25 << 1.2.3 0x 0o8 _1 1__0 1e5 -.5e+3 .0E0"""
 NUMBERS = st.text("0123456789_.+-eExob:", min_size=1, max_size=8)
 
 
