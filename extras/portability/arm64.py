@@ -78,6 +78,7 @@ def unpack_system() -> None:
         "APT::Architecture=arm64",
         "APT::Architectures::=arm64",
         "APT::Install-Recommends=false",
+        "APT::Update::Error-Mode=any",
         "APT::Sandbox::User=root",
         *_sources(apt),
     ]

@@ -10,7 +10,7 @@ import functools
 import operator
 from collections.abc import Callable
 
-from stages.train.reproducible import tf, xla
+from stages.train.reproducible import IS_ARM64, tf, xla
 from support.command_line import echo
 
 # YNNPACK, XLA's library for products, divides longer sums. How depends on whether it copies the
@@ -20,6 +20,9 @@ from support.command_line import echo
 # subgraph/dot.cc, and schedule_dot in its kernels/dot/schedule.cc.)
 MOST_TERMS = 512
 MOST_NUMBERS = 1 << 15
+# If it copies a factor with at least so many columns, it makes pieces of 512 terms itself, which
+# takes less time; but not with ARM's SME, which adds all terms one after another.
+DIVIDED_COLUMNS = 64
 FEWEST_ROWS = 64
 # With more columns, additional rows take less time than many short sums.
 MOST_COLUMNS = 128
@@ -130,11 +133,11 @@ def _product(left: tf.Tensor, right: tf.Tensor, *, transpose_right: bool = False
     if terms > MOST_TERMS * MOST_PIECES or columns == 1:
         _warn(rows, terms, columns)
         return tf.matmul(left, right, transpose_b=transpose_right)
-    fewest, longest = FEWEST_ROWS, MOST_TERMS
-    if transpose_right:
-        fewest = SMALLEST_SIZE
-    elif rows < FEWEST_ROWS and columns <= MOST_COLUMNS:
+    fewest, longest = SMALLEST_SIZE if transpose_right else FEWEST_ROWS, MOST_TERMS
+    if rows < fewest and columns <= MOST_COLUMNS:
         fewest, longest = SMALLEST_SIZE, min(MOST_TERMS, MOST_NUMBERS // columns)
+    elif columns >= DIVIDED_COLUMNS and not IS_ARM64:
+        longest = terms
     left = tf.pad(left, [[0, max(0, fewest - rows)], [0, 0]])
     pieces = []
     for first in range(0, terms, longest):

@@ -25,15 +25,16 @@ from numpy._core._multiarray_umath import (  # type: ignore[import-not-found]  #
 
 from support.command_line import CommandError, gc_disabled
 
-__all__ = ["DEVICE", "ENVIRONMENT", "IS_REPRODUCIBLE", "cpu_features", "tf", "xla"]
+__all__ = ["DEVICE", "ENVIRONMENT", "IS_ARM64", "IS_REPRODUCIBLE", "cpu_features", "tf", "xla"]
 
 THREADS = 2
 DEVICE = f"CPU, {THREADS} threads"
+IS_ARM64 = platform.machine() in ("aarch64", "arm64")
 INSTRUCTION_SET = (
     # At level 3, LLVM decides by the model of an ARM processor whether to fuse a product and a sum;
     # at level 2 it always does, as on x86-64.
     "--xla_cpu_max_isa=NEON --xla_backend_optimization_level=2"
-    if platform.machine() in ("aarch64", "arm64")
+    if IS_ARM64
     else "--xla_cpu_max_isa=AVX2"
 )
 ENVIRONMENT = {
