@@ -3,7 +3,8 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help repro repair ui compare gate summary test test-all faults lint audit lock clean
+.PHONY: help repro repair ui compare gate summary test test-all faults lint format audit lock upgrade \
+	develop clean
 MAKEFLAGS += --no-builtin-rules
 # Modules come from this folder, packages from .venv, whose bytecode is worth keeping.
 unexport PYTHONSAFEPATH PYTHONPATH PYTHONWARNINGS PYTHONHOME PYTHONDONTWRITEBYTECODE
@@ -51,8 +52,8 @@ summary: $(VENV)/installed ## Print the results, and what changed since REVISION
 	@$(RUN) commands.summary $(REVISION)
 REVISION ?= HEAD
 
-test: $(VENV)/installed-dev $(EXTRAS) ## Run the fast tests
-	@$(TEST) -m 'not slow and not marathon'
+test: $(VENV)/installed-dev $(EXTRAS) ## Run the fast tests, and measure what they cover
+	@$(TEST) --cov -m 'not slow and not marathon'
 
 test-all: $(VENV)/installed-dev $(EXTRAS) ## Run all tests, including real data, a browser and other processors
 	@$(TEST) -m 'not marathon'
@@ -63,28 +64,39 @@ faults: $(VENV)/installed-dev $(EXTRAS) ## Inject the faults of docs/reliability
 # One process runs all tests of a file, so that the file's fixtures are set up once.
 TEST = $(RUN) pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-lint: $(VENV)/installed-dev ## Check style, types and the direction of imports
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(RUN) mypy .
+lint: $(VENV)/installed-dev ## Check style, types and the direction of imports of what git tracks
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(RUN) mypy $(filter-out examples/%,$(SOURCES))
 	@PYTHONPATH=. $(BIN)/lint-imports --no-cache
 	@test ! -f extras/contracts.toml || PYTHONPATH=. $(BIN)/lint-imports --no-cache extras/contracts.toml
+# Without git, all files; without those that were deleted since the last commit.
+SOURCES = $(or $(wildcard $(shell git ls-files '*.py' 2> /dev/null)),.)
+
+format: $(VENV)/installed-dev ## Format the code, and correct what ruff can
+	@$(BIN)/ruff check --fix-only $(SOURCES)
+	@$(BIN)/ruff format $(SOURCES)
 
 audit: $(VENV)/installed ## Look for known vulnerabilities in the locked packages
 	@if $(BIN)/python -c 'import requests; requests.head("https://api.osv.dev", timeout=10)' 2> /dev/null; \
 	then $(BIN)/uv tool run --quiet pip-audit==2.10.1 --vulnerability-service osv \
-		--require-hashes --disable-pip --requirement requirements.lock; \
+		--require-hashes --disable-pip --requirement requirements.lock $(ACCEPTED); \
 	else echo 'https://api.osv.dev cannot be reached: the locked packages were not audited'; fi
+ACCEPTED = $(shell sed -n 's/^\([A-Z][^ ]*\) .*/--ignore-vuln \1/p' .github/accepted-advisories.txt)
 
-lock: $(VENV)/installed ## Update the lock files
-	@$(COMPILE) $(UPGRADE) pyproject.toml stages/*/requirements.txt -o requirements.lock
-	@$(COMPILE) $(UPGRADE) --group build -c requirements.lock -o requirements-build.lock
-	@$(COMPILE) $(UPGRADE) --group dev -c requirements.lock -o requirements-dev.lock
-	@for file in $(wildcard extras/*/requirements.in); do \
-		$(COMPILE) $(UPGRADE) -c requirements.lock $$file -o $${file%.in}.lock || exit; done
-UPGRADE ?= --upgrade
+lock: $(VENV)/installed ## Lock packages that were added; the others keep their versions
+	@$(COMPILE) pyproject.toml stages/*/requirements.txt -o requirements.lock
+	@for file in $(wildcard requirements-*.in extras/*/requirements.in); do \
+		$(COMPILE) -c requirements.lock $$file -o $${file%.in}.lock || exit; done
+
+upgrade: COMPILE += --upgrade
+upgrade: lock ## Lock the newest version of every package that no stage pins
+
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header
+
+develop: $(VENV)/installed-dev $(EXTRAS) ## Install all packages, and a git hook that checks every commit
+	@$(RUN) pre_commit install
 
 clean: ## Remove outputs and environments; keep DVC's cache and the MLflow store
 	@# Files that DVC lists and git does not: nobody else's.

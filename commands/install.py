@@ -51,12 +51,18 @@ def install(lock: Path) -> None:
     settings = pip_settings(PYTHON)
     variables = {UV_SETTINGS[name]: settings[name] for name in UV_SETTINGS if name in settings}
     # As pip does, ask every index; because of the hashes it does not matter which one replies.
-    variables |= {"UV_INDEX_STRATEGY": "unsafe-best-match"}
+    variables |= {"UV_INDEX_STRATEGY": "unsafe-best-match", "UV_SYSTEM_CERTS": "true"}
     print(f"installing {lock} with uv", flush=True)
     uv = [PYTHON, "-m", "uv", "pip", "install", "--python", PYTHON, "--require-hashes", *options]
     if subprocess.run(uv, env=variables | os.environ, check=False).returncode:
         print(f"installing {lock} with pip: about two minutes", flush=True)
         _run([*PIP, *options])
+
+
+def _let_notebooks_import() -> None:
+    """Let .venv import the project from any folder; the path is relative to the packages."""
+    for folder in VENV.glob("lib/*/site-packages"):
+        (folder / "project.pth").write_text("../../../..\n", "utf-8")
 
 
 def _run(command: list[str]) -> None:
@@ -71,6 +77,7 @@ def main() -> None:
     if not stamp.exists() or set(stamp.read_text("utf-8").splitlines()) - state(lock):
         create()
         install(lock)
+        _let_notebooks_import()
         stamp.write_text("\n".join(sorted(state(lock))), "utf-8")
 
 

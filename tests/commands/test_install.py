@@ -89,16 +89,19 @@ def test_uv_asks_where_pip_is_configured_to(folder: Path, monkeypatch: pytest.Mo
     assert environment["UV_INDEX_STRATEGY"] == "unsafe-best-match"
 
 
-def _wheel(folder: Path, name: str) -> str:
+def _wheel(folder: Path, name: str, version: int = 1) -> str:
     """Make a package with one empty module, and return its line of a lock file."""
-    path = folder / f"{name}-1-py3-none-any.whl"
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    about = f"{name}-{version}.dist-info"
     with zipfile.ZipFile(path, "w") as wheel:
         wheel.writestr(f"{name}.py", "")
-        wheel.writestr(f"{name}-1.dist-info/METADATA", f"Name: {name}\nVersion: 1\n")
-        wheel.writestr(f"{name}-1.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
-        wheel.writestr(f"{name}-1.dist-info/RECORD", "")
+        wheel.writestr(
+            f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        )
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr(f"{about}/RECORD", "")
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return f"{name}==1 \\\n    --hash=sha256:{sha256}\n"
+    return f"{name}=={version} \\\n    --hash=sha256:{sha256}\n"
 
 
 @pytest.fixture
@@ -129,8 +132,26 @@ def test_make_installs_with_pip_where_uv_fails(project: Project, tmp_path: Path)
     assert "installing requirements.lock with pip" in project.do(*make)
     (module,) = project.path.glob(".venv/lib/*/site-packages/dvc.py")
     assert "installing" not in project.do(*make)
+    project.do("bash", "-ec", "cd commands; ../.venv/bin/python -c 'import support.pip_settings'")
     wheel.write_bytes(wheel.read_bytes() + b"\0")
     shutil.rmtree(module.with_name("dvc-1.dist-info"))
     assert "do not match the hashes" in project.run(*make).err.lower().replace("\n", " ")
     moved = dataclasses.replace(project, path=project.path.rename(tmp_path / "it's elsewhere"))
     assert "creating .venv with" in moved.run(*make).out
+
+
+def test_lock_adds_and_upgrade_upgrades(project: Project, tmp_path: Path) -> None:
+    first = _wheel(tmp_path, "first")
+    newer, second = _wheel(tmp_path, "first", 2), _wheel(tmp_path, "second")
+    about = '[project]\nname = "mine"\nversion = "1"\ndependencies = ["first", "second"]\n'
+    (project.path / "pyproject.toml").write_text(about, "utf-8")
+    (project.path / "stages/train").mkdir(parents=True)
+    (project.path / "stages/train/requirements.txt").touch()
+    lock = project.path / "requirements.lock"
+    lock.write_text(first, "utf-8")
+    make = ("make", "--old-file=.venv/installed", f"BIN={sys.prefix}/bin")
+    places = {"UV_OFFLINE": "1", "UV_FIND_LINKS": str(tmp_path)}
+    project.do(*make, "lock", **places)
+    assert lock.read_text("utf-8") == first + second
+    project.do(*make, "upgrade", **places)
+    assert lock.read_text("utf-8") == newer + second
