@@ -9,10 +9,12 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import IO
 
 import requests
+import truststore
 from pypi_simple import PYPI_SIMPLE_ENDPOINT, PyPISimple
 from pypi_simple.errors import NoSuchProjectError, UnsupportedRepoVersionError
 
@@ -67,7 +69,10 @@ def _get(place: str, folder: Path) -> Iterator[IO[bytes]]:
             yield file
         return
     with tempfile.TemporaryFile(dir=folder) as file:
-        with requests.get(place, stream=True, timeout=TIMEOUT_SECONDS) as response:
+        with (
+            _session() as session,
+            session.get(place, stream=True, timeout=TIMEOUT_SECONDS) as response,
+        ):
             response.raise_for_status()
             total = int(response.headers.get("Content-Length", 0)) or None
             with progress(place.rpartition("/")[2], total) as advance:
@@ -76,6 +81,19 @@ def _get(place: str, folder: Path) -> Iterator[IO[bytes]]:
                     advance(len(piece))
         file.seek(0)
         yield file
+
+
+def _session() -> requests.Session:
+    """Return a session that trusts what pip trusts: the system's certificates, and its `cert`."""
+    truststore.inject_into_ssl()
+    session = requests.Session()
+    session.verify = _pip().get("cert", True)
+    return session
+
+
+@cache
+def _pip() -> dict[str, str]:
+    return pip_settings(sys.executable)
 
 
 @contextmanager
@@ -110,8 +128,8 @@ def _archive_place(source: Source) -> str:
     """Return the URL or path of an archive; a package's is on the index that pip uses."""
     if source.package is None:
         return str(source.archive)
-    index_url = pip_settings(sys.executable).get("index-url", PYPI_SIMPLE_ENDPOINT)
-    with PyPISimple(index_url) as index:
+    index_url = _pip().get("index-url", PYPI_SIMPLE_ENDPOINT)
+    with _session() as session, PyPISimple(index_url, session=session) as index:
         page = index.get_project_page(source.package, timeout=TIMEOUT_SECONDS)
     for file in page.packages:
         if file.filename == source.archive:

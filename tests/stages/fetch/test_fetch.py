@@ -3,19 +3,25 @@
 import gzip
 import hashlib
 import json
+import os
 import shutil
+import ssl
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stages.fetch import sources
-from tests.server import Response, Server
-from tests.workspace import RAW_FILES, CompletedRun, Workspace, entry
+from tests.workspace import RAW_FILES, CompletedRun, Response, Server, Workspace, entry
 
 NAME, *_, LAST = RAW_FILES
 CONTENT = RAW_FILES[NAME]
 TEXT = b"neither zip nor tar"
+MAKE_CERTIFICATE = (
+    *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1"),
+    *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "certificate.pem"),
+)
 PACKAGE_INDEX = {"Content-Type": "application/vnd.pypi.simple.v1+json"}
 
 
@@ -26,6 +32,7 @@ def sha256(content: bytes) -> str:
 @pytest.fixture(autouse=True)
 def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "TIMEOUT_SECONDS", (5.0, 1.0))
+    sources._pip.cache_clear()
 
 
 def fetch(workspace: Workspace, *places: dict[str, Any] | str) -> CompletedRun:
@@ -97,6 +104,29 @@ def test_an_archive_is_found_on_the_package_index(
     assert missing.startswith(f"{place}No details about project 'nothing'")
     assert "timed out" in stalled.removeprefix(place)
     assert other.endswith(" failed: the project data has no file data-2.0.zip")
+    assert content() == RAW_FILES
+
+
+CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "PIP_CERT")
+
+
+@pytest.mark.parametrize("setting", ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "PIP_CERT"])
+def test_what_pip_trusts_is_trusted(
+    workspace: Workspace, server: Server, setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as the certificate of a company that inspects what is encrypted; no other."""
+    for name in CERTIFICATES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    subprocess.run(MAKE_CERTIFICATE, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain("certificate.pem", "key.pem")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    source = f"{server.url.replace('http:', 'https:')}/data/{{file}}"
+    assert "CERTIFICATE_VERIFY_FAILED" in fetch(workspace, source).error()
+    sources._pip.cache_clear()
+    monkeypatch.setenv(setting, "certificate.pem")
+    assert fetch(workspace, source).status == 0
     assert content() == RAW_FILES
 
 
