@@ -15,8 +15,7 @@ from filelock import FileLock
 from hypothesis import settings
 
 from tests.project import Project, make_project, project_in
-from tests.server import Server
-from tests.workspace import Workspace, write_fake_results
+from tests.workspace import Server, Workspace, write_fake_results
 
 collect_ignore_glob = ["examples/*/tests"]  # of the projects that `make example` makes
 # A shell has its background jobs ignore Ctrl+C, and what they start as well; tests send it.

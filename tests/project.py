@@ -44,7 +44,7 @@ class Project:
         return subprocess.Popen(
             [*self.wrapper, *command],
             cwd=self.path,
-            env=environment | {"NO_PROXY": "127.0.0.1"} | self.variables | variables,
+            env={**environment, "NO_PROXY": "127.0.0.1", **self.variables, **variables},
             umask=self.umask,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -13,8 +13,10 @@ from tests.workspace import ITERATIONS, Workspace
 
 
 def _results(*tests: float) -> dict[str, Result]:
-    about = {"iterations": 1, "train": 1.0, "validation": 1.0, "min_test_accuracy": 0.0}
-    return {run: Result(test=test, **about) for run, test in zip(ITERATIONS, tests, strict=True)}
+    return {
+        run: Result(iterations=1, train=1.0, validation=1.0, test=test, min_test_accuracy=0.0)
+        for run, test in zip(ITERATIONS, tests, strict=True)
+    }
 
 
 def test_missed_thresholds_are_reported() -> None:

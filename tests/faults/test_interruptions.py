@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.project import Project, make_project
-from tests.server import Response, Server
-from tests.workspace import ITERATIONS, RAW_FILES
+from tests.workspace import ITERATIONS, RAW_FILES, Response, Server
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 FIRST, SECOND, *_ = RAW_FILES

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,7 +45,7 @@ def test_command_is_measured_without_the_settings_of_the_shell(
     command = """python -c "content = bytearray(2_500_000_000)"
         echo "{\\"threads\\": \\"${OMP_NUM_THREADS:-not set}\\", \\"short\\": $short}" """
     measured = measurement.measure(command, tmp_path, ITERATIONS)
-    assert measured["threads"] == "not set"
+    assert str(measured["threads"]) == "not set"
     assert measured["short"] == ITERATIONS["short"]
     assert measured["peak_bytes"] > 2_500_000_000
     assert measurement.measure("true", tmp_path, {}).keys() == {"seconds"}
@@ -90,7 +91,7 @@ def test_case_that_fails_is_reported_and_the_others_are_measured(
     """The page and the file of results have what was measured, and why the rest was not."""
     monkeypatch.setattr(benchmarks, "TEMPORARY", tmp_path)
     group = {"setup": "touch file", "cases": {"evaluate": "false", "report": "test -f file"}}
-    results = EMPTY | {"rounds": [{}], "failures": []}
+    results: dict[str, Any] = EMPTY | {"rounds": [{}], "failures": []}
     benchmarks.measure_group(group, results)
     text = (tmp_path / "results.md").read_text(encoding="utf-8")
     assert "- evaluate, round 1: exit status 1" in text

@@ -24,12 +24,19 @@ def start(folder: Path, port: int = 0) -> subprocess.Popen[str]:
     """Start the demo as a person does."""
     command = [sys.executable, "-m", "extras.handwriting.demo", "--port", str(port)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=folder, env=environment, **pipes)
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def address_of(server: subprocess.Popen[str]) -> str:
     """Wait for the line that says where the page is."""
+    assert server.stdout
     line = server.stdout.readline()
     match = re.fullmatch(r"(http://127\.0\.0\.1:\d+)/ is the page; Ctrl\+C ends it\n", line)
     assert match, line

@@ -14,7 +14,7 @@ from tests.workspace import ROOT
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
-from playwright.sync_api import Browser, Page, expect  # noqa: E402 - as above
+from playwright.sync_api import Browser, FilePayload, Page, expect  # noqa: E402 - as above
 
 # Each digit as a person draws it: lines from point to point, the paper being 100 x 100.
 STROKES = {
@@ -40,6 +40,7 @@ def address() -> Iterator[str]:
         pytest.skip("no models: run make repro first")
     command = [sys.executable, "-m", "extras.handwriting.demo", "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
         yield server.stdout.readline().split()[0]
         server.terminate()
 
@@ -64,6 +65,7 @@ def page(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iter
 def draw(page: Page, digit: str, left: float = 0, scale: float = 1) -> None:
     """Draw a digit with the mouse; `left` and `scale` are fractions of the paper's side."""
     box = page.locator("#paper").bounding_box()
+    assert box
     for stroke in STROKES[digit]:
         last = len(stroke) - 1
         curve = make_interp_spline(range(last + 1), stroke, k=min(2, last))
@@ -118,13 +120,13 @@ def test_picture_is_read(page: Page) -> None:
     ImageDraw.Draw(picture).ellipse((115, 40, 175, 140), outline="yellow", width=12)
     file = BytesIO()
     picture.save(file, "PNG")
-    choice = {"name": "zero.png", "mimeType": "image/png", "buffer": file.getvalue()}
+    choice: FilePayload = {"name": "zero.png", "mimeType": "image/png", "buffer": file.getvalue()}
     page.locator("#file").set_input_files(choice)
     expect(page.locator("#digits")).to_have_text("0")
 
 
 def test_refused_picture_is_explained_and_the_page_goes_on(page: Page) -> None:
-    file = {"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"}
+    file: FilePayload = {"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"}
     page.locator("#file").set_input_files(file)
     expect(page.locator("#sure")).to_contain_text("not a picture in a known format")
     expect(page.locator("#digits")).to_have_text("?")

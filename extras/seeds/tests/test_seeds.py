@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -123,7 +124,7 @@ def test_study_is_what_the_gate_compares_with(
     costs = pd.read_csv("costs/long.csv", dtype={"cost": "float32"})["cost"]
     assert sampled.tolist() == costs[::100].tolist()
 
-    measured = study.iloc[:2][["train", "validation", "test"]].to_dict("records")
+    measured: Any = study.iloc[:2][["train", "validation", "test"]].to_dict("records")
     own = [Result(iterations=1, **row, min_test_accuracy=0.0) for row in measured]
     assert list(hooks.gate_failures(load_config(), dict(zip(ITERATIONS, own, strict=True)))) == []
     assert "of 3 seeds" in capsys.readouterr().out

@@ -63,7 +63,7 @@ class MadeUpModel:
         return cls(PROBABILITIES[folder.name])
 
     def probabilities(self, features: NDArray[Any]) -> NDArray[np.float64]:
-        return self._table[features[:, 0]]
+        return self._table.take(features[:, 0], axis=0)
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from tests.server import Response, Server
-from tests.workspace import Workspace
+from tests.workspace import Response, Server, Workspace
 
 # MLflow's libraries warn about each other.
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]

@@ -45,7 +45,7 @@ class Pages:
         versions = {
             a: self.client.get_model_version(self.name, v) for a, v in model.aliases.items()
         }
-        runs = {alias: self.client.get_run(one.run_id) for alias, one in versions.items()}
+        runs = {alias: self.client.get_run(str(one.run_id)) for alias, one in versions.items()}
         return {alias: str(run.info.run_name) for alias, run in runs.items()}
 
     def assert_complete(self, *names: str) -> None:

@@ -5,6 +5,7 @@ import sys
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,7 +91,7 @@ def test_forward_passes_that_differ_are_noticed() -> None:
     examples = Split(features, np.zeros(70, np.uint8))
 
     def check(error: float, classes: slice) -> None:
-        trainer = SimpleNamespace(
+        trainer: Any = SimpleNamespace(
             weights=lambda: weights,
             logits=lambda features: (logits(weights, features) + error)[:, classes],
         )

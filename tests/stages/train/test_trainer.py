@@ -201,7 +201,7 @@ def test_a_weight_that_the_network_does_not_use_stays(
     """Such as the mean of each column, which is saved and served with the others."""
 
     def more_weights(*arguments: Any) -> Weights:
-        return initial_weights(*arguments) | {"constant": np.float32([1, 2])}
+        return {**initial_weights(*arguments), "constant": np.array([1, 2], np.float32)}
 
     monkeypatch.setattr("stages.train.trainer.initial_weights", more_weights)
     more = type(trainer)(make_model(), PARAMS, 10, EXAMPLES, CLASSES)
