@@ -87,6 +87,7 @@ def test_uv_asks_where_pip_is_configured_to(folder: Path, monkeypatch: pytest.Mo
         "SSL_CERT_FILE": "/etc/company's.pem",
     }
     assert environment["UV_INDEX_STRATEGY"] == "unsafe-best-match"
+    assert environment["UV_SYSTEM_CERTS"] == "true"
 
 
 def _wheel(folder: Path, name: str, version: int = 1) -> str:
@@ -155,3 +156,14 @@ def test_lock_adds_and_upgrade_upgrades(project: Project, tmp_path: Path) -> Non
     assert lock.read_text("utf-8") == first + second
     project.do(*make, "upgrade", **places)
     assert lock.read_text("utf-8") == newer + second
+
+
+def test_other_installers_do_not_replace_what_make_has_installed(project: Project) -> None:
+    """Uv refuses to; `pip install -e .` finds dependencies and no package of the project's own."""
+    for name in ("pyproject.toml", "README.md", "stages/__init__.py", "common/__init__.py"):
+        (project.path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, project.path / name)
+    assert "marked as unmanaged" in project.run(f"{sys.prefix}/bin/uv", "sync", "--offline").err
+    assert not (project.path / "uv.lock").exists()
+    pip = (sys.executable, "-m", "pip", "install", "--dry-run", "--no-build-isolation", "--no-deps")
+    assert "Would install" in project.do(*pip, "-e", ".", PIP_USER="0")
