@@ -102,7 +102,7 @@ clean: ## Remove outputs and environments; keep DVC's cache and the MLflow store
 	@# Files that DVC lists and git does not: nobody else's.
 	@{ git ls-files; git ls-files; $(RUN) dvc ls --recursive --dvc-only . 2> /dev/null; } | sort | uniq -u | tr '\n' '\0' | xargs -0 rm -f
 	@find data models costs curves plots -type d -empty -delete 2> /dev/null || true
-	rm -rf $(VENV) .venv-bench dvc_plots .cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-bench dvc_plots .cache .coverage* .mypy_cache .pytest_cache .ruff_cache
 
 # These compare what is installed with a lock file, every time.
 $(VENV)/installed: FORCE
