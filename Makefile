@@ -96,7 +96,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-annotate --no-header
 
 develop: $(VENV)/installed-dev $(EXTRAS) ## Install all packages, and a git hook that checks every commit
-	@$(RUN) pre_commit install
+	@$(RUN) pre_commit install || true
 
 clean: ## Remove outputs and environments; keep DVC's cache and the MLflow store
 	@# Files that DVC lists and git does not: nobody else's.

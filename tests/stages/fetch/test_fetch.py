@@ -7,6 +7,7 @@ import os
 import shutil
 import ssl
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,10 @@ def sha256(content: bytes) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(sources, "TIMEOUT_SECONDS", (5.0, 1.0))
+    sources._pip.cache_clear()
+    yield
     sources._pip.cache_clear()
 
 
