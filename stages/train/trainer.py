@@ -151,17 +151,20 @@ class Trainer:
         features, labels = batch
         return features[step], labels[step]
 
-    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+    # AutoGraph would make the loop of `while`, but leave files in the folder for temporary ones.
+    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
     def _train_steps(
         self, batch: tf.Tensor | tuple[tf.Tensor, tf.Tensor], count: tf.Tensor
     ) -> tf.Tensor:
-        """Make `count` iterations, and return their costs; AutoGraph makes one loop of `while`."""
-        costs = tf.zeros(self._call)
-        step = 0
-        while step < count:  # XLA would compile `tf.range(count)` again for each count
-            batch_cost = self._train_step(*self._batch(batch, step))
-            costs = tf.tensor_scatter_nd_update(costs, [[step]], [batch_cost])
-            step += 1
+        """Make `count` iterations, and return their costs."""
+
+        def step(number: tf.Tensor, costs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            batch_cost = self._train_step(*self._batch(batch, number))
+            return number + 1, tf.tensor_scatter_nd_update(costs, [[number]], [batch_cost])
+
+        # XLA would compile a loop over `tf.range(count)` again for each count.
+        start = (tf.constant(0), tf.zeros(self._call))
+        _, costs = tf.while_loop(lambda number, _: number < count, step, start)
         return costs
 
     def _train_step(self, features: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -190,7 +193,7 @@ class Trainer:
         self._done.assign_add(1)
         return batch_cost
 
-    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
     def _count_correct(self, features: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         predicted = tf.argmax(logits(self._weights, features), axis=1, output_type=tf.int32)
         return tf.reduce_sum(tf.cast(predicted == labels, tf.int32))
