@@ -1,7 +1,7 @@
 .PHONY: example
 
 example: ## Make a new project in DIR from examples/NAME, without extras: NAME=keras or tabular
-	@test -d 'examples/$(NAME)' -a -n '$(NAME)' || { echo 'error: NAME is one of: $(filter-out tests,$(notdir $(wildcard examples/*)))' >&2; exit 2; }
+	@test -d 'examples/$(NAME)' -a -n '$(NAME)' || { echo 'error: NAME is one of: $(filter-out tests %.mk,$(notdir $(wildcard examples/*)))' >&2; exit 2; }
 	@test -n '$(DIR)' -a ! -e '$(DIR)' || { echo 'error: DIR is the name of a new folder' >&2; exit 2; }
 	@mkdir -p '$(DIR)'
 	@git ls-files -z -- . $(foreach path,$(ABOUT_THIS) $(REPLACED),':!$(path)') \

@@ -59,3 +59,9 @@ def test_a_new_project_stands_alone(name: str, tmp_path: Path) -> None:
     assert ("MNIST" in everything) == (name == "keras")
     code = set(re.findall(r"(?<![\w/])(?:common|stages|support)/[a-z_/]+[.]py", everything))
     assert [name for name in sorted(code) if not (path / name).exists()] == []
+
+
+def test_examples_are_listed() -> None:
+    command = ["make", "example", "NAME=other", "DIR=other"]
+    completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert f"error: NAME is one of: {' '.join(EXPECTED)}\n" in completed.stderr

@@ -70,6 +70,12 @@ def usable_emulators() -> tuple[tuple[str, ...], tuple[str, ...]]:
     return x86_64, arm
 
 
+def environment() -> dict[str, str]:
+    """Return the environment of a training: without what makes OpenBLAS expect this processor."""
+    names = [name for name in os.environ if not name.startswith("OPENBLAS_")]
+    return {name: os.environ[name] for name in names} | {"PYTHONPATH": str(ROOT)}
+
+
 def run_stage(
     python: tuple[str, ...], iterations: int, folder: Path
 ) -> subprocess.CompletedProcess[str]:
@@ -81,7 +87,7 @@ def run_stage(
     return subprocess.run(
         [*python, "-m", "stages.train", RUN, FLAT, *OUTPUTS],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=environment(),
         capture_output=True,
         text=True,
         check=False,

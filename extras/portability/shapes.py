@@ -6,13 +6,12 @@ Needs what `make portability-arm64` sets up. About a minute per shape on two cor
 the emulated ARM64 processors. Exit status 1 if any byte differs.
 """
 
-import os
 import subprocess
 
 import numpy as np
 
 from extras.portability import arm64
-from extras.portability.__main__ import EMULATOR, pythons, usable_emulators
+from extras.portability.__main__ import EMULATOR, environment, pythons, usable_emulators
 from support.command_line import CommandError, InputError, argument_parser, echo, run
 
 # One of each kind of kernel that YNNPACK has.
@@ -36,7 +35,7 @@ def train(python: tuple[str, ...], shapes: list[str]) -> list[str]:
     process = subprocess.run(
         [*python, "-m", "extras.portability.train_shapes", *shapes],
         cwd=arm64.ROOT,
-        env=os.environ | {"PYTHONPATH": str(arm64.ROOT)},
+        env=environment(),
         capture_output=True,
         text=True,
         check=False,
