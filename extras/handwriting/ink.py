@@ -57,7 +57,8 @@ def find_ink(picture: Pixels) -> Pixels:
     least = max(MIN_CONTRAST, 0.3 * max(candidate.contrast for candidate in candidates))
     likely = [candidate for candidate in candidates if candidate.contrast >= least]
     if not likely:
-        raise PictureError("no ink found: nothing stands out from the paper; write darker")
+        seen = "nothing" if np.ptp(plane) < MIN_CONTRAST else "nothing but a border or a shadow"
+        raise PictureError(f"no ink found: {seen} stands out from the paper; write darker")
     ink = min(likely, key=lambda candidate: 2 * candidate.edge + candidate.rest)
     cell = max(plane.shape) <= CELL
     # A border along the edge passes for paper, but as ink it would leave plain paper.

@@ -171,7 +171,8 @@ def outline(side: int) -> NDArray[np.float64]:
     ("values", "problem"),
     [
         pytest.param(np.zeros((1, 1)), "no ink found: nothing stands out", id="pixel"),
-        pytest.param(128 * (X + 1), "no ink found: nothing stands out", id="gradient"),
+        pytest.param(128 * (X + 1), "no ink found: nothing but a border or a s", id="gradient"),
+        pytest.param(outline(200), "no ink found: nothing but a border or a s", id="empty frame"),
         pytest.param(np.random.default_rng(1).normal(128, 30, X.shape), "too uneven", id="grain"),
         pytest.param(255 * (X > 0), "no ink found|no digit found", id="edge of a shadow"),
         pytest.param(255 * (np.hypot(X, Y) < 0.7), "no ink found|no digit found", id="blot"),
