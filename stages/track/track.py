@@ -41,6 +41,7 @@ class Store:
         mlflow.set_tracking_uri(uri)
         self.client = mlflow.MlflowClient(uri, uri)
         self.is_server = is_server(uri)
+        self.is_own = uri == f"sqlite:///{root}/mlflow.db"
         self.artifacts = None if self.is_server else (root / "mlartifacts").as_uri()
 
     def experiment_id(self, name: str) -> str:
@@ -54,6 +55,12 @@ class Store:
             self._check_server(experiment or self.client.get_experiment("0"))
         if experiment is None:
             self.client.create_experiment(name, self.artifacts)
+        elif self.is_own and experiment.artifact_location != self.artifacts:
+            raise CommandError(
+                f"mlflow.db is of another folder, with {experiment.artifact_location}: move this "
+                "one back, or rebuild it: `rm -r mlflow.db mlartifacts`, then "
+                "`python -m stages.track --all`"
+            )
         return str(mlflow.set_experiment(name).experiment_id)
 
     def _check_server(self, experiment: Experiment) -> None:

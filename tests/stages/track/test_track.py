@@ -146,6 +146,17 @@ def test_a_deleted_experiment_is_named(pages: Pages, finished: Workspace) -> Non
     assert f"Cannot set a deleted experiment '{NAME}' as the active experiment" in error
 
 
+def test_a_folder_that_was_moved_is_named(
+    pages: Pages, finished: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow would write its next files where the folder was, and not find the earlier ones."""
+    before = pages.client.get_experiment_by_name(NAME).artifact_location
+    finished.path = finished.path.rename(finished.path.with_name("moved"))
+    monkeypatch.chdir(finished.path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")  # MLflow has set it in this process
+    assert f"mlflow.db is of another folder, with {before}: " in finished.run("track").error()
+
+
 def test_a_name_that_mlflow_reserves_is_no_alias(finished: Workspace) -> None:
     write_fake_results(finished.path, iterations={"v1": 20})
     expected = f"models:/{NAME}@v1 is not set: Version alias name 'v1' is reserved."
