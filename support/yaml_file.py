@@ -54,6 +54,8 @@ def read_yaml(path: Path) -> dict[Any, Any]:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         reason = getattr(error, "problem", None) or error
+        if b"<<<<<<< " in path.read_bytes():
+            reason = "merge conflicts to resolve"
         raise InputError(f"{path}: not readable as YAML: {reason}{line}") from None
     if not isinstance(document, dict):
         raise InputError(f"{path}: should be a mapping of names to values, is {document!r:.60}")

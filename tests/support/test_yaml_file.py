@@ -78,6 +78,10 @@ def test_a_document_is_what_dvc_takes_it_for(path: Path) -> None:
         (b"a: 1\nb: 2\na: 3\n", "not readable as YAML: 'a' occurs twice, line 3"),
         (b"a: {b: 1, b: 2}\n", "not readable as YAML: 'b' occurs twice, line 1"),
         (b"a: 1\n---\nb: 2\n", "not readable as YAML: but found another document, line 2"),
+        (
+            b"<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> b\n",
+            "not readable as YAML: merge conflicts to resolve, line",
+        ),
         (b"a: !!int ''\n", "not readable as YAML: "),
         (b"a: !!python/name:os.system\n", "not readable as YAML: could not determine"),
         (b"\xff\xfe\x00", "not readable as YAML: 'utf-8' codec can't decode"),
