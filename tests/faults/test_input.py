@@ -39,8 +39,24 @@ def test_a_failed_stage_leaves_no_output(project_copy: Project) -> None:
     assert completed.status != 0
     assert "flatten.validation_examples: is 600, should be less than the 600" in completed.err
     assert not arrays.exists()
-    project_copy.do("dvc", "checkout")
+    command = "dvc checkout --force flatten"
+    assert f"DVC removed data/flat before this stage; `{command}` restores" in completed.err
+    project_copy.do(*command.split())
     assert arrays.read_bytes() == before
+
+
+def test_outputs_outside_of_the_repository_are_refused_before_the_work(
+    project_copy: Project,
+) -> None:
+    """DVC would refuse them afterwards."""
+    disk = project_copy.home / "disk"
+    (project_copy.path / "data").rename(disk)
+    (project_copy.path / "data").symlink_to(disk)
+    raw = sorted((disk / "raw").iterdir())
+    raw.pop().unlink()
+    completed = project_copy.run("dvc", "repro")
+    assert f"error: data: a link to {disk}, outside of the repository" in completed.err
+    assert sorted((disk / "raw").iterdir()) == raw
 
 
 def _sections(document: Any) -> list[Any]:
