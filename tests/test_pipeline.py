@@ -14,6 +14,7 @@ from common.arrays import load_arrays
 from common.config import load_config
 from common.results import load_results
 from common.splits import SPLITS, load_description, load_split
+from support.yaml_file import read_yaml
 from tests.project import Project
 from tests.synthetic import DESCRIPTION
 from tests.untrained import save_untrained_model
@@ -89,8 +90,9 @@ def test_the_page_needs_no_other_file(page: str) -> None:
 
 
 def test_nothing_is_written_elsewhere(completed_project: Project) -> None:
-    """Neither in the user's home nor where git would see it."""
+    """Neither in the user's home or /tmp, nor where git would see it; DVC's state is set to be."""
     assert list(completed_project.home.rglob("*")) == []
+    assert [path.name for path in completed_project.temporary.iterdir()] == ["dvc"]
     assert completed_project.do("git", "status", "--short") == ""
 
 
@@ -125,14 +127,18 @@ def test_a_clone_is_up_to_date(project_copy: Project, tmp_path: Path) -> None:
     assert "run `dvc repro`" in error
 
 
+def _set_git_user(project: Project) -> None:
+    for name, value in (("user.name", "T"), ("user.email", "t@example.org")):
+        project.do("git", "config", name, value)
+
+
 @pytest.mark.slow
 def test_an_experiment(project_copy: Project) -> None:
     """What was changed is listed with the accuracies that were reached, and nothing else."""
     before = load_results(project_copy.path / "metrics/accuracy.json")["short"].test
     project_copy.do("dvc", "exp", "run", "--name", "slower", "-S", "train.learning_rate=0.000001")
     after = load_results(project_copy.path / "metrics/accuracy.json")["short"].test
-    for name, value in (("user.name", "T"), ("user.email", "t@example.org")):
-        project_copy.do("git", "config", name, value)
+    _set_git_user(project_copy)
     project_copy.do("dvc", "exp", "run", "--queue", "--name", "waits", "-S", "train.seed=7")
     table = [line.split() for line in project_copy.do("make", "compare").splitlines()]
     (titles,) = (cells for cells in table if "experiment" in cells)
@@ -142,6 +148,46 @@ def test_an_experiment(project_copy: Project) -> None:
     assert slower[1:3] == ["1e-06", "1"]
     assert float(slower[3]) == pytest.approx(after, abs=1e-4) != before
     assert waits == ["waits", "(queued)", "1e-06", "7"]
+
+
+@pytest.mark.slow
+def test_two_branches_that_trained_are_merged(project_copy: Project) -> None:
+    """Git keeps our results whole and reports conflicts; `dvc repro` makes those of the merge."""
+    _set_git_user(project_copy)
+    project_copy.do("git", "checkout", "--quiet", "-b", "theirs")
+    project_copy.edit("params.yaml", "validation_examples: 100", "validation_examples: 90")
+    project_copy.do("dvc", "repro", "report")
+    project_copy.do("git", "commit", "--quiet", "--all", "--message", "Theirs")
+    project_copy.do("git", "checkout", "--quiet", "-")
+    project_copy.edit("params.yaml", "seed: 1\n  log", "seed: 2\n  log")
+    project_copy.do("dvc", "repro", "report")
+    project_copy.do("git", "commit", "--quiet", "--all", "--message", "Ours")
+    merge = project_copy.run("git", "merge", "theirs")
+    assert "CONFLICT (content): Merge conflict in dvc.lock" in merge.out
+    error = project_copy.run("python", "-m", "commands.gate").error()
+    assert "modified params.yaml flatten" in error
+    assert "run `dvc repro`" in error
+    project_copy.do("dvc", "repro", "report")
+    assert "points to spare" in project_copy.do("python", "-m", "commands.gate")
+    project_copy.do("git", "commit", "--quiet", "--all", "--message", "Merged")
+    params = read_yaml(project_copy.path / "params.yaml")
+    assert (params["flatten"]["validation_examples"], params["train"]["seed"]) == (90, 2)
+
+
+@pytest.mark.slow
+def test_a_temporary_experiment_lacks_what_git_does_not_track(project_copy: Project) -> None:
+    """One line says so, where Python would only name a module."""
+    _set_git_user(project_copy)
+    batches = "stages/train/batches.py"
+    (project_copy.path / "stages/train/scaling.py").touch()
+    first_line = "from __future__ import annotations\n"
+    project_copy.edit(batches, first_line, f"{first_line}from stages.train import scaling\n")
+    command = ("dvc", "exp", "run", "--temp", "-S", "train.seed=2")
+    err = project_copy.run(*command).err
+    assert "`git add` new ones" in err
+    assert "Traceback" not in err
+    project_copy.do("git", "add", "stages")
+    project_copy.do(*command)
 
 
 @pytest.mark.slow
