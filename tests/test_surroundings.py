@@ -4,6 +4,7 @@ import dataclasses
 import os
 import shutil
 import venv
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,20 @@ def test_the_active_environment_runs_the_stages(project_copy: Project, tmp_path:
         completed = project.run("python", "-E", "-m", f"stages.{stage}")
         assert completed.err.startswith(expected)
         assert completed.err.count("\n") == 1
+
+
+@pytest.mark.fault
+def test_an_environment_that_drifted_trains_nothing(project_copy: Project) -> None:
+    """DVC would record the pinned packages with what others have made."""
+    installed = version("numpy")
+    requirements = "stages/train/requirements.txt"
+    project_copy.edit(requirements, f"numpy=={installed}", "numpy==2.0.0")
+    completed = project_copy.run("dvc", "repro", "train@short")
+    problem = (
+        f"error: {requirements}: pins numpy==2.0.0, but {installed} is installed; `make repro`"
+    )
+    assert problem in completed.err.replace(f"{project_copy.path}/", "")
+    assert "iteration 0" not in completed.out
 
 
 @pytest.mark.fault
