@@ -46,11 +46,11 @@ class Column(BaseModel, extra="forbid", frozen=True):
         if empty.any() and not self.optional:
             raise ValueError(f"{self.name}: holds empty cells")
         if self.categories:
-            unknown = sorted(set(map(str, cells[~empty])) - set(self.categories))
-            if unknown:
+            texts = cells.map(str)
+            if unknown := sorted(set(texts[~empty]) - set(self.categories)):
                 expected = ", ".join(self.categories)
                 raise ValueError(f"{self.name}: no category {unknown[0]!r}, there are: {expected}")
-            columns = [cells == category for category in self.categories]
+            columns = [~empty & (texts == category) for category in self.categories]
             return np.stack(columns, axis=1).astype(np.float32)
         from pandas import to_numeric
 
@@ -70,11 +70,12 @@ def encode(columns: Sequence[Column], table: pd.DataFrame) -> NDArray[np.float32
     array([[3.5, 0. , 1. ],
            [nan, 1. , 0. ]], dtype=float32)
 
-    Raises ValueError if a column is missing or unknown, or holds something else.
+    Raises ValueError if a column is missing, repeated or unknown, or holds something else.
     """
     names = [column.name for column in columns]
     for problem, wrong in (
         ("missing", [name for name in names if name not in table]),
+        ("repeated", [name for name in names if list(table).count(name) > 1]),
         ("unknown", [name for name in map(str, table) if name not in names]),
     ):
         if wrong:

@@ -25,6 +25,22 @@ class InvalidInputError(MlflowException):
         return json.dumps({"error_code": self.error_code, "message": str(self)})
 
 
+def to_table(value: Any) -> pd.DataFrame:
+    """Return a table of rows, of columns, or of one row, in which MLflow has put arrays."""
+    plain = to_plain(value)
+    parts = plain.values() if isinstance(plain, dict) else [plain]
+    return pd.DataFrame(plain if any(isinstance(part, list) for part in parts) else [plain])
+
+
+def to_plain(value: Any) -> Any:
+    """Return arrays, with axes or without, as lists and scalars."""
+    if isinstance(value, np.ndarray):
+        return to_plain(value.tolist())
+    if isinstance(value, dict):
+        return {name: to_plain(one) for name, one in value.items()}
+    return [to_plain(one) for one in value] if isinstance(value, list) else value
+
+
 class Classifier(PythonModel):
     """Classifies examples: the most probable class of each, and its probability."""
 
@@ -59,11 +75,10 @@ class Classifier(PythonModel):
         )
 
     def _encode(self, model_input: Any) -> NDArray[np.float32]:
-        if isinstance(model_input, np.ndarray):  # what MLflow makes of a list of rows
-            model_input = np.atleast_1d(model_input).tolist()
         try:
-            features: NDArray[np.float32] = self.encode(self.columns, pd.DataFrame(model_input))
-        except (ValueError, TypeError) as error:
+            table = model_input if isinstance(model_input, pd.DataFrame) else to_table(model_input)
+            features: NDArray[np.float32] = self.encode(self.columns, table)
+        except (ValueError, TypeError, OverflowError) as error:
             raise InvalidInputError.invalid_parameter_value(str(error)) from None
         return features
 
