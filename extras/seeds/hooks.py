@@ -8,16 +8,15 @@ import numpy as np
 from common.config import Config
 from common.results import Result
 from common.tables import load_csv
-from extras.seeds.reference import REFERENCE, Reference, z_scores
+from extras.seeds.reference import load_reference, z_scores
 from support.command_line import echo
-from support.schema import load_json
 
 MAX_Z_SCORE = 4.0
 
 
 def gate_failures(config: Config, results: Mapping[str, Result]) -> Iterator[str]:
     """Print how far each run is from the reference, and yield each value that is too far."""
-    reference = load_json(Reference, REFERENCE)
+    reference = load_reference()
     mean = f"standard deviations from the mean of {reference.seeds} seeds"
     for name in config.runs:
         run, result = reference.find(config, name), results[name]
@@ -35,7 +34,7 @@ def gate_failures(config: Config, results: Mapping[str, Result]) -> Iterator[str
 
 def summary_columns(config: Config) -> dict[str, dict[str, str]]:
     """Return the mean test accuracy of each run, ± the standard deviation over the seeds."""
-    reference = load_json(Reference, REFERENCE)
+    reference = load_reference()
     cells = {
         name: f"{100 * run.test.mean:.2f} ± {100 * run.test.std:.2f} %"
         for name in config.runs

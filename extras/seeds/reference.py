@@ -18,7 +18,7 @@ from pydantic import AfterValidator
 from common.config import Config
 from common.results import Result
 from common.splits import SPLITS
-from support.schema import StrictModel
+from support.schema import StrictModel, load_json
 
 REFERENCE = Path("extras/seeds/reference.json")
 ROOT = Path(__file__).parents[2]
@@ -69,6 +69,11 @@ class Reference(StrictModel):
         """Return the statistics of a run, unless they are of other settings or another model."""
         run = self.runs.get(name)
         return run if run and run.fingerprint == fingerprint(config, name) else None
+
+
+def load_reference() -> Reference:
+    """Load the statistics, which are of no run before the first `make seeds`."""
+    return load_json(Reference, REFERENCE) if REFERENCE.exists() else Reference(seeds=0, runs={})
 
 
 def fingerprint(config: Config, name: str) -> str:
