@@ -1,19 +1,25 @@
 .PHONY: example
 
-example: ## Make a new project in DIR from examples/NAME, without extras: NAME=keras or tabular
+example: ## Make a new project in DIR from examples/NAME: NAME=keras or tabular
 	@test -d 'examples/$(NAME)' -a -n '$(NAME)' || { echo 'error: NAME is one of: $(filter-out tests %.mk,$(notdir $(wildcard examples/*)))' >&2; exit 2; }
 	@test -n '$(DIR)' -a ! -e '$(DIR)' || { echo 'error: DIR is the name of a new folder' >&2; exit 2; }
 	@mkdir -p '$(DIR)'
-	@git ls-files -z -- . $(foreach path,$(ABOUT_THIS) $(REPLACED),':!$(path)') \
+	@git ls-files -z -- . $(foreach path,$(ABOUT_THIS) $(EXTRAS_OF_THIS) $(REPLACED),':!$(path)') \
 		| tar --null -T - -cf - | tar -xf - -C '$(DIR)'
 	@cp -r examples/$(NAME)/. '$(DIR)'
 	@cd '$(DIR)' && sed -i.old $(OWN_NAME) $(NO_BOUND) pyproject.toml && sed -i.old $(NO_DOCS) Makefile pyproject.toml \
-		&& sed -i.old $(NO_EXTRAS) .github/workflows/ci.yml && rm -f *.old .github/workflows/*.old
+		&& sed -i.old $(NO_EXTRAS) .github/workflows/ci.yml && sed -i.old $(OTHER_BYTES) .ci/run \
+		&& rm -f *.old .github/workflows/*.old .ci/*.old
 	@echo '$(DIR): now `cd $(DIR) && git init && make repro gate`'
 
 # What is about this repository and its results.
-ABOUT_THIS := docs examples extras metrics tests/slow tests/test_readme.py tests/test_adapting.py dvc.lock mlflow.list \
-	CHANGELOG.md CONTRIBUTING.md MODEL_CARD.md README.md .github/SECURITY.md
+ABOUT_THIS := docs examples metrics tests/slow tests/test_readme.py tests/test_adapting.py dvc.lock mlflow.list \
+	CHANGELOG.md CONTRIBUTING.md MODEL_CARD.md README.md .github/SECURITY.md \
+	$(addprefix extras/seeds/,README.md dvc.lock reference.json results.csv results.png)
+# `make seeds` trains with our loop.
+EXTRAS_OF_THIS = $(if $(OWN_TRAINING),extras,\
+	$(filter-out extras/seeds extras/contracts.toml,$(wildcard extras/*)))
+
 OWN_NAME = -e 's/^name = "mnist-pipeline"/name = "$(notdir $(abspath $(DIR)))"/' -e '/^description = /d'
 NO_DOCS := -e 's/ of docs.reliability.md//' -e 's/ that docs.reliability.md lists//'
 # A bound on the coverage of this project's code.
@@ -21,6 +27,10 @@ NO_BOUND := -e '/^fail_under = /d'
 # Their tests, and the job that deletes them, up to the next one.
 NO_EXTRAS := -e 's/, extras examples\]/]/' \
 	-e '/^  without:/,/^  comment:/{' -e '/^  comment:/!d' -e '}'
+
+# The bytes of another training may depend on the processor.
+OTHER_BYTES = -e '$(if $(OWN_TRAINING),/^  unchanged$$/d)'
+OWN_TRAINING = $(wildcard examples/$(NAME)/stages/train/train.py)
 
 # A stage whose functions an example replaces comes with what its __main__.py imports, and without
 # its other modules and the tests of both.

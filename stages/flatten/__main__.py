@@ -1,8 +1,8 @@
-"""Flatten each image into one row of pixels, and split the examples.
+"""Flatten the examples of the raw files, and split them.
 
     python -m stages.flatten data/raw data/flat
 
-About a second for 70,000 images of 28 x 28 pixels.
+About a second.
 """
 
 from common.config import load_config
