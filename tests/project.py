@@ -3,7 +3,10 @@
 import contextlib
 import dataclasses
 import os
+import re
 import shutil
+import signal
+import socket
 import sqlite3
 import stat
 import subprocess
@@ -20,6 +23,21 @@ from tests.workspace import RAW_FILES, ROOT, CompletedRun, entry, synthetic_para
 # Variables of the shell that runs the tests do not reach a project.
 VARIABLES_OF_TOOLS = ("DVC_", "GIT_", "MLFLOW_", "PIP_", "PYTHON", "XDG_")
 COMMIT = "git add --all; git -c user.name=T -c user.email=t@example.org commit --quiet -m First"
+# A block of a document, unless a comment before it says that it is only an example.
+BLOCK = re.compile(r"^(<!-- example[^\n]*\n)?```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# Servers, which a reader starts in another terminal, run in the background.
+SETUP = """
+set -eo pipefail
+git config --global user.name T; git config --global user.email t@example.org
+serve() {
+  command "${@:2}" &
+  while kill -0 $! && ! curl "http://127.0.0.1:$1"; do sleep 0.2; done
+}
+mlflow() { serve 5001 mlflow "$@" > /dev/null 2>&1; }
+make() {
+  if [ "$1" = ui ]; then serve 5000 make ui PORT=5000 > /dev/null 2>&1; else command make "$@"; fi
+}
+"""
 
 
 @dataclass(frozen=True)
@@ -91,6 +109,36 @@ class Project:
         with closing(sqlite3.connect(self.path / "mlflow.db")) as store:
             query = "SELECT name, status FROM runs WHERE lifecycle_stage = 'active' ORDER BY name"
             return list(store.execute(query))
+
+    def run_document(self, text: str) -> list[tuple[str, str]]:
+        """Run a document's blocks of shell and Python as they stand, but on ports that are free.
+
+        Returns, for each block after which the document shows its output, what it has printed and
+        what the document shows, without the digits that may depend on the processor.
+        """
+        script, shown, mark = SETUP, {}, "=== next block ==="
+        for is_example, language, block in BLOCK.findall(text):
+            if language in ("json", "text"):
+                shown[script.count(mark)] = block
+            elif language in ("python", "sh") and not is_example:
+                command = f"python - << 'END'\n{block}END" if language == "python" else block
+                script += f"echo '{mark}'\n({command}\n)\n"
+        for port in ("5000", "5001"):
+            with socket.create_server(("127.0.0.1", 0)) as probe:
+                script = script.replace(port, str(probe.getsockname()[1]))
+        with self.start("bash", "-c", script) as process:
+            try:
+                out, err = process.communicate()
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGTERM)
+        assert process.returncode == 0, out + err
+        printed = out.split(f"{mark}\n")
+
+        def shorten(output: str) -> str:
+            return re.sub(r"(\.\d{4})\d+", r"\1", output).strip()
+
+        return [(shorten(printed[number]), shorten(output)) for number, output in shown.items()]
 
     def clone(self, path: Path) -> Self:
         """Clone the last commit into an empty folder, with what DVC keeps of it."""

@@ -11,6 +11,11 @@ GUIDE = (ROOT / "docs/adapting.md").read_text("utf-8")
 DIFFS = re.findall(r"^```diff\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
 
 
+def test_each_section_fits_on_a_screen() -> None:
+    sections = re.split(r"^#+ ", GUIDE, flags=re.MULTILINE)
+    assert max(section.count("\n") for section in sections) <= 45
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("diff", DIFFS, ids=["dropout", "schedule", "decay", "early stopping"])
 def test_a_change_of_the_training_applies_and_trains(project_copy: Project, diff: str) -> None:
