@@ -28,7 +28,14 @@ class Trainer:
     The examples stay in TensorFlow as they are. Each call of the compiled program gathers its
     batches by their indices, makes up to `ITERATIONS_PER_CALL` iterations and returns their costs.
     Examples that do not fit into `RESIDENT_BYTES` are gathered before each call.
+
+    Attributes
+    ----------
+    done
+        The number of iterations that are done.
     """
+
+    done: int
 
     def __init__(
         self,
@@ -61,11 +68,6 @@ class Trainer:
         self._seed, self._iterations, self._done = (tf.Variable(0) for _ in range(3))
         self.reset(params, iterations)
 
-    @property
-    def done(self) -> int:
-        """The number of iterations that are done."""
-        return int(self._done.numpy())
-
     def reset(self, params: TrainParams, iterations: int) -> None:
         """Start again, with other settings but the same model and size of batches.
 
@@ -83,6 +85,7 @@ class Trainer:
         self._seed.assign(params.seed % (1 << 31))
         self._iterations.assign(iterations)
         self._done.assign(0)
+        self.done = 0
         _, for_batches = np.random.SeedSequence(params.seed).spawn(2)
         random = np.random.default_rng(for_batches)
         self._batches = batches(len(self._examples), params.batch_size, random)
@@ -94,6 +97,7 @@ class Trainer:
             indices = np.stack(list(islice(self._batches, count)))
             padding = np.zeros((self._call - count, indices.shape[1]), np.int32)
             batch = self._gather(np.concatenate([indices, padding]))
+            self.done += count
             yield self._train_steps(batch, tf.constant(count)).numpy()[:count]
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -104,6 +108,7 @@ class Trainer:
         """Go on from a state of a training with the same settings."""
         for name, variable in self._variables().items():
             variable.assign(state[name])
+        self.done = int(state["done"])
         next(islice(self._batches, self.done, self.done), None)  # skips the batches
 
     def weights(self) -> Weights:
