@@ -1,5 +1,6 @@
 """Train with several seeds, summarise that, and compare a run with it."""
 
+import doctest
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from common.config import load_config
 from common.results import Result
-from extras.seeds import hooks
+from extras.seeds import hooks, summary
 from extras.seeds.reference import REFERENCE, MeanStd, Reference, RunReference, fingerprint
 from extras.seeds.summary import miss_probability, threshold
 from tests.workspace import ITERATIONS, RAW_FILES, ROOT, Workspace
@@ -21,6 +22,10 @@ SUFFIX = "standard deviations from the mean of 30 seeds"
 
 def _result(test: float) -> Result:
     return Result(iterations=2, train=1.0, validation=1.0, test=test, min_test_accuracy=0.0)
+
+
+def test_an_example_prints_what_its_docstring_says() -> None:
+    assert doctest.testmod(summary) == (0, 1)
 
 
 @pytest.fixture
