@@ -22,7 +22,7 @@ NAMES = ("mine.csv", "my file.csv", "-rf", ".hidden", "weights.npz", "ü.csv")
 
 def _arrange(root: Path, elsewhere: Path, chance: random.Random) -> dict[Path, Path]:
     """Put files and links at random places, and return each with where its content is."""
-    own = {}
+    own: dict[Path, Path] = {}
     for folder in chance.sample(FOLDERS, 3):
         if (root / folder).is_dir() and chance.random() < 0.3:
             (root / folder).rename(elsewhere / folder.replace("/", " "))

@@ -82,7 +82,11 @@ class Model:
         mass, f, m = features.T.astype(float)
         return np.nan_to_num(mass, nan=1.0)[:, None] * np.stack([f, m, 1 - f - m], axis=1)
 """
-ROWS = [{"mass": 0.5, "sex": "m"}, {"mass": None, "sex": "f"}, {"sex": None, "mass": 0.25}]
+ROWS: list[dict[str, Any]] = [
+    {"mass": 0.5, "sex": "m"},
+    {"mass": None, "sex": "f"},
+    {"sex": None, "mass": 0.25},
+]
 CELLS = [["m", 0.5], ["f", None], [None, 0.25]]
 EXPECTED = [
     {"label": 1, "class": "male", "probability": 0.5},
@@ -117,9 +121,10 @@ def table_model(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def invoke(model: Any, body: str, kind: str = JSON) -> Any:
     """Return the reply of MLflow's server to a request."""
-    from mlflow.pyfunc.scoring_server import invocations  # warns where warnings are errors
+    from mlflow.pyfunc import scoring_server  # warns where warnings are errors
 
-    return invocations(body, kind, model, None)
+    server: Any = scoring_server
+    return server.invocations(body, kind, model, None)
 
 
 @pytest.mark.parametrize(
@@ -160,8 +165,9 @@ def test_what_is_no_row_is_refused_in_one_line(
     row = {"sex": "f"} if change is None else ROWS[0] | change
     with pytest.raises(MlflowException) as error:
         invoke(table_model, json.dumps({key: [row]}))
-    assert error.value.get_http_status_code() == 400
-    assert json.loads(error.value.serialize_as_json())["message"] == message
+    refusal: Any = error.value
+    assert refusal.get_http_status_code() == 400
+    assert json.loads(refusal.serialize_as_json())["message"] == message
 
 
 @pytest.fixture
@@ -194,7 +200,7 @@ def test_two_versions_work_in_one_process(store: Path, finished: Workspace) -> N
 @pytest.mark.slow
 def test_the_model_is_code_and_arrays(store: Path) -> None:
     """It has a signature, needs few packages, and nothing is unpickled."""
-    info = mlflow.models.get_model_info("models:/synthetic@long")
+    info: Any = mlflow.models.get_model_info("models:/synthetic@long")
     if DESCRIPTION.columns:
         names = [column["name"] for column in info.metadata["columns"]]
         assert names == list(EXAMPLES)

@@ -150,7 +150,7 @@ def test_a_folder_that_was_moved_is_named(
     pages: Pages, finished: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """MLflow would write its next files where the folder was, and not find the earlier ones."""
-    before = pages.client.get_experiment_by_name(NAME).artifact_location
+    before = pages.client.get_experiment("1").artifact_location
     finished.path = finished.path.rename(finished.path.with_name("moved"))
     monkeypatch.chdir(finished.path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")  # MLflow has set it in this process
