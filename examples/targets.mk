@@ -25,7 +25,7 @@ NO_DOCS := -e 's/ of docs.reliability.md//' -e 's/ that docs.reliability.md list
 # A bound on the coverage of this project's code.
 NO_BOUND := -e '/^fail_under = /d'
 # Their tests, and the job that deletes them, up to the next one.
-NO_EXTRAS := -e 's/, extras examples\]/]/' \
+NO_EXTRAS := -e 's/, extras, examples\]/]/' \
 	-e '/^  without:/,/^  comment:/{' -e '/^  comment:/!d' -e '}'
 
 # The bytes of another training may depend on the processor.
