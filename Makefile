@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help repro repair ui compare gate summary test test-all faults lint format audit lock upgrade \
+.PHONY: help repro repair ui compare gate summary test test-all faults mutants lint format audit lock upgrade \
 	develop clean
 MAKEFLAGS += --no-builtin-rules
 # Modules come from this folder, packages from .venv, whose bytecode is worth keeping.
@@ -60,6 +60,16 @@ test-all: $(VENV)/installed-dev $(EXTRAS) ## Run all tests, including real data,
 
 faults: $(VENV)/installed-dev $(EXTRAS) ## Inject the faults of docs/reliability.md; half an hour
 	@$(RUN) pytest --verbose -m fault
+
+mutants: $(VENV)/installed-dev ## Show which small changes of FILE no fast test of its folder notices
+	@test -f '$(FILE)' || { echo 'error: FILE is a module, such as common/splits.py' >&2; exit 2; }
+	@copy=$$(mktemp -d) && trap "rm -rf $$copy" EXIT && git clone --quiet . $$copy && ln -s $(CURDIR)/$(VENV) $$copy && cd $$copy \
+		&& printf '%s\n' '[cosmic-ray]' 'module-path = "$(FILE)"' "test-command = \"$(TEST_FOLDER)\"" \
+		'timeout = 300.0' '[cosmic-ray.distributor]' 'name = "local"' > mutants.toml \
+		&& $(MUTATE) cosmic-ray init mutants.toml mutants && $(MUTATE) cosmic-ray exec mutants.toml mutants \
+		&& $(MUTATE) cr-report --show-diff --surviving-only mutants
+TEST_FOLDER = python -m pytest -x -q -m 'not slow and not marathon' tests/$(dir $(FILE))
+MUTATE = $(BIN)/uv tool run --quiet --from cosmic-ray==8.4.6
 
 # One process runs all tests of a file, so that the file's fixtures are set up once.
 TEST = $(RUN) pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
