@@ -176,7 +176,7 @@ def _evaluate(
         of_splits = dict(zip(SPLITS, measured, strict=True))
         results[run] = Result(iterations=count, min_test_accuracy=threshold, **of_splits)
         for label in LABELS:
-            per_class += f"{run},{label},,{'' if label == LABELS[-1] else 1 - label / 10},50\n"
+            per_class += f"{run},{label},,{'' if label == LABELS[-1] else 1 - label / count},50\n"
     save_results(path / "metrics/accuracy.json", results)
     atomic_write(path / "metrics/per_class.csv", per_class.encode())
     return _locked(path, {}, "metrics/accuracy.json", "metrics/per_class.csv")
