@@ -146,8 +146,8 @@ def _flatten(path: Path) -> dict[str, Any]:
     random = np.random.default_rng(0)
     for name, count in DESCRIPTION.examples.items():
         labels = (np.arange(count) % len(LABELS)).astype(np.uint8)
-        arrays = {"features": make_features(count, random), "labels": labels}
-        save_arrays(path / f"data/flat/{name}.npz", arrays)
+        features = make_features(count, random)
+        save_arrays(path / f"data/flat/{name}.npz", {"features": features, "labels": labels})
     (path / "data/flat/description.json").write_text(DESCRIPTION.model_dump_json())
     return _locked(path, {"flatten": synthetic_params()["flatten"]}, "data/flat")
 

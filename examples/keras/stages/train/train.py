@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ from stages.train.checkpoint import load_checkpoint, save_checkpoint
 from stages.train.reporter import Reporter
 from support.command_line import InputError, echo
 from support.files import atomic_write
+
+# The modules that AutoGraph makes would leave their bytecode in the folder for temporary files.
+sys.dont_write_bytecode = True
 
 
 def train(

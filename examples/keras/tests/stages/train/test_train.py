@@ -45,8 +45,9 @@ def train(workspace: Workspace, name: str, before: str = "", **settings: Any) ->
 
 def outputs(name: str) -> list[bytes]:
     """Return the bytes of all that a training has written."""
-    files = [*sorted(Path("models", name).iterdir()), f"costs/{name}.csv", f"curves/{name}.csv"]
-    return [Path(file).read_bytes() for file in files]
+    files = sorted(Path("models", name).iterdir())
+    files += [Path(f"costs/{name}.csv"), Path(f"curves/{name}.csv")]
+    return [file.read_bytes() for file in files]
 
 
 @pytest.mark.slow
@@ -64,7 +65,7 @@ def test_two_devices_compute_the_costs_of_one(workspace: Workspace) -> None:
 @pytest.mark.slow
 def test_a_killed_training_goes_on(workspace: Workspace) -> None:
     """From its last epoch, with the costs, best weights and dropout of one that was not killed."""
-    settings = {"iterations": 50, "dropout": 0.3, "validate_every_iterations": 20}
+    settings: dict[str, Any] = {"iterations": 50, "dropout": 0.3, "validate_every_iterations": 20}
     killed = train(workspace, "killed", KILL, **settings)
     assert killed.status == -SIGKILL, killed.err
     assert "goes on after 20 iterations" in train(workspace, "killed", **settings).out
@@ -75,7 +76,8 @@ def test_a_killed_training_goes_on(workspace: Workspace) -> None:
 @pytest.mark.slow
 def test_class_weights_are_one_for_each_class(workspace: Workspace) -> None:
     """A training with others ends at once; early stopping ends one that does not get better."""
-    settings = {"iterations": 60, "dropout": 0.0, "validate_every_iterations": 5, "patience": 1}
+    settings: dict[str, Any] = {"iterations": 60, "dropout": 0.0}
+    settings |= {"validate_every_iterations": 5, "patience": 1}
     wrong = train(workspace, "wrong", class_weights=[1, 2], **settings)
     problem = "params.yaml: train.class_weights: should be none or 4 weights"
     assert (wrong.status, wrong.err.splitlines()[-1]) == (2, f"error: {problem}")
