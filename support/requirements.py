@@ -1,4 +1,4 @@
-"""Notice that the installed packages are not those that a stage pins."""
+"""The packages that a stage pins, and whether they are the installed ones."""
 
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -8,15 +8,19 @@ from packaging.requirements import Requirement
 from support.command_line import InputError
 
 
+def read_requirements(path: Path) -> list[Requirement]:
+    """Return the requirements in a file that apply to this machine."""
+    lines = (line.partition("#")[0].strip() for line in path.read_text("utf-8").splitlines())
+    requirements = map(Requirement, filter(None, lines))
+    return [one for one in requirements if one.marker is None or one.marker.evaluate()]
+
+
 def check_requirements(path: Path) -> None:
     """Raise InputError if a package is not installed in the version that a file pins.
 
     DVC would record the pinned version with what another version has made.
     """
-    lines = (line.partition("#")[0].strip() for line in path.read_text("utf-8").splitlines())
-    for requirement in map(Requirement, filter(None, lines)):
-        if requirement.marker and not requirement.marker.evaluate():
-            continue
+    for requirement in read_requirements(path):
         try:
             installed = version(requirement.name)
         except PackageNotFoundError:

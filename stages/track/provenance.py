@@ -12,10 +12,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from support.files import repository
+from support.requirements import read_requirements
 
 COMMIT, EXPERIMENT = "mlflow.source.git.commit", "dvc.experiment"
-# Their versions are recorded if they are installed.
-PACKAGES = ("tensorflow", "tensorflow-cpu", "numpy", "dvc", "mlflow")
+# Their versions are recorded, and those of the packages that a stage pins.
+PACKAGES = ("dvc", "mlflow")
+REQUIREMENTS = sorted(Path(__file__).parents[1].glob("*/requirements.txt"))
 # New files in these folders belong to the patch, because stages may import them.
 CODE = ("stages", "common", "support", "commands")
 
@@ -76,7 +78,8 @@ def git(*arguments: str, **variables: str) -> bytes:
 def machine() -> dict[str, str]:
     """Return the processor, and the versions of Python and of packages, by the names of tags."""
     versions = {"processor": processor(), "python": platform.python_version()}
-    for name in PACKAGES:
+    pinned = (one.name for path in REQUIREMENTS for one in read_requirements(path))
+    for name in (*PACKAGES, *pinned):
         with suppress(PackageNotFoundError):
             versions[f"package_{name}"] = version(name)
     return versions

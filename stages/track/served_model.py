@@ -83,17 +83,19 @@ class Classifier(PythonModel):
         return features
 
     def _features(self, model_input: Any) -> NDArray[Any]:
-        shape, example_shape = self.description["feature_shape"], self.description["example_shape"]
+        shapes = [self.description["feature_shape"]]
+        if self.description["example_shape"] not in shapes:
+            shapes.append(self.description["example_shape"])
         dtype = np.dtype(self.description["feature_dtype"])
         invalid = InvalidInputError.invalid_parameter_value
         try:
             values = np.asarray(model_input)
         except ValueError:
             raise invalid("examples should all have the same shape") from None
-        if values.ndim == 0 or list(values.shape[1:]) not in (shape, example_shape):
+        if values.ndim == 0 or list(values.shape[1:]) not in shapes:
             raise invalid(
-                f"each example should have the shape {shape} or {example_shape}, the input has "
-                f"{list(values.shape)}"
+                f"each example should have the shape {' or '.join(map(str, shapes))}, the input "
+                f"has {list(values.shape)}"
             )
         if values.dtype.kind not in "iuf":
             raise invalid(f"values should be numbers, got {values.dtype}")
@@ -106,7 +108,7 @@ class Classifier(PythonModel):
             is_valid, expected = np.isfinite(features), "finite"
         if not is_valid.all():
             raise invalid(f"values should be {expected}, got {values[~is_valid][0]}")
-        return features.reshape(-1, *shape)
+        return features.reshape(-1, *shapes[0])
 
 
 set_model(Classifier())
