@@ -9,7 +9,7 @@ from support.files import repository
 
 
 def _explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Say in one line that the copy for a temporary experiment lacks what git does not track."""
+    """Report an import that fails because a temporary experiment lacks what git does not track."""
     if isinstance(error, ImportError) and Path.cwd() != repository():
         reason = "a temporary experiment has only the files that git tracks: `git add` new ones"
         sys.stderr.write(f"error: {error}; {reason}\n")

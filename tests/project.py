@@ -113,8 +113,8 @@ class Project:
     def run_document(self, text: str) -> list[tuple[str, str]]:
         """Run a document's blocks of shell and Python as they stand, but on ports that are free.
 
-        Returns, for each block after which the document shows its output, what it has printed and
-        what the document shows, without the digits that may depend on the processor.
+        Returns what each block printed and what the document shows below it, where it shows an
+        output, without the digits that may depend on the processor.
         """
         script, shown, mark = SETUP, {}, "=== next block ==="
         for is_example, language, block in BLOCK.findall(text):
