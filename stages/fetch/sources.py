@@ -109,7 +109,6 @@ def _open_archive(file: IO[bytes], source: Source) -> Callable[[str], IO[bytes]]
     sha256 = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
     if sha256 != source.sha256:
         raise ValueError(f"SHA-256 should be {source.sha256}, is {sha256}")
-    file.seek(0)
     if zipfile.is_zipfile(file):
         return zipfile.ZipFile(file).open
     file.seek(0)

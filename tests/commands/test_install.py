@@ -55,6 +55,23 @@ def test_it_installs_again_if_something_was_changed(
         assert done == ["create", LOCK] * (2 if installs else 1)
 
 
+def test_an_environment_is_created_once_where_it_is(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its programs hold its path. What is installed first is locked as well."""
+    commands: list[list[str]] = []
+    monkeypatch.setattr(install, "_run", commands.append)
+    for _ in range(2):
+        install.create()
+    assert commands[0] == [sys.executable, "-m", "venv", "--clear", ".venv"]
+    assert commands[1][-2:] == ["-r", "requirements-build.lock"]
+    assert "--require-hashes" in commands[1]
+    assert len(commands) == 2
+    monkeypatch.chdir(folder.rename(folder.with_name("moved")))
+    install.create()
+    assert commands[2:] == commands[:2]
+
+
 UV = """
 import json, os, sys
 json.dump([sys.argv[1:], dict(os.environ)], open("called.json", "w"))
@@ -79,8 +96,8 @@ def test_uv_asks_where_pip_is_configured_to(folder: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(install, "PYTHON", sys.executable)
     install.install(LOCK)
     arguments, environment = json.loads(Path("called.json").read_text())
-    assert arguments[:2] == ["pip", "install"]
-    assert {"--require-hashes", "--no-build-isolation", "a.lock"} <= set(arguments)
+    options = ["--require-hashes", "--no-build-isolation", "-r", "a.lock"]
+    assert arguments == ["pip", "install", "--python", sys.executable, *options]
     assert {name: environment[name] for name in install.UV_SETTINGS.values()} == {
         "UV_DEFAULT_INDEX": "https://user:secret@example.org/simple",
         "UV_INDEX": "https://mine.example.org",

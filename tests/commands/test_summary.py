@@ -37,7 +37,6 @@ def one_extra(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(summary, "call_hooks", lambda *_: [{"Seeds": {"short": "30"}}])
 
 
-@pytest.mark.slow
 def test_changes_since_a_revision(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """DVC's own table comes after that of the results, or a sentence if nothing changed."""
     monkeypatch.setenv("HOME", str(workspace.path))

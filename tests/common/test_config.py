@@ -10,7 +10,7 @@ from common.datasets import load_datasets
 from support.command_line import InputError
 from tests.workspace import Workspace, entry
 
-SHORT = "runs.short.iterations"
+SHORT, MINIMUM = "runs.short.iterations", "runs.short.min_test_accuracy"
 REPORT = {"smoothing_iterations": 1, "calibration_bins": 1}
 TYPO = "report.grid_sed: unknown name, did you mean grid_seed?"
 
@@ -23,6 +23,8 @@ TYPO = "report.grid_sed: unknown name, did you mean grid_seed?"
         ("runs", {"a.b": {}}, "runs.a.b.[key]: String should match pattern"),
         ("runs", {}, "runs: Dictionary should have at least 1 item after validation, not 0, is {}"),
         (SHORT, 0, f"{SHORT}: Input should be greater than 0, is 0"),
+        (MINIMUM, 1.5, f"{MINIMUM}: Input should be less than or equal to 1, is 1.5"),
+        (MINIMUM, -0.5, f"{MINIMUM}: Input should be greater than or equal to 0, is -0.5"),
         (SHORT, True, f"{SHORT}: Input should be a valid integer, is True"),
         (SHORT, "http://me:secret@a/", f"{SHORT}: Input should be a valid integer, is 'http://a/'"),
         ("train.learning_rate", 0, "train.learning_rate: Input should be greater than 0, is 0"),
@@ -65,6 +67,24 @@ def test_the_smallest_and_largest_values_are_allowed(workspace: Workspace) -> No
     workspace.write()
     config = load_config()
     assert (config.train.seed, config.run("a" * 64).min_test_accuracy) == (0, 1)
+    with pytest.raises(InputError, match=f"^params.yaml: runs: no run 'b', there are: {'a' * 64}$"):
+        config.run("b")
+
+
+def test_published_figures_are_found_by_their_iterations(workspace: Workspace) -> None:
+    """Costs of all publications together."""
+    workspace.datasets["synthetic"]["published"] = [
+        {"iterations": 100, "min_test_accuracy": 0.5, "costs": [[0, 2.5], [99, 0.5]]},
+        {"iterations": 300, "min_test_accuracy": 0.75, "test": 0.875, "costs": [[299, 0.25]]},
+    ]
+    workspace.write()
+    dataset = load_config().dataset
+    assert dataset.name == "synthetic"
+    assert dataset.published_costs == {0: 2.5, 99: 0.5, 299: 0.25}
+    minimum = {100: 0.5, 200: None, 300: 0.75}
+    for iterations, expected in minimum.items():
+        published = dataset.published_for(iterations)
+        assert (published and published.min_test_accuracy) == expected
 
 
 ARCHIVE = {"archive": "a.zip", "sha256": "0" * 64}

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from common import arrays
 from common.arrays import load_arrays, save_arrays
+from common.columns import Column
 from common.results import load_results
 from common.splits import Split, load_description, load_split, save_splits
 from common.tables import load_csv, save_csv
@@ -126,6 +127,46 @@ def test_other_labels_are_neither_written_nor_read(labels: NDArray[Any], tmp_pat
     save_arrays(tmp_path / "a.npz", {"images": np.ones((4, 3)), "labels": labels})
     with pytest.raises(InputError, match=rf"a\.npz: ({problem})"):
         load_split(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    ("name", "features", "labels", "problem"),
+    [
+        ("train", np.ones((3, 3)), LABELS, "should have one label per example, has 4 for 3"),
+        ("test", np.ones((0, 3)), LABELS[:0], "should hold at least one example, holds none"),
+        ("test", np.ones((4, 2)), LABELS, "examples have the shape 2, those for training 3; see"),
+        ("test", np.ones((4, 3)), LABELS + 1, "labels should be from 0 to 2, .* from 1 to 3;"),
+        ("test", np.ones((4, 3)), LABELS.astype(np.int8) - 1, "labels .* are from -1 to 1;"),
+        ("train", np.ones((4, 3)), 0 * LABELS, "all labels are 0; there is nothing to tell apart"),
+    ],
+)
+def test_splits_that_do_not_fit_are_refused(
+    name: str, features: NDArray[Any], labels: NDArray[Any], problem: str, tmp_path: Path
+) -> None:
+    """Those of one another, and those of the classes."""
+    fitting = Split(np.ones((4, 3)), LABELS)
+    splits = {"train": fitting, "test": fitting} | {name: Split(features, labels)}
+    with pytest.raises(InputError, match=f"^{name} split: {problem}"):
+        save_splits(tmp_path / "flat", splits, ("a", "b", "c"), (3,), "features")
+    assert not (tmp_path / "flat").exists()
+
+
+def test_what_later_stages_must_know_comes_back(tmp_path: Path) -> None:
+    """With the columns of a table; a test split may hold a single class."""
+    train, test = Split(np.ones((4, 2)), LABELS), Split(np.ones((2, 2)), LABELS[:1].repeat(2))
+    columns = (Column(name="sex", categories=("f", "m"), optional=True),)
+    save_splits(
+        tmp_path, {"train": train, "test": test}, ("a", "b", "c"), (2, 1), "features", columns
+    )
+    description = load_description(tmp_path / "description.json")
+    assert description.model_dump() == {
+        "classes": ("a", "b", "c"),
+        "example_shape": (2, 1),
+        "feature_shape": (2,),
+        "feature_dtype": "float64",
+        "examples": {"train": 4, "test": 2},
+        "columns": tuple(column.model_dump() for column in columns),
+    }
 
 
 def test_nan_and_infinity_are_refused(tmp_path: Path) -> None:

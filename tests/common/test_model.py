@@ -38,6 +38,16 @@ def test_adams_decay_rates_are_below_one(workspace: Workspace, name: str) -> Non
         load_config()
 
 
+@pytest.mark.parametrize("name", ["learning_rate", "epsilon", "checkpoint_every_seconds"])
+def test_a_number_that_is_too_large_is_not_infinite(workspace: Workspace, name: str) -> None:
+    workspace.params["train"][name] = 12345.5
+    workspace.write()
+    path = workspace.path / "params.yaml"
+    path.write_text(path.read_text("utf-8").replace("12345.5", "1e999"), "utf-8")
+    with pytest.raises(InputError, match=f"train.{name}: Input should be a finite number, is inf$"):
+        load_config()
+
+
 def test_first_weights_are_xaviers() -> None:
     """They fill their interval evenly, with the variance that it has; biases are zero."""
     params = ModelParams(hidden_units=(128,))

@@ -1,6 +1,7 @@
 """How commands end, and what they print."""
 
 import re
+import signal
 import subprocess
 import sys
 
@@ -32,6 +33,15 @@ def test_a_failure_is_one_line_and_a_status(
         run(main)
     assert exit_.value.code == status
     assert capsys.readouterr() == ("", line)
+
+
+@pytest.mark.fault
+def test_what_ends_a_command_is_its_status(capsys: pytest.CaptureFixture[str]) -> None:
+    """That of a shell, so that temporary files are removed before."""
+    with pytest.raises(SystemExit) as exit_:
+        run(lambda: signal.raise_signal(signal.SIGTERM))
+    assert exit_.value.code == 128 + 15
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.fault

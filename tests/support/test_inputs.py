@@ -1,14 +1,16 @@
 """What DVC would record wrongly is noticed: other inputs or packages than those that were used."""
 
+import os
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from support import inputs
 from support.command_line import CommandError, InputError
-from support.inputs import check_unchanged, stage_inputs
+from support.inputs import check_places, check_unchanged, run_stage, stage_inputs
 from support.requirements import check_requirements
 from tests.workspace import Workspace, write_yaml
 
@@ -20,6 +22,16 @@ TRAIN = {
         "params": ["train", "runs.${key}.iterations", {"datasets.yaml": ["${dataset}.files"]}],
     },
 }
+LARGE = b"more than 8 bytes"
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file that seems as old as the one before it."""
+    time = path.stat().st_mtime_ns
+    path.write_bytes(content)
+    os.utime(path, ns=(time, time))
+
+
 EDITS: dict[str, tuple[str | None, Callable[[Workspace], object]]] = {
     "nothing": (None, lambda _: None),
     "bytecode": (None, lambda _: Path("code/a.pyc").touch()),
@@ -31,7 +43,8 @@ EDITS: dict[str, tuple[str | None, Callable[[Workspace], object]]] = {
     "code": ("code/a.py", lambda _: Path("code/a.py").write_text("edited")),
     "more code": ("code/b.py", lambda _: Path("code/b.py").touch()),
     "less code": ("code/a.py", lambda _: Path("code/a.py").unlink()),
-    "large data": ("data.npz", lambda _: Path("data.npz").write_bytes(b"11")),
+    "large data": ("data.npz", lambda _: Path("data.npz").write_bytes(LARGE.upper())),
+    "the size of large data": ("data.npz", lambda _: _replace(Path("data.npz"), LARGE + b"!")),
     "its settings": ("params.yaml: train", lambda it: it.params["train"].update(seed=7)),
     "its run": (
         "params.yaml: runs.long.iterations",
@@ -57,7 +70,7 @@ def test_an_edit_while_a_stage_runs(
     monkeypatch.setenv("DVC_STAGE", "train@long")
     write_yaml(workspace.path / "dvc.yaml", {"stages": {"train": TRAIN}})
     workspace.put("code", {"a.py": b"code"})
-    workspace.put(".", {"data.npz": b"more than 8 bytes"})
+    workspace.put(".", {"data.npz": LARGE})
     before = stage_inputs()
     edit(workspace)
     workspace.write()
@@ -66,6 +79,54 @@ def test_an_edit_while_a_stage_runs(
     else:
         with pytest.raises(CommandError, match=f"^{changed}: changed while train@long ran, "):
             check_unchanged(before, stage_inputs())
+
+
+def _fail() -> NoReturn:
+    raise CommandError("no luck")
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("stage", "lost"),
+    [("train@long", "models/long, costs/long.csv"), ("fetch", ""), ("report", "")],
+)
+def test_what_dvc_removed_before_a_failed_stage_is_named(
+    workspace: Workspace,
+    stage: str,
+    lost: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With what restores it; not what is still there, or never was."""
+    monkeypatch.setenv("DVC_STAGE", stage)
+    workspace.put("data", {"raw": b""})
+    outs = {"train@long": ["models/long", "costs/long.csv"], "fetch": ["data/raw"]}
+    stages = {name: {"outs": [{"path": path} for path in paths]} for name, paths in outs.items()}
+    write_yaml(workspace.path / "dvc.lock", {"stages": stages})
+    with pytest.raises(SystemExit) as exit_:
+        run_stage(_fail)
+    assert exit_.value.code == 1
+    error, *hint = capsys.readouterr().err.splitlines()
+    assert error == "error: no luck"
+    expected = f"DVC removed {lost} before this stage; `dvc checkout --force {stage}` restores"
+    assert [line[: len(expected)] for line in hint] == ([expected] if lost else [])
+
+
+def test_an_output_behind_a_link_out_of_the_repository_is_refused(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A link within it is not."""
+    monkeypatch.setenv("DVC_STAGE", "flatten")
+    outs = ["one/flat", {"two/metrics.json": {"cache": False}}]
+    write_yaml(workspace.path / "dvc.yaml", {"stages": {"flatten": {"outs": outs}}})
+    workspace.put("one", {})
+    Path("two").symlink_to("one")
+    check_places()
+    Path("two").unlink()
+    disk = tmp_path_factory.mktemp("disk")
+    Path("two").symlink_to(disk)
+    with pytest.raises(InputError, match=f"^two: a link to {disk}, outside of the repository"):
+        check_places()
 
 
 def test_without_dvc_a_command_has_no_inputs(monkeypatch: pytest.MonkeyPatch) -> None:

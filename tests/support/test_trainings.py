@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import support.trainings
 from support.trainings import begin_training, find_training, trainings
 from tests.workspace import Workspace
 
@@ -29,6 +30,20 @@ def test_a_training_is_alive_until_it_ends_and_is_found_by_its_costs() -> None:
     assert times == sorted(times)
     COSTS.write_text("other costs")
     assert find_training(COSTS) is None
+
+
+def test_the_latest_trainings_stay(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that started first are removed."""
+    monkeypatch.setattr(support.trainings, "MOST_TRAININGS", 2)
+    times = iter([30, 10, 40, 20, 50])
+    monkeypatch.setattr(support.trainings, "milliseconds", lambda: next(times))
+    COSTS.write_text("costs")
+    for _ in range(4):
+        with begin_training(*ABOUT) as training:
+            training.end("CPU")
+    with begin_training(*ABOUT):
+        assert sorted(one.about.start for one in trainings()) == [30, 40, 50]
+    assert workspace.path.joinpath(".cache/trainings").is_dir()
 
 
 @pytest.mark.fault

@@ -62,7 +62,13 @@ def test_each_file_is_requested_once(workspace: Workspace, server: Server, suffi
     """Compressed or not, by the name that the source has for it."""
     server.files["/data/other"] = server.files.pop(f"/data/{NAME}")
     source = {"url": f"{server.url}/data/{{file}}{suffix}", "names": {NAME: "other"}}
-    assert fetch(workspace, source).status == 0
+    assert fetch(workspace, source).out.splitlines() == [
+        *(
+            f"{name}: {len(raw):,} bytes from {server.url}/data/*{suffix}"
+            for name, raw in RAW_FILES.items()
+        ),
+        "raw: complete; the SHA-256 of each file is correct",
+    ]
     assert content() == RAW_FILES
     names = ["other", *list(RAW_FILES)[1:]]
     assert server.requests == [f"/data/{name}{suffix}" for name in names]

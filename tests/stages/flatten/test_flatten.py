@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from common.splits import SPLITS, load_description, load_split
 from stages.flatten.flatten import FILES
-from stages.flatten.idx import DTYPES, load, parse
+from stages.flatten.idx import load, parse
 from tests.synthetic import DESCRIPTION, SHAPE, idx
 from tests.workspace import RAW_FILES, CompletedRun, Workspace
 
@@ -53,7 +53,6 @@ def test_every_image_becomes_a_row_of_a_split(workspace: Workspace) -> None:
         (TRAINING_IMAGES, RAW_FILES[TRAINING_LABELS], "are uint8 with the shape (600,)"),
         (TRAINING_LABELS, idx(LABELS + 2), "from 0 to 3, because datasets.yaml names 4 classes"),
         (TRAINING_LABELS, QMNIST_LABELS, "return `labels[:, 0]` in stages/flatten/flatten.py"),
-        (TRAINING_LABELS, idx(0 * LABELS), "all labels are 0"),
         (TEST_IMAGES, idx(IMAGES[:60, 1:]), "shape 240, those for training 256; see datasets"),
     ],
 )
@@ -94,7 +93,10 @@ def test_a_few_images_are_left_to_train_with(workspace: Workspace) -> None:
     assert error.startswith("params.yaml: flatten.validation_examples: is 600, should be less than")
 
 
-@pytest.mark.parametrize(("code", "dtype"), DTYPES.items())
+@pytest.mark.parametrize(
+    ("code", "dtype"),
+    [(8, "uint8"), (9, "int8"), (11, ">i2"), (12, ">i4"), (13, ">f4"), (14, ">f8")],
+)
 def test_big_endian_values_of_every_type_are_read(code: int, dtype: str, tmp_path: Path) -> None:
     values: NDArray[Any] = np.array([[1, 2, 5], [3, 100, 4]], np.dtype(dtype).newbyteorder("="))
     header = bytes([0, 0, code, 2, 0, 0, 0, 2, 0, 0, 0, 3])

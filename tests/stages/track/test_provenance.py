@@ -1,12 +1,14 @@
 """Where a result comes from, in real git repositories."""
 
+import platform
 import subprocess
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from stages.track.provenance import COMMIT, current
+from stages.track.provenance import COMMIT, EXPERIMENT, current, processor
 
 
 @pytest.fixture
@@ -54,7 +56,9 @@ def test_a_patch_has_all_changes_of_the_project(repository: Path) -> None:
     origin = current()
     assert git("status", "--porcelain") == before
     assert (origin.tags[COMMIT], origin.tags["git.dirty"]) == (git("rev-parse", "HEAD"), "true")
-    assert {"processor", "python", "package_numpy", "package_dvc"} <= set(origin.tags)
+    for package in ("numpy", "dvc", "mlflow", "matplotlib"):
+        assert origin.tags[f"package_{package}"] == version(package)
+    assert origin.tags["python"] == platform.python_version()
     assert b"hunter2" not in origin.patch
     files = sorted(path for path in project.rglob("*") if path.is_file())
     expected = {path: path.read_bytes() for path in files}
@@ -69,6 +73,29 @@ def test_a_patch_has_all_changes_of_the_project(repository: Path) -> None:
 def test_new_code_counts_as_a_change(repository: Path, path: str) -> None:
     (repository / "project" / path).touch()
     assert current().tags["git.dirty"] == str(path.startswith("stages")).lower()
+
+
+def test_an_experiment_has_the_name_that_dvc_gave_it(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or that of the temporary folder, if DVC has given none."""
+    assert EXPERIMENT not in current().tags
+    folder = repository / "project/.dvc/tmp/exps/tmpabc"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    assert current().tags[EXPERIMENT] == "tmpabc"
+    monkeypatch.setenv("DVC_EXP_NAME", "brave")
+    assert current().tags[EXPERIMENT] == "brave"
+
+
+def test_the_processor_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Linux does, or else as Python does."""
+    text = "processor\t: 0\nmodel name\t: A processor: fast\nflags\t: avx2\n"
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: text)
+    assert processor() == "A processor: fast"
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: "processor\t: 0\n")
+    monkeypatch.setattr(platform, "processor", str)
+    assert processor() == platform.machine()
 
 
 def _unpack_below(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,14 @@ def test_every_run_is_loaded_as_it_is_in_the_files(tmp_path: Path) -> None:
     assert run.load_recall() == {"a": 1.0, "b": 0.995, "c": 0.99}
     written = np.loadtxt(tmp_path / "costs/long.csv", delimiter=",", skiprows=1)[:, 1]
     assert run.load_costs().tolist() == written.astype(np.float32).tolist()
+    assert run.load_curves() == [(200, "validation accuracy", 0.995)]
+    assert run.summary == "200 iterations, test 99.00%"
+    expected = {"model": "models/long", "description": "data/flat/description.json"}
+    assert {name: run.served[name] for name in expected} == {
+        name: tmp_path / place for name, place in expected.items()
+    }
+    assert set(run.served) == {*expected, "code", "columns"}
+    assert all(path.exists() for path in run.served.values())
 
 
 CHANGES = [{"seed": 2}, {"accuracy": {"long": (0.5, 0.5)}}, {"iterations": {"long": 201}}]
@@ -49,6 +57,22 @@ def test_another_result_has_another_fingerprint(tmp_path: Path, change: dict[str
     write_fake_results(tmp_path, threshold=0.9)
     assert load(tmp_path)["long"].fingerprint == before["long"].fingerprint
     write_fake_results(tmp_path, **change)
+    assert load(tmp_path)["long"].fingerprint != before["long"].fingerprint
+
+
+@pytest.mark.parametrize("path", ["data/flat", "models/long", "costs/long.csv"])
+def test_the_same_result_of_other_files_has_another_fingerprint(tmp_path: Path, path: str) -> None:
+    write_fake_results(tmp_path)
+    before = load(tmp_path)
+    lock = read_yaml(tmp_path / "dvc.lock")
+    (out,) = (
+        out
+        for stage in lock["stages"].values()
+        for out in stage.get("outs", [])
+        if out["path"] == path
+    )
+    out["md5"] = "0"
+    write_yaml(tmp_path / "dvc.lock", lock)
     assert load(tmp_path)["long"].fingerprint != before["long"].fingerprint
 
 

@@ -197,7 +197,6 @@ def test_two_versions_work_in_one_process(store: Path, finished: Workspace) -> N
     assert not [name for name in sys.path if str(store) in name]
 
 
-@pytest.mark.slow
 def test_the_model_is_code_and_arrays(store: Path) -> None:
     """It has a signature, needs few packages, and nothing is unpickled."""
     info: Any = mlflow.models.get_model_info("models:/synthetic@long")
@@ -216,7 +215,6 @@ def test_the_model_is_code_and_arrays(store: Path) -> None:
     assert packages == ["mlflow", *PACKAGES]
 
 
-@pytest.mark.slow
 def test_nan_and_infinity_are_refused(finished: Workspace) -> None:
     """Features that are not integers may be any finite number."""
     description = DESCRIPTION.model_copy(update={"feature_dtype": "float32", "columns": ()})
@@ -227,6 +225,18 @@ def test_nan_and_infinity_are_refused(finished: Workspace) -> None:
     for value in (np.nan, np.inf, 1e300):  # the last is infinite in float32
         with pytest.raises(mlflow.MlflowException, match="values should be finite, got "):
             model.predict(np.full(FEATURES.shape, value))
+
+
+def test_examples_in_any_form_are_predicted_and_what_is_no_example_is_refused(store: Path) -> None:
+    model: Any = mlflow.pyfunc.load_model("models:/synthetic@long")
+    for values in INPUTS:
+        reply = invoke(model, json.dumps({"inputs": values}))
+        predictions = pd.DataFrame(json.loads(reply.response)["predictions"])
+        pd.testing.assert_frame_equal(predictions, _expected(store), rtol=1e-12)
+    for values, message in WRONG_INPUTS:
+        with pytest.raises(MlflowException) as error:
+            invoke(model, json.dumps({"inputs": values}))
+        assert str(error.value).startswith(message)
 
 
 @contextmanager
@@ -250,7 +260,7 @@ def _serving(folder: Path) -> Iterator[str]:
 
 @pytest.mark.slow
 def test_the_server_predicts_as_evaluate_does(store: Path) -> None:
-    """In whichever form it gets the same examples; what is no example is refused in one line."""
+    """Over HTTP; what is no example is refused in one line."""
     with _serving(store.parent) as url, requests.Session() as session:
         session.trust_env = False  # no proxy
         for values in INPUTS:

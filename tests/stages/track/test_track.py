@@ -10,16 +10,20 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 from mlflow import MlflowClient
 
 from common.splits import SPLITS
+from stages.track.provenance import COMMIT, Provenance
 from stages.track.runs import load_runs
+from stages.track.store import open_store
+from support.trainings import begin_training
 from tests.project import make_project
 from tests.workspace import ITERATIONS, ROOT, Workspace, write_fake_results
 
 # MLflow's libraries warn about each other.
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 NAME = "synthetic"
 
@@ -99,10 +103,87 @@ def test_a_run_holds_what_is_in_the_files(pages: Pages) -> None:
         assert {"git.dirty", "package_mlflow", "processor"} <= set(run.data.tags)
 
 
+def test_a_run_has_the_times_and_the_device_of_its_training(finished: Workspace) -> None:
+    """A result whose training is unknown has the time at which it is tracked."""
+    files = Path("costs/long.csv"), Path("curves/long.csv")
+    with begin_training("long", NAME, *files) as training:
+        training.add_time(100)
+        time.sleep(0.01)
+        training.add_time(200)
+        training.end("CPU, 3 threads")
+    (_, middle, end), start = training.times()[1], training.about.start
+    track(finished)
+    pages = Pages()
+    runs = pages.runs()
+    long = runs["long"]
+    assert (long.info.start_time, long.info.end_time) == (start, end)
+    assert long.data.tags["device"] == "CPU, 3 threads"
+    history = pages.client.get_metric_history(long.info.run_id, "cost")
+    assert {one.step: one.timestamp for one in history}[100] == middle
+    short = runs["short"].info
+    assert short.start_time == short.end_time
+    assert abs(time.time() * 1000 - short.start_time) < 60_000
+    assert runs["short"].data.tags["device"] == "unknown"
+
+
+def test_an_earlier_result_has_the_time_of_its_commit(
+    finished: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It does not move the alias."""
+    past = Provenance({COMMIT: "0123456789"}, committed_at=1_600_000_000)
+    with open_store(finished.path) as store:
+        for run in load_runs(Path()):
+            store.track(run, past)
+    assert capsys.readouterr().out.startswith("01234567: short: 20 iterations, test 90.00%: track")
+    pages = Pages()
+    pages.assert_complete("short", "long")
+    times = {(run.info.start_time, run.info.end_time) for run in pages.runs().values()}
+    assert times == {(1_600_000_000_000, 1_600_000_000_000)}
+    assert pages.aliases() == {}
+
+
+def test_of_a_long_run_means_are_stored(
+    finished: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last iteration is one of the points, and all costs are in an artifact."""
+    monkeypatch.setattr("stages.track.track.MAX_COSTS", 10)
+    write_fake_results(finished.path, iterations={"long": 25})
+    track(finished)
+    pages = Pages()
+    run = pages.runs()["long"]
+    history = pages.client.get_metric_history(run.info.run_id, "cost")
+    costs = load_runs(Path())[0].load_costs()
+    steps = [2, 5, 8, 11, 14, 17, 20, 23, 24]
+    assert sorted(one.step for one in history) == steps
+    values = {one.step: one.value for one in history}
+    assert [values[2], values[24]] == pytest.approx([costs[:3].mean(), costs[24]])
+    assert "long.csv" in {one.path for one in pages.client.list_artifacts(run.info.run_id)}
+
+
+def test_after_an_edit_of_the_models_code_the_alias_serves_the_new(
+    pages: Pages, finished: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As another version of the same run; `dvc repro` has found the same results."""
+    before = pages.runs()["long"].info
+    finished.put("code", {path.name: path.read_bytes() for path in (ROOT / "common").glob("*.py")})
+    monkeypatch.setattr("stages.track.runs.CODE", finished.path / "code")
+    with Path("code/model.py").open("a") as file:
+        file.write("EDITED = True\n")
+    for _ in range(2):
+        assert track(finished).count("in MLflow already") == 2
+        version = pages.client.get_model_version_by_alias(NAME, "long")
+        assert (version.run_id, int(version.version)) == (before.run_id, 4)
+    assert pages.runs()["long"].info.end_time == before.end_time
+    code = Path(mlflow.artifacts.download_artifacts("models:/synthetic@long"))
+    assert "EDITED" in next(code.rglob("model.py")).read_text()
+
+
 def test_nothing_is_written_where_nothing_is_missing(pages: Pages, finished: Workspace) -> None:
     before = Path("mlflow.db").read_bytes()
     for arguments in ((), ("--all",)):
-        assert track(finished, *arguments).count("in MLflow already") == 2
+        out = track(finished, *arguments)
+        assert out.count("in MLflow already") == 2
+        assert ("no earlier results: this folder is not in a git" in out) == bool(arguments)
     assert Path("mlflow.db").read_bytes() == before
     pages.assert_complete("short", "long")
 
@@ -168,6 +249,7 @@ def test_a_name_that_mlflow_reserves_is_no_alias(finished: Workspace) -> None:
 OTHERS = ("ACTIVE_MODEL_ID", "RUN_ID", "EXPERIMENT_ID", "REGISTRY_URI", "ENABLE_WORKSPACES")
 
 
+@pytest.mark.slow
 def test_variables_for_other_programs_do_not_reach_the_repositorys_store(
     finished: Workspace,
 ) -> None:
@@ -191,6 +273,7 @@ TROUBLE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("uri", TROUBLE)
 def test_a_store_that_cannot_be_used_is_one_line(
     finished: Workspace, monkeypatch: pytest.MonkeyPatch, uri: str
@@ -224,6 +307,7 @@ MOMENTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.fault
 @pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
 def test_after_sigkill_the_next_call_leaves_one_run(finished: Workspace, moment: str) -> None:
@@ -240,6 +324,7 @@ def test_after_sigkill_the_next_call_leaves_one_run(finished: Workspace, moment:
     Pages().assert_complete("long")
 
 
+@pytest.mark.slow
 def test_results_and_experiments_reach_the_repositorys_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

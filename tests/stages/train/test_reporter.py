@@ -19,7 +19,7 @@ from stages.train.reporter import report
 from support.command_line import CommandError
 from tests.workspace import Workspace
 
-COSTS, CURVES = Path("new/costs.csv"), Path("new/curves.csv")
+COSTS, CURVES = Path("new/folder/costs.csv"), Path("new/curves.csv")
 CODE, DATA = Path("model.py"), Path("train.npz")
 
 

@@ -99,5 +99,10 @@ def test_forward_passes_that_differ_are_noticed() -> None:
 
     check(1e-5, slice(None))
     for error, classes in ((0.1, slice(None)), (0.0, slice(1, None))):
-        with pytest.raises(CommandError, match=r"model.py and stages/train/network.py differ"):
+        with pytest.raises(
+            CommandError, match=r"model.py and stages/train/network.py differ"
+        ) as it:
             check(error, classes)
+        first = logits(weights, features)[0]
+        both = f"{np.round(first, 4)} and {np.round(first + error, 4)[classes]}"
+        assert str(it.value).endswith(f": logits {both} of the first example")

@@ -4,6 +4,7 @@ In one file, so that only one worker of pytest waits for TensorFlow.
 """
 
 import functools
+import os
 import shutil
 import signal
 from collections.abc import Callable, Mapping
@@ -76,6 +77,21 @@ def numpy_adam(params: TrainParams, start: Weights, iterations: int) -> Arrays:
 def chain(values: NDArray[np.float32]) -> Any:
     """Return the sum over the first axis, one after another, in float32."""
     return functools.reduce(np.add, values)
+
+
+def test_what_tensorflow_prints_while_it_starts_is_shown_only_if_it_fails(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    from stages.train.reproducible import _silence
+
+    with _silence():
+        os.write(2, b"hidden\n")
+    os.write(2, b"shown\n")
+    assert capfd.readouterr().err == "shown\n"
+    with pytest.raises(ImportError), _silence():
+        os.write(2, b"the reason\n")
+        raise ImportError
+    assert capfd.readouterr().err == "the reason\n"
 
 
 @pytest.mark.parametrize(
