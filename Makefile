@@ -68,7 +68,7 @@ mutants: $(VENV)/installed-dev ## Show which small changes of FILE no fast test 
 		'timeout = 300.0' '[cosmic-ray.distributor]' 'name = "local"' > mutants.toml \
 		&& $(MUTATE) cosmic-ray init mutants.toml mutants && $(MUTATE) cosmic-ray exec mutants.toml mutants \
 		&& $(MUTATE) cr-report --show-diff --surviving-only mutants
-TEST_FOLDER = python -m pytest -x -q -m 'not slow and not marathon' tests/$(dir $(FILE))
+TEST_FOLDER = python -m pytest -x -q -m 'not slow and not marathon' --doctest-modules $(FILE) tests/$(dir $(FILE))
 MUTATE = $(BIN)/uv tool run --quiet --from cosmic-ray==8.4.6
 
 # One process runs all tests of a file, so that the file's fixtures are set up once.

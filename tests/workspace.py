@@ -92,6 +92,15 @@ class Workspace:
         self.datasets = {"synthetic": entry("https://example.org/{file}")}
         self._capsys = capsys
 
+    def set(self, place: str, value: Any) -> None:
+        """Change a setting, such as ``train.seed``, and write the settings."""
+        section = self.params
+        *parents, name = place.split(".")
+        for parent in parents:
+            section = section[parent]
+        section[name] = value
+        self.write()
+
     def write(self) -> None:
         """Write the settings as they are now."""
         write_yaml(self.path / "params.yaml", self.params)

@@ -37,12 +37,7 @@ def test_a_wrong_value_is_named_in_one_line(
     workspace: Workspace, place: str, value: Any, problem: str
 ) -> None:
     """With its place, and what it should be; passwords are left out."""
-    section = workspace.params
-    *parents, name = place.split(".")
-    for parent in parents:
-        section = section[parent]
-    section[name] = value
-    workspace.write()
+    workspace.set(place, value)
     with pytest.raises(InputError) as error:
         load_config()
     assert str(error.value).startswith(f"params.yaml: {problem}")

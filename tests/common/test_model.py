@@ -29,19 +29,16 @@ def test_logits_by_hand() -> None:
 def test_adams_decay_rates_are_below_one(workspace: Workspace, name: str) -> None:
     """Zero is allowed: Adam then has no memory."""
     for value in (0, 0.999999):
-        workspace.params["train"][name] = value
-        workspace.write()
+        workspace.set(f"train.{name}", value)
         assert getattr(load_config().train, name) == value
-    workspace.params["train"][name] = 1
-    workspace.write()
+    workspace.set(f"train.{name}", 1)
     with pytest.raises(InputError, match=f"train.{name}: Input should be less than 1, is 1$"):
         load_config()
 
 
 @pytest.mark.parametrize("name", ["learning_rate", "epsilon", "checkpoint_every_seconds"])
 def test_a_number_that_is_too_large_is_not_infinite(workspace: Workspace, name: str) -> None:
-    workspace.params["train"][name] = 12345.5
-    workspace.write()
+    workspace.set(f"train.{name}", 12345.5)
     path = workspace.path / "params.yaml"
     path.write_text(path.read_text("utf-8").replace("12345.5", "1e999"), "utf-8")
     with pytest.raises(InputError, match=f"train.{name}: Input should be a finite number, is inf$"):

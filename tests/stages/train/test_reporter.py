@@ -37,8 +37,7 @@ def test_costs_and_values_are_in_the_files_as_they_come(
     """To the last digit of a float32; some are printed. A training that goes on repeats them."""
     bits = np.random.default_rng(0).integers(0x7F7FFFFF, size=1000).astype(np.uint32)
     costs = bits.view(np.float32)
-    workspace.params["train"]["log_every_iterations"] = 400
-    workspace.write()
+    workspace.set("train.log_every_iterations", 400)
     with report("long", load_config(), COSTS, CURVES) as reporter:
         reporter.add_costs(costs[:600])
         np.testing.assert_array_equal(read_costs(), costs[:600])
@@ -100,12 +99,7 @@ def test_a_checkpoint_is_named_by_what_determines_it(
     workspace: Workspace, path: Path, place: str, value: Any, is_same: bool
 ) -> None:
     """The settings on which the state depends, but not its length; data and code."""
-    section = workspace.params
-    *parents, name = place.split(".")
-    for parent in parents:
-        section = section[parent]
-    section[name] = value
-    workspace.write()
+    workspace.set(place, value)
     assert (checkpoint_path("long", load_config(), [DATA]) == path) == is_same
 
 
