@@ -38,7 +38,7 @@ def test_missed_thresholds_are_reported() -> None:
     [
         ({"changed deps": {"params.yaml": {"a.b": "modified"}}}, ["s: modified params.yaml a.b"]),
         ({"changed outs": {"data/raw": "deleted", "costs": "not in cache"}}, []),
-        ({"changed outs": {"curves/long.csv": "deleted"}}, []),
+        ({"changed outs": {"curves/long.csv": "deleted", "plots/report.html": "deleted"}}, []),
         (
             {"changed outs": {"metrics/accuracy.json": "deleted"}},
             ["s: deleted metrics/accuracy.json"],

@@ -16,6 +16,7 @@ ABOUT = ("long", "synthetic", COSTS, CURVES)
 def test_a_training_is_alive_until_it_ends_and_is_found_by_its_costs() -> None:
     with begin_training(*ABOUT) as training:
         assert [one.is_alive for one in trainings()] == [True]
+        assert training.times() == ([0], [training.about.start])
         training.add_time(100)
         training.add_time(200)
         COSTS.write_text("costs")

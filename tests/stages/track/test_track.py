@@ -14,6 +14,7 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 
+from common.results import load_model
 from common.splits import SPLITS
 from stages.track.provenance import COMMIT, Provenance
 from stages.track.runs import load_runs
@@ -101,6 +102,10 @@ def test_a_run_holds_what_is_in_the_files(pages: Pages) -> None:
         costs = sorted((one.step, one.value) for one in history)
         assert costs == list(enumerate(expected.load_costs().tolist()))
         assert {"git.dirty", "package_mlflow", "processor"} <= set(run.data.tags)
+        architecture = load_model(Path("models", expected.name)).architecture
+        assert run.data.params["architecture"] == architecture
+        note = f"{architecture}; {expected.summary}. The costs are made up."
+        assert run.data.tags["mlflow.note.content"] == note
 
 
 def test_a_run_has_the_times_and_the_device_of_its_training(finished: Workspace) -> None:
@@ -140,6 +145,14 @@ def test_an_earlier_result_has_the_time_of_its_commit(
     times = {(run.info.start_time, run.info.end_time) for run in pages.runs().values()}
     assert times == {(1_600_000_000_000, 1_600_000_000_000)}
     assert pages.aliases() == {}
+
+
+def test_uncommitted_changes_are_kept_as_a_patch(finished: Workspace) -> None:
+    run, _ = load_runs(Path())
+    with open_store(finished.path) as store:
+        run_id = store.track(run, Provenance({}, b"+changed"))
+    patch = mlflow.artifacts.download_artifacts(f"runs:/{run_id}/uncommitted.patch")
+    assert Path(patch).read_bytes() == b"+changed"
 
 
 def test_of_a_long_run_means_are_stored(

@@ -1,0 +1,45 @@
+"""The runs of earlier commits and of experiments."""
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from stages.track.provenance import COMMIT
+from tests.project import Project
+
+
+def test_what_earlier_commits_and_experiments_keep_is_tracked(
+    project_copy: Project, new_store: Path
+) -> None:
+    """Each result once, with its commit; one of another version of the project is left out."""
+    shutil.copy(new_store, project_copy.path)
+    first = project_copy.do("git", "rev-parse", "HEAD").strip()
+    lock = (project_copy.path / "dvc.lock").read_text("utf-8")
+    project_copy.edit("dvc.lock", "  fetch:", "  other:")
+    project_copy.commit()
+    second = project_copy.do("git", "rev-parse", "HEAD").strip()
+    (project_copy.path / "dvc.lock").write_text(lock, "utf-8")
+    # The last `dvc repro` had only one run.
+    accuracy = project_copy.path / "metrics/accuracy.json"
+    results = json.loads(accuracy.read_text("utf-8"))
+    accuracy.write_text(json.dumps({"long": results["long"]}), "utf-8")
+    reference = f"refs/exps/{first[:2]}/{first[2:]}/brave"
+    project_copy.do("git", "update-ref", reference, first)
+    out = project_copy.do("python", "-m", "stages.track", "--all").splitlines()
+    summaries = {
+        run: f"{run}: {result['iterations']} iterations, test {result['test']:.2%}"
+        for run, result in results.items()
+    }
+    assert out == [
+        f"{summaries['long']}: tracked",
+        f"{first[:8]}: {summaries['short']}: tracked",
+        f"{first[:8]}: {summaries['long']}: in MLflow already",
+        f"{second[:8]}: left out: dvc.lock: short belongs to another version of this project",
+        f"brave: {summaries['short']}: in MLflow already",
+        f"brave: {summaries['long']}: in MLflow already",
+    ]
+    with closing(sqlite3.connect(project_copy.path / "mlflow.db")) as store:
+        query = "SELECT name, value FROM runs JOIN tags USING (run_uuid) WHERE key = ?"
+        assert dict(store.execute(query, (COMMIT,))) == {"long": second, "short": first}
