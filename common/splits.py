@@ -18,7 +18,7 @@ from support.schema import PositiveInteger, StrictModel, load_json
 
 SPLITS = ("train", "validation", "test")
 
-Shape = Annotated[tuple[PositiveInteger, ...], Field(strict=False)]
+Shape = tuple[PositiveInteger, ...]
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ class Description(StrictModel):
     are those of the table from which the features were encoded, if it was one.
     """
 
-    classes: Annotated[tuple[str, ...], Field(min_length=2, strict=False)]
+    classes: Annotated[tuple[str, ...], Field(min_length=2)]
     example_shape: Shape
     feature_shape: Shape
     feature_dtype: str
     examples: dict[str, int]
-    columns: Annotated[tuple[Column, ...], Field(strict=False)] = ()
+    columns: tuple[Column, ...] = ()
 
 
 def save_splits(

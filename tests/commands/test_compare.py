@@ -23,7 +23,7 @@ def test_a_table_has_the_settings_that_differ_and_the_accuracies_of_what_is_comp
     del baseline["train.seed"]  # an earlier commit may lack a setting
     rows = [
         baseline,
-        _row("fast", "Success", **{"train.learning_rate": 0.01, "long.test": 0.98125}),
+        _row("fast", "Success", **{"train.learning_rate": 0.01, "long.test": 0.98123456}),
         _row("broken", "Failed"),
         _row("next", "Queued"),
     ]
@@ -36,7 +36,7 @@ def test_a_table_has_the_settings_that_differ_and_the_accuracies_of_what_is_comp
     assert titles == ["commit", "or", "experiment", *settings, "long.test", "short.test"]
     assert cells == [
         ["main", "0.001", "0.977", "0.96"],
-        ["fast", "0.01", "1", "0.98125", "0.96"],
+        ["fast", "0.01", "1", "0.981235", "0.96"],
         ["broken", "(failed)", "0.001", "1"],
         ["next", "(queued)", "0.001", "1"],
     ]

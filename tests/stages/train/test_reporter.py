@@ -17,7 +17,7 @@ from stages.train.checkpoint import (
 )
 from stages.train.reporter import report
 from support.command_line import CommandError
-from tests.workspace import Workspace
+from tests.workspace import ROOT, Workspace
 
 COSTS, CURVES = Path("new/folder/costs.csv"), Path("new/curves.csv")
 CODE, DATA = Path("model.py"), Path("train.npz")
@@ -101,6 +101,12 @@ def test_a_checkpoint_is_named_by_what_determines_it(
     """The settings on which the state depends, but not its length; data and code."""
     workspace.set(place, value)
     assert (checkpoint_path("long", load_config(), [DATA]) == path) == is_same
+
+
+def test_all_code_of_the_training_names_its_checkpoint() -> None:
+    files = {str(path.relative_to(ROOT)) for path in checkpoint.CODE}
+    assert {"common/model.py", "stages/train/requirements.txt"} < files
+    assert files > {str(path.relative_to(ROOT)) for path in ROOT.glob("stages/train/*.py")}
 
 
 @pytest.mark.parametrize("file", [CODE, DATA])

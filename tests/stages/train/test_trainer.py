@@ -94,6 +94,14 @@ def test_what_tensorflow_prints_while_it_starts_is_shown_only_if_it_fails(
     assert capfd.readouterr().err == "the reason\n"
 
 
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="needs Linux's /proc/cpuinfo")
+def test_a_processor_that_computes_the_same_bytes_is_not_warned_about() -> None:
+    from stages.train.reproducible import IS_REPRODUCIBLE
+
+    features = set(Path("/proc/cpuinfo").read_text("utf-8").split())
+    assert IS_REPRODUCIBLE == ({"avx2", "fma"} <= features or "asimd" in features)
+
+
 @pytest.mark.parametrize(
     ("rows", "columns", "terms"), [(16, 128, 256), (16, 200, 512), (64, 128, 512), (65, 10, 512)]
 )
