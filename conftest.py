@@ -99,6 +99,7 @@ def finished(workspace: Workspace, new_store: Path, monkeypatch: pytest.MonkeyPa
     for name in ("MLFLOW_TRACKING_URI", "DVC_ROOT", "DVC_EXP_NAME"):
         monkeypatch.setenv(name, "")  # so that what MLflow sets is undone as well
         monkeypatch.delenv(name)
+    monkeypatch.setenv("DVC_STAGE", "track")  # which DVC runs only if its inputs are complete
     shutil.copy(new_store, workspace.path)
     write_fake_results(workspace.path)
     return workspace

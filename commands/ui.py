@@ -12,13 +12,14 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
+from contextlib import suppress
+from functools import cache
 from urllib.parse import quote
 
 from common.config import load_config
 from stages.track.follow import SECONDS, Follower
 from stages.track.provenance import current
-from stages.track.runs import load_runs
+from stages.track.runs import load_current_runs
 from stages.track.store import experiment_name, is_server, open_store, tracking_uri
 from support.command_line import (
     CommandError,
@@ -42,12 +43,12 @@ def show_links(base: str) -> None:
         echo(f"charts: {base}/#/experiments/{experiment}/runs?compareRunsMode=CHART&{WORKFLOW}")
         try:
             origin = current()
-            ids = [store.track(one, origin) for one in load_runs(Path())]
+            ids = [store.track(run, origin) for run in load_current_runs()]
         except InputError as error:
             echo(f"not in MLflow yet: {error}")
             return
-    compared = f"runs={quote(json.dumps(ids))}&experiments={quote(json.dumps([experiment]))}"
-    echo(f"table: {base}/#/compare-runs?{compared}&{WORKFLOW}")
+    query = f"runs={quote(json.dumps(ids))}&experiments={quote(json.dumps([experiment]))}"
+    echo(f"table: {base}/#/compare-runs?{query}&{WORKFLOW}")
 
 
 def serve(port: int, uri: str) -> None:
@@ -62,13 +63,22 @@ def serve(port: int, uri: str) -> None:
     variables = {"MLFLOW_BACKEND_STORE_URI": uri, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     follower = Follower()
     environment = {**os.environ, **variables, "PYTHONWARNINGS": "ignore"}
-    with subprocess.Popen(command, env=environment) as server:
+    with subprocess.Popen(command, env=environment) as server, suppress(KeyboardInterrupt):
         try:
             while server.poll() is None:
-                follower.update()
+                try:
+                    follower.update()
+                except (CommandError, OSError) as error:
+                    _warn(f"trainings are not shown: {error}")
                 time.sleep(SECONDS)
         finally:
             server.terminate()
+        raise CommandError("the MLflow server has stopped; what it printed is above")
+
+
+@cache  # once, although each update may fail for the same reason
+def _warn(message: str) -> None:
+    echo(message)
 
 
 def main() -> None:

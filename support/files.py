@@ -1,5 +1,6 @@
-"""Read and write files: in one line what is wrong with one, and never half of one."""
+"""Read and write files: errors in one line, atomic writes, checksums."""
 
+import hashlib
 import os
 import zipfile
 import zlib
@@ -20,6 +21,24 @@ def repository() -> Path:
     The environment variable ``DVC_ROOT`` is not used, because it may name another repository.
     """
     return Path(str(Path.cwd()).partition("/.dvc/tmp/exps/")[0])
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the files below a folder, in their order; not those that DVC ignores."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [file for file in files if not _is_ignored(file.relative_to(folder))]
+
+
+def _is_ignored(path: Path) -> bool:
+    """Return whether .dvcignore lists a path: what editors and Python leave in folders."""
+    is_hidden = any(part.startswith(".") or part == "__pycache__" for part in path.parts)
+    return is_hidden or path.name.endswith("~")
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, which need not fit into memory; raises as `reading` does."""
+    with reading(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

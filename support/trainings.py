@@ -4,27 +4,27 @@ Each has a folder below .cache/trainings of the repository, with ``about.json``,
 lock, which the system releases when the training ends, whatever ends it.
 """
 
-import hashlib
 import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
-from support.files import atomic_write, repository
+from support.command_line import InputError
+from support.files import atomic_write, repository, sha256
 from support.schema import StrictModel, load_json
 
 FOLDER = Path(".cache/trainings")
-MOST_TRAININGS = 100  # that have ended
+MAX_TRAININGS = 100  # that have ended
 
 
 class About(StrictModel):
-    """A training: its run, its files, its start in milliseconds since 1970; and how it ended.
+    """What is known of a training: its run, its files, and its start in milliseconds since 1970.
 
     `experiment` is DVC's name, if there is one. `device` is what it computed on, and `checksum` the
     SHA-256 of its costs; both are empty until it has ended well.
@@ -42,9 +42,10 @@ class About(StrictModel):
 
 @dataclass(frozen=True)
 class Training:
-    """The folder of a training."""
+    """The folder of a training, and what was known of it when it was read."""
 
     folder: Path
+    about: About = field(compare=False)
 
     @property
     def name(self) -> str:
@@ -52,27 +53,19 @@ class Training:
         return self.folder.name
 
     @property
-    def about(self) -> About:
-        """What the training says of itself."""
-        return load_json(About, self.folder / "about.json")
-
-    @property
     def is_alive(self) -> bool:
         """Whether its process still runs."""
+        lock = self.folder / "lock"
         try:
-            with FileLock(self.folder / "lock", blocking=False):
+            with FileLock(lock, blocking=False) if lock.exists() else nullcontext():
                 return False
         except Timeout:
             return True
 
     def end(self, device: str) -> None:
         """Record that the training has written its files, and on which device it computed."""
-        costs = Path(self.about.costs)
-        self.write(self.about.model_copy(update={"device": device, "checksum": _sha256(costs)}))
-
-    def write(self, about: About) -> None:
-        """Write what the training says of itself."""
-        atomic_write(self.folder / "about.json", about.model_dump_json().encode())
+        checksum = sha256(Path(self.about.costs))
+        _write(self.folder, self.about.model_copy(update={"device": device, "checksum": checksum}))
 
     def times(self) -> tuple[list[int], list[int]]:
         """Return numbers of iterations, and when they were done, in milliseconds since 1970."""
@@ -90,12 +83,11 @@ class Training:
 @contextmanager
 def begin_training(run: str, dataset: str, costs: Path, curves: Path) -> Iterator[Training]:
     """Announce a training while it lasts, and remove the folders of old ones and of killed ones."""
-    ended = sorted(
-        (one for one in trainings() if one.about.checksum), key=lambda one: one.about.start
-    )
-    killed = [one for one in trainings() if not (one.about.checksum or one.is_alive)]
-    for other in (*ended[:-MOST_TRAININGS], *killed):
-        shutil.rmtree(other.folder, ignore_errors=True)
+    earlier = trainings()
+    ended = [training for training in earlier if training.about.checksum]
+    killed = [it for it in earlier if not (it.about.checksum or it.is_alive)]
+    for training in (*ended[MAX_TRAININGS:], *killed):
+        shutil.rmtree(training.folder, ignore_errors=True)
     folder = repository() / FOLDER / uuid4().hex
     folder.mkdir(parents=True)
     about = About(
@@ -106,22 +98,28 @@ def begin_training(run: str, dataset: str, costs: Path, curves: Path) -> Iterato
         curves=str(curves.absolute()),
         start=milliseconds(),
     )
-    training = Training(folder)
     with FileLock(folder / "lock"):
-        training.write(about)
         (folder / "times.csv").touch()
-        yield training
+        _write(folder, about)
+        yield Training(folder, about)
 
 
 def trainings() -> list[Training]:
-    """Return the trainings of the repository, in progress or ended."""
-    return [Training(path.parent) for path in (repository() / FOLDER).glob("*/about.json")]
+    """Return the trainings of the repository, in progress or ended, the latest first.
+
+    Those of another version of this file are left out, and those that another process removes.
+    """
+    result = []
+    for path in (repository() / FOLDER).glob("*/about.json"):
+        with suppress(InputError):
+            result.append(Training(path.parent, load_json(About, path)))
+    return sorted(result, key=lambda training: training.about.start, reverse=True)
 
 
-def find_training(costs: Path) -> Training | None:
-    """Return the training of this repository that has written these costs."""
-    checksum = _sha256(costs)
-    return next((one for one in trainings() if one.about.checksum == checksum), None)
+def find_trainings(costs: Path) -> list[Training]:
+    """Return the trainings of this repository that have written these costs, the latest first."""
+    checksum = sha256(costs)
+    return [training for training in trainings() if training.about.checksum == checksum]
 
 
 def milliseconds() -> int:
@@ -129,5 +127,5 @@ def milliseconds() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _write(folder: Path, about: About) -> None:
+    atomic_write(folder / "about.json", about.model_dump_json().encode())

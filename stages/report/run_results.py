@@ -1,6 +1,5 @@
 """The results of the runs, loaded from the files of earlier stages."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from common.results import Result, load_model, load_results, load_summary
 from common.splits import Description, Split, load_description, load_split
 from common.tables import load_csv
 from stages.report import calibration
+from support.files import files_in, sha256
 
 
 @dataclass(frozen=True)
@@ -95,13 +95,12 @@ def load_report_data(
     per_class = load_csv(metrics / "per_class.csv", {"run": "str"} | rates)
     runs = {}
     for name in config.runs:
-        files = sorted((models / name).rglob("[!.]*"))
         runs[name] = RunResults(
             name=name,
             result=results[name],
             architecture=load_model(models / name).architecture,
             training=load_summary(models / name).description,
-            files={str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
+            files={str(file): sha256(file) for file in files_in(models / name)},
             costs=load_csv(costs / f"{name}.csv", {"cost": "float64"})["cost"].to_numpy(),
             curves=load_csv(curves / f"{name}.csv", values),
             predictions=load_csv(predictions / f"{name}.csv", columns),

@@ -13,7 +13,7 @@ from pathlib import Path
 from stages.track.earlier import earlier_runs
 from stages.track.follow import end_provisional_runs, follow
 from stages.track.provenance import current
-from stages.track.runs import load_runs
+from stages.track.runs import load_current_runs
 from stages.track.store import open_store
 from support.command_line import argument_parser
 from support.files import atomic_write, repository
@@ -28,15 +28,15 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.follow:
         follow()
-    runs, origin = load_runs(Path()), current()
+    runs, origin = load_current_runs(), current()
     with open_store(repository()) as store:
-        for one in runs:
-            store.track(one, origin)
-        for one, past in earlier_runs() if arguments.all else ():
-            store.track(one, past)
+        for run in runs:
+            store.track(run, origin)
+        for run, past in earlier_runs() if arguments.all else ():
+            store.track(run, past)
         end_provisional_runs(store)
     if arguments.list:
-        lines = [f"{one.name} {one.fingerprint}\n" for one in runs]
+        lines = [f"{run.name} {run.fingerprint}\n" for run in runs]
         atomic_write(arguments.list, "".join(lines).encode())
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from filelock import FileLock, Timeout
 
-from stages.track.runs import window_means
+from stages.track.runs import metric_name, window_means
 from stages.track.store import experiment_name, open_store
 from support.files import repository
 from support.trainings import FOLDER, Training, trainings
@@ -63,6 +63,8 @@ class Follower:
         if training.name not in self._runs:
             delete_provisional_runs(store, training)  # of another process, perhaps incomplete
             self._runs[training.name] = _create_run(store, training)
+            # Its files have replaced those of an earlier training.
+            self._offsets[training.about.costs] = self._offsets[training.about.curves] = 0
         store.client.log_batch(self._runs[training.name], list(self._metrics(training)))
 
     def _metrics(self, training: Training) -> Iterator["Metric"]:
@@ -77,7 +79,7 @@ class Follower:
         points += [tuple(line.split(",")) for line in self._new_lines(about.curves)]
         for iteration, name, value in points:
             step = int(iteration)
-            yield Metric(name, float(value), int(np.interp(step, *times)), step)
+            yield Metric(metric_name(name), float(value), int(np.interp(step, *times)), step)
 
     def _new_lines(self, path: str) -> list[str]:
         """Return the complete lines that were appended to a file, without its header."""

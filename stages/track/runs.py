@@ -6,6 +6,8 @@ the working directory and a copy of any commit whose files are still in DVC's ca
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +88,28 @@ class TrackedRun:
         return {classes[label]: recall for _, label, recall in rows}
 
 
+def load_current_runs() -> list[TrackedRun]:
+    """Load the runs of the working directory, as `load_runs` does.
+
+    Raises InputError if the models are not those that were evaluated: dvc.lock has a model once it
+    is trained, so while `dvc repro` runs it would be combined with the accuracies of another. The
+    stage itself is run only if they are.
+    """
+    if "DVC_STAGE" not in os.environ:
+        from dvc.exceptions import DvcException
+        from dvc.repo import Repo
+
+        try:
+            with Repo() as repo:
+                status = repo.status(targets=["evaluate"])
+        except DvcException as error:
+            raise InputError(f"`dvc status`: {error}") from None
+        entries = [entry for entry in status.get("evaluate", []) if isinstance(entry, Mapping)]
+        if any("models" in entry.get("changed deps", {}) for entry in entries):
+            raise InputError(f"models: not those of {ACCURACY}; run `dvc repro`")
+    return load_runs(Path())
+
+
 def load_runs(folder: Path) -> list[TrackedRun]:
     """Load all runs of the last evaluation.
 
@@ -108,6 +132,15 @@ def _load_run(folder: Path, lock: Mapping[str, Any], name: str, result: Result) 
     except (KeyError, TypeError, AttributeError):
         raise InputError(f"{LOCK}: {name} belongs to another version of this project") from None
     return TrackedRun(name, result, params | {"iterations": result.iterations}, md5, folder)
+
+
+def metric_name(name: str) -> str:
+    """Return a name with the characters that MLflow allows in the name of a metric.
+
+    >>> metric_name("top-5 (%)")
+    'top-5 ___'
+    """
+    return re.sub(r"[^\w. -]", "_", name)
 
 
 def window_means(costs: NDArray[np.float32], max_windows: int) -> Iterator[tuple[int, float]]:

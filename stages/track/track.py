@@ -4,7 +4,6 @@ Only `open_store` imports this module, after it has set the variables that MLflo
 """
 
 import hashlib
-import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -22,10 +21,11 @@ from common.results import load_model, load_summary
 from common.splits import SPLITS, load_description
 from stages.track.follow import delete_provisional_runs
 from stages.track.provenance import EXPERIMENT, Provenance
-from stages.track.runs import DESCRIPTION, LOCK, TrackedRun, window_means
+from stages.track.runs import DESCRIPTION, LOCK, TrackedRun, metric_name, window_means
 from stages.track.store import experiment_name, is_server
 from support.command_line import CommandError, echo
-from support.trainings import Training, find_training
+from support.files import files_in
+from support.trainings import Training, find_trainings
 
 # MLflow's charts draw at most this many points of a curve.
 MAX_POINTS_PER_CURVE = 320
@@ -87,9 +87,9 @@ class Store:
             self.client.create_registered_model(name)
         run_id = self._complete_run(experiment_id, run.fingerprint)
         status = "in MLflow already" if run_id else "tracked"
-        training = find_training(run.costs)
-        run_id = run_id or self._log(experiment_id, run, origin, training)
-        if training:
+        trainings = find_trainings(run.costs)
+        run_id = run_id or self._log(experiment_id, run, origin, next(iter(trainings), None))
+        for training in trainings:
             delete_provisional_runs(self, training)
         version = self._version(name, run_id, run)
         if not origin.committed_at and EXPERIMENT not in origin.tags:
@@ -137,22 +137,22 @@ class Store:
 
     def _version(self, name: str, run_id: str, run: TrackedRun) -> str:
         """Return the version of the registered model that serves the files as they are now."""
-        served = {"served": _checksum(run.served)}
+        tag = {"served": _checksum(run.served)}
         for version in self.client.search_model_versions(f"run_id = '{run_id}'"):
-            if version.name == name and served.items() <= version.tags.items():
+            if version.name == name and tag.items() <= version.tags.items():
                 return str(version.version)
         info = self.client.get_run(run_id).info
         models = self.client.search_logged_models(
             [info.experiment_id], f"source_run_id = '{run_id}'"
         )
         model_id = next(
-            (one.model_id for one in models if served.items() <= one.tags.items()), None
+            (model.model_id for model in models if tag.items() <= model.tags.items()), None
         )
         if model_id is None:  # the code has changed since
             with mlflow.start_run(run_id):
                 model_id = _log_model(run)
             self.client.set_terminated(run_id, end_time=info.end_time)
-        tags = {"fingerprint": run.fingerprint, **served}
+        tags = {"fingerprint": run.fingerprint, **tag}
         source = f"models:/{model_id}"
         version = self.client.create_model_version(name, source, run_id, tags, model_id=model_id)
         return str(version.version)
@@ -213,7 +213,7 @@ def _checksum(served: Mapping[str, Path]) -> str:
     """Return the SHA-256 of all that is served: the model's files, the code, the description."""
     digest = hashlib.sha256(SERVED_MODEL.read_bytes())
     for path in served.values():
-        for file in sorted(path.rglob("[!.]*")) if path.is_dir() else [path]:
+        for file in files_in(path) if path.is_dir() else [path]:
             digest.update(file.read_bytes())
     return digest.hexdigest()
 
@@ -226,18 +226,15 @@ def _metrics(
         accuracy = getattr(run.result, split)
         yield Metric(f"accuracy_{split}", accuracy, times[-1], 0, model_id=model_id)
     for label, recall in run.load_recall().items():
-        yield Metric(f"recall_{_allowed(label)}", recall, times[-1], 0)
+        yield Metric(f"recall_{metric_name(label)}", recall, times[-1], 0)
     costs = run.load_costs()
     points = [("cost_window_mean", *point) for point in window_means(costs, MAX_POINTS_PER_CURVE)]
     points += [("cost", *point) for point in window_means(costs, MAX_COSTS)]
-    points += [(_allowed(name), iteration, value) for iteration, name, value in run.load_curves()]
+    points += [
+        (metric_name(name), iteration, value) for iteration, name, value in run.load_curves()
+    ]
     for name, iteration, value in points:
         yield Metric(name, value, int(np.interp(iteration, iterations, times)), iteration)
-
-
-def _allowed(name: str) -> str:
-    """Return a name with the characters that MLflow allows in the name of a metric."""
-    return re.sub(r"[^\w. -]", "_", name)
 
 
 def _now(origin: Provenance) -> int:

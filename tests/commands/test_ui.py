@@ -73,6 +73,8 @@ def serving(number: signal.Signals, **variables: str) -> Iterator[tuple[int, dic
             # It ends when the last process that writes to it has ended.
             _, errors = process.communicate()
     assert "Traceback" not in errors
+    # Ctrl+C is how a user stops it.
+    assert process.returncode == (0 if number == signal.SIGINT else 128 + number)
     assert request(port, f"localhost:{port}") == 0
 
 
@@ -105,6 +107,7 @@ def links(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Return the printed links to fake results, or to the repository's for a screenshot."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT if UPDATE else tmp_path_factory.mktemp("results"))
+        patch.setenv("DVC_STAGE", "track")  # which DVC runs only if its inputs are complete
         if not UPDATE:
             write_yaml(Path("params.yaml"), synthetic_params())
             write_yaml(Path("datasets.yaml"), {"synthetic": entry("https://example.org/{file}")})

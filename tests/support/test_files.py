@@ -1,12 +1,14 @@
 """A file has its old content or its new, never a part of it; a wrong one is named."""
 
+import hashlib
 import os
 import re
 from pathlib import Path
 
 import pytest
 
-from support.files import atomic_open, atomic_write, reading, repository
+from support.command_line import InputError
+from support.files import atomic_open, atomic_write, files_in, reading, repository, sha256
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
@@ -65,6 +67,23 @@ def test_a_disk_that_fails_is_named(tmp_path: Path) -> None:
     for other in (OSError("Damaged"), OSError(5, "Input/output error", "b")):
         with pytest.raises(OSError, match=f"^{re.escape(str(other))}$"), reading(tmp_path / "a"):
             raise other
+
+
+def test_the_files_of_a_folder_are_those_that_dvc_records(tmp_path: Path) -> None:
+    """At any depth, and not what editors and Python leave there."""
+    names = ("b", "a/c", "a/b/a")
+    ignored = (".a", ".ipynb_checkpoints/a.py", "a/__pycache__/a.pyc", "a.py~")
+    for name in (*names, *ignored):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert files_in(tmp_path) == sorted(tmp_path / name for name in names)
+
+
+def test_the_checksum_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"content")
+    assert sha256(tmp_path / "a") == hashlib.sha256(b"content").hexdigest()
+    with pytest.raises(InputError, match="b: not found; run `dvc repro`"):
+        sha256(tmp_path / "b")
 
 
 def test_experiments_of_dvc_are_in_the_repository(

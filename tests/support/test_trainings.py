@@ -1,11 +1,12 @@
 """Trainings that are in progress or have ended."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 import support.trainings
-from support.trainings import begin_training, find_training, trainings
+from support.trainings import begin_training, find_trainings, trainings
 from tests.workspace import Workspace
 
 COSTS, CURVES = Path("costs.csv"), Path("curves.csv")
@@ -20,22 +21,23 @@ def test_a_training_is_alive_until_it_ends_and_is_found_by_its_costs() -> None:
         training.add_time(100)
         training.add_time(200)
         COSTS.write_text("costs")
-        assert find_training(COSTS) is None
+        assert find_trainings(COSTS) == []
         training.end("CPU, 2 threads")
     (ended,) = trainings()
-    assert ended == find_training(COSTS)
+    assert find_trainings(COSTS) == [ended]
     assert not ended.is_alive
     assert (ended.about.run, ended.about.device) == ("long", "CPU, 2 threads")
     iterations, times = ended.times()
     assert iterations == [0, 100, 200]
     assert times == sorted(times)
     COSTS.write_text("other costs")
-    assert find_training(COSTS) is None
+    assert find_trainings(COSTS) == []
 
 
-def test_the_latest_trainings_stay(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("workspace")
+def test_the_latest_trainings_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that started first are removed."""
-    monkeypatch.setattr(support.trainings, "MOST_TRAININGS", 2)
+    monkeypatch.setattr(support.trainings, "MAX_TRAININGS", 2)
     times = iter([30, 10, 40, 20, 50])
     monkeypatch.setattr(support.trainings, "milliseconds", lambda: next(times))
     COSTS.write_text("costs")
@@ -43,8 +45,26 @@ def test_the_latest_trainings_stay(workspace: Workspace, monkeypatch: pytest.Mon
         with begin_training(*ABOUT) as training:
             training.end("CPU")
     with begin_training(*ABOUT):
-        assert sorted(one.about.start for one in trainings()) == [30, 40, 50]
-    assert workspace.path.joinpath(".cache/trainings").is_dir()
+        assert [training.about.start for training in trainings()] == [50, 40, 30]
+        assert [training.about.start for training in find_trainings(COSTS)] == [40, 30]
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("content", ["", "{}", '{"of": "another version"}'])
+def test_what_another_version_has_written_is_left_out(workspace: Workspace, content: str) -> None:
+    workspace.put(".cache/trainings/other", {"about.json": content.encode()})
+    with begin_training(*ABOUT) as training:
+        assert trainings() == [training]
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_training_whose_folder_was_removed_is_not_alive() -> None:
+    """Nor is its folder made again."""
+    with begin_training(*ABOUT) as training:
+        pass
+    shutil.rmtree(training.folder)
+    assert not training.is_alive
+    assert not training.folder.exists()
 
 
 @pytest.mark.fault

@@ -21,7 +21,10 @@ def _runs(workspace: Workspace) -> dict[str, mlflow.entities.Run]:
 
 
 def test_a_training_is_seen_while_it_runs_and_ends_with_it(finished: Workspace) -> None:
-    """What it appends is added; a line that is not complete waits for the next time."""
+    """What it appends is added; a line that is not complete waits for the next time.
+
+    The next training of the same run has the same files.
+    """
     follower = Follower()
     name = "long (training)"
     with begin_training("long", "synthetic", COSTS, CURVES) as training:
@@ -38,6 +41,14 @@ def test_a_training_is_seen_while_it_runs_and_ends_with_it(finished: Workspace) 
         assert _runs(finished)[name].data.metrics == {"cost": 1.5, "validation accuracy": 0.75}
     follower.update()
     assert _runs(finished)[name].info.status == "KILLED"
+    client = mlflow.MlflowClient(f"sqlite:///{finished.path}/mlflow.db")
+    client.delete_run(_runs(finished)[name].info.run_id)
+    with begin_training("long", "synthetic", COSTS, CURVES):
+        COSTS.write_text("iteration,cost\n0,2.25\n")  # shorter than what it replaces
+        CURVES.write_text("iteration,name,value\n1,top-5 (%),0.5\n")
+        follower.update()
+        assert _runs(finished)[name].data.metrics == {"cost": 2.25, "top-5 ___": 0.5}
+    follower.update()
     assert finished.run("track").status == 0
     statuses = {name: run.info.status for name, run in _runs(finished).items()}
     assert statuses == dict.fromkeys(ITERATIONS, "FINISHED") | {name: "KILLED"}

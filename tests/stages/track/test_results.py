@@ -1,4 +1,4 @@
-"""The runs of earlier commits and of experiments."""
+"""Which results are tracked: those of models that were evaluated, and of earlier commits."""
 
 import json
 import shutil
@@ -8,6 +8,17 @@ from pathlib import Path
 
 from stages.track.provenance import COMMIT
 from tests.project import Project
+
+
+def test_accuracies_of_other_models_are_not_tracked(project_copy: Project) -> None:
+    """As between the stages of `dvc repro`, when dvc.lock is newer than they are."""
+    changed = project_copy.path / "models/short/training.json"
+    changed.chmod(0o644)
+    changed.write_bytes(changed.read_bytes() + b"\n")
+    completed = project_copy.run("python", "-m", "stages.track")
+    assert completed.status == 2
+    assert completed.error() == "models: not those of metrics/accuracy.json; run `dvc repro`"
+    assert not (project_copy.path / "mlflow.db").exists()
 
 
 def test_what_earlier_commits_and_experiments_keep_is_tracked(
