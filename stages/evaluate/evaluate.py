@@ -11,7 +11,7 @@ from common.config import RunParams
 from common.model import Model
 from common.results import Result, TrainingSummary
 from common.splits import Split
-from support.command_line import InputError
+from support.command_line import CommandError, InputError
 
 
 def evaluate(model: Model, splits: Mapping[str, Split]) -> dict[str, pd.DataFrame]:
@@ -20,8 +20,13 @@ def evaluate(model: Model, splits: Mapping[str, Split]) -> dict[str, pd.DataFram
 
 
 def predict(model: Model, examples: Split) -> pd.DataFrame:
-    """Return ``label``, ``predicted`` and its ``probability``, one row per example."""
+    """Return ``label``, ``predicted`` and its ``probability``, one row per example.
+
+    Raises CommandError if a probability is not finite; NaN would count as the first class.
+    """
     probabilities = model.probabilities(examples.features)
+    if not np.isfinite(probabilities).all():
+        raise CommandError("the model's probabilities are not finite; train it again")
     return pd.DataFrame(
         {
             "label": examples.labels,

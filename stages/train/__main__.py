@@ -2,10 +2,8 @@
 
     python -m stages.train long data/flat models/long costs/long.csv curves/long.csv
 
-The same settings give the same bytes. A training that was killed goes on from its last checkpoint.
+The same settings give the same bytes. A training that was killed resumes from its last checkpoint.
 """
-
-from pathlib import Path
 
 from common.config import load_config
 from common.results import save_summary
@@ -14,18 +12,17 @@ from stages.train.checkpoint import checkpoint_path, mark_complete
 from stages.train.reporter import report
 from support.command_line import read_paths
 from support.inputs import run_stage
-from support.requirements import check_requirements
 
 ARGUMENTS = "run flat model costs curves"
 
 
 def main() -> None:
-    check_requirements(Path(__file__).with_name("requirements.txt"))
     name, flat, model, costs, curves = read_paths("stages.train", __doc__, ARGUMENTS)
-    config, files = load_config(), [flat / "train.npz", flat / "validation.npz"]
+    config = load_config()
     iterations = config.run(str(name)).iterations
-    splits = {path.stem: load_split(path) for path in files}
-    classes = len(load_description(flat / "description.json").classes)
+    files = [flat / file for file in ("train.npz", "validation.npz", "description.json")]
+    splits = {path.stem: load_split(path) for path in files[:2]}
+    classes = len(load_description(files[2]).classes)
     checkpoint = checkpoint_path(str(name), config, files)
     # Imported here because a framework takes seconds to start: wrong input is reported first.
     from stages.train.train import train

@@ -18,18 +18,18 @@ from support.command_line import echo
 # factor has at most 32,768 numbers. It copies on every processor if that factor is transposed or
 # the left one has more than 60 rows. (See define_pack_b and should_pack_b in YNNPACK's
 # subgraph/dot.cc, and schedule_dot in its kernels/dot/schedule.cc.)
-MOST_TERMS = 512
-MOST_NUMBERS = 1 << 15
+MAX_TERMS = 512
+MAX_NUMBERS = 1 << 15
 # If it copies a factor with at least so many columns, it makes pieces of 512 terms itself, which
 # takes less time; but not with ARM's SME, which adds all terms one after another.
 DIVIDED_COLUMNS = 64
-FEWEST_ROWS = 64
+MIN_ROWS = 64
 # With more columns, additional rows take less time than many short sums.
-MOST_COLUMNS = 128
+MAX_COLUMNS = 128
 # XLA does not pass smaller matrices to YNNPACK.
-SMALLEST_SIZE = 8
+MIN_SIZE = 8
 # More would take long to compile.
-MOST_PIECES = 8
+MAX_PIECES = 8
 # The sums of the biases have always been made of 32 rows each.
 BLOCK = 32
 
@@ -130,12 +130,12 @@ def _product(left: tf.Tensor, right: tf.Tensor, *, transpose_right: bool = False
     """Multiply two matrices, in pieces that YNNPACK does not divide; add the pieces in order."""
     rows, terms = left.shape
     columns = right.shape[0 if transpose_right else 1]
-    if terms > MOST_TERMS * MOST_PIECES or columns == 1:
+    if terms > MAX_TERMS * MAX_PIECES or columns == 1:
         _warn(rows, terms, columns)
         return tf.matmul(left, right, transpose_b=transpose_right)
-    fewest, longest = SMALLEST_SIZE if transpose_right else FEWEST_ROWS, MOST_TERMS
-    if rows < fewest and columns <= MOST_COLUMNS:
-        fewest, longest = SMALLEST_SIZE, min(MOST_TERMS, MOST_NUMBERS // columns)
+    fewest, longest = MIN_SIZE if transpose_right else MIN_ROWS, MAX_TERMS
+    if rows < fewest and columns <= MAX_COLUMNS:
+        fewest, longest = MIN_SIZE, min(MAX_TERMS, MAX_NUMBERS // columns)
     elif columns >= DIVIDED_COLUMNS and not IS_ARM64:
         longest = terms
     left = tf.pad(left, [[0, max(0, fewest - rows)], [0, 0]])

@@ -1,4 +1,4 @@
-"""The state of a training that was interrupted, from which the same training goes on.
+"""The state of an interrupted training, from which it resumes.
 
 Checkpoints are outside DVC's outputs, in .cache/checkpoints of the repository.
 """
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from common.arrays import load_arrays, save_arrays
 from common.config import Config
 from support.command_line import InputError, echo
-from support.files import repository
+from support.files import repository, sha256
 
 FOLDER = Path(".cache/checkpoints")
 STAGE = Path(__file__).parent
@@ -26,7 +26,7 @@ CODE = (
 )
 # These settings change no state.
 IRRELEVANT = {"log_every_iterations", "checkpoint_every_seconds"}
-MOST_FILES = 20
+MAX_FILES = 20
 State = Mapping[str, NDArray[Any]]
 
 
@@ -40,8 +40,7 @@ def checkpoint_path(run: str, config: Config, data: Iterable[Path]) -> Path:
     settings = [config.model.model_dump(), config.train.model_dump(exclude=IRRELEVANT)]
     digest = hashlib.sha256(json.dumps(settings).encode())
     for path in (*CODE, *data):
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        digest.update(sha256(path).encode())
     return repository() / FOLDER / f"{run}-{digest.hexdigest()}.npz"
 
 
@@ -52,10 +51,12 @@ def save_checkpoint(path: Path, state: State) -> None:
 
 def mark_complete(path: Path) -> None:
     """Record that the results of a training are written; only the latest trainings stay."""
-    with suppress(FileNotFoundError):  # the same training, twice at the same time
+    with suppress(FileNotFoundError):  # another training may do the same at the same time
         path.replace(_complete(path))
-    for old in sorted(path.parent.glob("*.npz"), key=lambda one: one.stat().st_mtime)[:-MOST_FILES]:
-        old.unlink(missing_ok=True)
+    with suppress(FileNotFoundError):
+        files = sorted(path.parent.glob("*.npz"), key=lambda file: file.stat().st_mtime)
+        for old in files[:-MAX_FILES]:
+            old.unlink()
 
 
 def load_checkpoint(path: Path, iterations: int) -> State | None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from common.config import PARAMS, Config
 from support.command_line import CommandError, echo
+from support.files import atomic_write
 from support.trainings import Training, begin_training
 
 HEADERS = {"costs": "iteration,cost\n", "curves": "iteration,name,value\n"}
@@ -28,8 +29,8 @@ class Reporter:
         self.iterations = 0  # whose costs were reported
         self.device = ""  # on which the training computes
         for name, header in HEADERS.items():
-            self._paths[name].parent.mkdir(parents=True, exist_ok=True)
-            self._paths[name].write_text(header, "utf-8")
+            # Not into a file that is a link into DVC's cache.
+            atomic_write(self._paths[name], header.encode())
 
     def add_costs(self, costs: NDArray[np.float32], *, log: bool = True) -> None:
         """Report the costs of the next iterations, in nats.
@@ -52,7 +53,15 @@ class Reporter:
                 echo(f"iteration {row}, batch cost: {cost:.4f}")
 
     def add_value(self, name: str, value: float, *, log: bool = True) -> None:
-        """Report another value after the iterations until now, such as the validation accuracy."""
+        """Report another value after the iterations until now, such as the validation accuracy.
+
+        Raises ValueError if the name has a comma, a quotation mark or more than one line.
+        """
+        if set(name) & set(',"\n\r'):
+            raise ValueError(
+                f"the name of a value should have no comma or quotation mark: {name!r}"
+            )
+        value = float(value)
         self._values.append((self.iterations, name, value))
         self._append("curves", [f"{self.iterations},{name},{value}\n"])
         if log:

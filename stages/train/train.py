@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # Number of examples on which both forward passes are compared.
 AGREEING_EXAMPLES = 64
 # Between two reports; a reader of the files sees them as they come.
-MOST_ITERATIONS = 100
+MAX_ITERATIONS = 100
 
 
 def train(
@@ -43,7 +43,7 @@ def train(
     reporter: Reporter,
     checkpoint: Path,
 ) -> TrainingSummary:
-    """Train, and write the model's files; a training that was interrupted goes on.
+    """Train, and write the model's files; an interrupted training resumes.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def train(
     model
         The folder for the model.
     checkpoint
-        Where the state is kept every now and then, and when the process is asked to end.
+        Where the state is saved periodically, and when the process is asked to end.
 
     Raises
     ------
@@ -99,12 +99,12 @@ def _iterate(
     reporter: Reporter,
     checkpoint: Path,
 ) -> None:
-    """Make the iterations that are left, and report; write a checkpoint now and then."""
+    """Make the remaining iterations, and report; write a checkpoint periodically."""
     saved, every = time.monotonic(), params.validate_every_iterations
     with progress("training", iterations) as advance, postponed_signals() as signals:
         advance(trainer.done)
         while trainer.done < iterations and not signals:
-            count = min(MOST_ITERATIONS, every - trainer.done % every, iterations - trainer.done)
+            count = min(MAX_ITERATIONS, every - trainer.done % every, iterations - trainer.done)
             reporter.add_costs(np.concatenate(list(trainer.train(count))))
             advance(count)
             if trainer.done % every == 0:
@@ -157,8 +157,8 @@ def check_agreement(trainer: Trainer, examples: Split) -> None:
     features = examples.features[:AGREEING_EXAMPLES]
     in_numpy, in_tensorflow = logits(trainer.weights(), features), trainer.logits(features)
     tolerance = 1e-3 * max(1.0, float(np.abs(in_numpy).max()))
-    if in_numpy.shape != in_tensorflow.shape or (
-        np.abs(in_numpy - in_tensorflow).max() > tolerance
+    if in_numpy.shape != in_tensorflow.shape or not np.allclose(
+        in_numpy, in_tensorflow, rtol=0, atol=tolerance
     ):
         raise CommandError(
             "the forward passes in common/model.py and stages/train/network.py differ: logits "

@@ -99,6 +99,19 @@ def test_all_results_of_all_runs_are_written(
     assert "\n4,0,1,0.800000\n" in Path("plots/predictions/long.csv").read_text("utf-8")
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_probabilities_that_are_not_finite_are_refused(
+    trained: Workspace, monkeypatch: pytest.MonkeyPatch, wrong: float
+) -> None:
+    """NaN would count as the first class."""
+    monkeypatch.setattr(results, "Model", MadeUpModel)
+    monkeypatch.setitem(PROBABILITIES, "long", np.array([[1, 0, 0], [0, 1, 0], [0, wrong, 0]]))
+    completed = trained.run("evaluate", *ARGUMENTS)
+    assert completed.status == 1
+    assert completed.error() == "the model's probabilities are not finite; train it again"
+    assert not Path("metrics").exists()
+
+
 def test_a_model_of_a_run_that_is_gone_is_refused(trained: Workspace) -> None:
     """It is named, with what removes it; nothing is written."""
     trained.put("models", {".DS_Store": b""})

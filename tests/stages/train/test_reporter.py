@@ -41,7 +41,7 @@ def test_costs_and_values_are_in_the_files_as_they_come(
     with report("long", load_config(), COSTS, CURVES) as reporter:
         reporter.add_costs(costs[:600])
         np.testing.assert_array_equal(read_costs(), costs[:600])
-        reporter.add_value("validation accuracy", 0.1)
+        reporter.add_value("validation accuracy", np.float32(0.5))  # type: ignore[arg-type]
         reporter.add_costs(costs[600:])
         reporter.add_value("learning rate", 1 / 3)
         state = reporter.state()
@@ -52,7 +52,7 @@ def test_costs_and_values_are_in_the_files_as_they_come(
     written = (COSTS.read_bytes(), CURVES.read_bytes())
     assert written[1].decode().splitlines() == [
         "iteration,name,value",
-        "600,validation accuracy,0.1",
+        "600,validation accuracy,0.5",
         f"1000,learning rate,{1 / 3}",
     ]
     with report("long", load_config(), COSTS, CURVES) as reporter:
@@ -62,6 +62,30 @@ def test_costs_and_values_are_in_the_files_as_they_come(
         for name, values in reporter.state().items():
             np.testing.assert_array_equal(values, state[name])
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.fault
+@pytest.mark.usefixtures("workspace")
+def test_what_is_reported_is_not_written_into_the_cache_of_dvc() -> None:
+    """Which may be behind a link, if a training is started without DVC."""
+    Path("cached").write_text("of another training")
+    COSTS.parent.mkdir(parents=True)
+    COSTS.symlink_to(Path("cached").absolute())
+    with report("long", load_config(), COSTS, CURVES) as reporter:
+        reporter.add_costs(np.ones(3, np.float32))
+    assert read_costs().tolist() == [1, 1, 1]
+    assert Path("cached").read_text() == "of another training"
+
+
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize("name", ["recall, class 3", 'the "best"', "two\nlines"])
+def test_a_name_that_would_break_the_table_is_refused(name: str) -> None:
+    with (
+        pytest.raises(ValueError, match="should have no comma or quotation mark"),
+        report("long", load_config(), COSTS, CURVES) as reporter,
+    ):
+        reporter.add_value(name, 1.0)
+    assert CURVES.read_text() == "iteration,name,value\n"
 
 
 @pytest.mark.fault
@@ -138,7 +162,7 @@ def test_a_damaged_checkpoint_is_not_used(path: Path, capsys: pytest.CaptureFixt
 
 
 def test_only_the_latest_checkpoints_stay(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "MOST_FILES", 2)
+    monkeypatch.setattr(checkpoint, "MAX_FILES", 2)
     for age, other in enumerate(("c", "b", "a")):
         save_checkpoint(path.with_name(f"{other}.npz"), {})
         os.utime(path.with_name(f"{other}.npz"), (age, age))

@@ -40,7 +40,7 @@ def train(
     reporter: Reporter,
     checkpoint: Path,
 ) -> TrainingSummary:
-    """Train, and write the model's files; a training that was interrupted goes on.
+    """Train, and write the model's files; an interrupted training resumes.
 
     Parameters
     ----------
