@@ -27,7 +27,7 @@ echo 'error: requires Python 3.11, 3.12 or 3.13; `make PYTHON=...` names one' >&
 endef
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-17s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-20s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 repro: $(VENV)/installed ## Run every stage that is not up to date
 	@$(RUN) dvc repro
@@ -36,7 +36,7 @@ repro: $(VENV)/installed ## Run every stage that is not up to date
 # everything, and writable files are checked.
 repair: $(VENV)/installed ## Check every byte, and rebuild damaged files
 	@chmod -R u+w "$$($(RUN) dvc cache dir)" 2> /dev/null || true
-	@state=$$(mktemp -d) && DVC_SITE_CACHE_DIR=$$state $(RUN) dvc repro; status=$$?; rm -rf $$state; exit $$status
+	@state=$$(mktemp -d) && DVC_SITE_CACHE_DIR=$$state $(RUN) dvc repro; status=$$?; rm -rf "$$state"; exit $$status
 
 ui: $(VENV)/installed ## Compare the runs in the MLflow UI, on this machine only; PORT=5000
 	@$(RUN) commands.ui --port $(PORT)
@@ -63,7 +63,8 @@ faults: $(VENV)/installed-dev $(EXTRAS) ## Inject the faults of docs/reliability
 
 mutants: $(VENV)/installed-dev ## Show which small changes of FILE no fast test of its folder notices
 	@test -f '$(FILE)' || { echo 'error: FILE is a module, such as common/splits.py' >&2; exit 2; }
-	@copy=$$(mktemp -d) && trap "rm -rf $$copy" EXIT && git clone --quiet . $$copy && ln -s $(CURDIR)/$(VENV) $$copy && cd $$copy \
+	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && git clone --quiet . "$$copy" \
+		&& ln -s '$(CURDIR)/$(VENV)' "$$copy" && cd "$$copy" \
 		&& printf '%s\n' '[cosmic-ray]' 'module-path = "$(FILE)"' "test-command = \"$(TEST_FOLDER)\"" \
 		'timeout = 300.0' '[cosmic-ray.distributor]' 'name = "local"' > mutants.toml \
 		&& $(MUTATE) cosmic-ray init mutants.toml mutants && $(MUTATE) cosmic-ray exec mutants.toml mutants \

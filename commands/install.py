@@ -31,14 +31,17 @@ UV_SETTINGS = {
 def state(lock: Path) -> set[str]:
     """Describe an installation: its folder, the checksum of its lock file, and its packages."""
     packages = {path.name for path in VENV.glob("lib/*/site-packages/*.dist-info")}
-    return {str(VENV.resolve()), hashlib.sha256(lock.read_bytes()).hexdigest(), *packages}
+    # It is a link, and what it links to may be gone after an upgrade of the system.
+    python = {PYTHON} if Path(PYTHON).exists() else set()
+    checksum = hashlib.sha256(lock.read_bytes()).hexdigest()
+    return {str(VENV.resolve()), checksum, *python, *packages}
 
 
 def create() -> None:
     """Create .venv unless there is one that was made here, and install uv into it."""
     place = VENV / "place"
     is_here = place.exists() and place.read_text("utf-8") == str(VENV.resolve())
-    if not is_here:
+    if not (is_here and Path(PYTHON).exists()):
         print(f"creating {VENV} with {sys.executable}", flush=True)
         _run([sys.executable, "-m", "venv", "--clear", str(VENV)])
         _run([*PIP, "-r", BUILD_LOCK])

@@ -1,11 +1,11 @@
-"""Notice what DVC does not say of a stage, or says only when the work is done.
+"""Check what DVC checks too late, or not at all, when it runs a stage.
 
 DVC records what it finds when a stage has ended, so after an edit it would record the new code with
 the results of the old (https://github.com/treeverse/dvc/issues/11058). It refuses outputs outside
 of the repository. And when a stage has failed, it does not say how to restore the last success.
 """
 
-import hashlib
+import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from support.command_line import CommandError, InputError, run
+from support.files import files_in, sha256
+from support.requirements import check_requirements
 from support.yaml_file import read_yaml
 
 PARAMS = "params.yaml"
@@ -23,9 +25,16 @@ Inputs = dict[str, Any]
 
 
 def run_stage(main: Callable[[], None]) -> NoReturn:
-    """Run a stage as `run` does; it fails if DVC would record its results with other inputs."""
+    """Run a stage as `run` does; it fails if DVC would record its results with other inputs.
+
+    Those are the files and settings that dvc.yaml lists, and the packages that requirements.txt
+    beside `main` pins.
+    """
 
     def run_and_compare() -> None:
+        pins = Path(inspect.getfile(main)).with_name("requirements.txt")
+        if pins.exists():
+            check_requirements(pins)
         check_places()
         before = stage_inputs()
         main()
@@ -66,11 +75,15 @@ def lost_outputs() -> list[str]:
 def stage_inputs() -> Inputs:
     """Return the state of what dvc.yaml lists as inputs of the stage that DVC runs, if any."""
     stage, key = _stage("dvc.yaml"), _name().partition("@")[2]
-    files = [file for path in stage.get("deps", []) for file in _files(Path(path))]
+    paths = map(Path, stage.get("deps", []))
+    files = [file for path in paths for file in (files_in(path) if path.is_dir() else [path])]
     inputs: Inputs = {str(file): _state(file) for file in files}
     dataset = str(read_yaml(Path(PARAMS)).get("dataset")) if stage else ""
     for group in stage.get("params", []):
         for file, settings in (group if isinstance(group, dict) else {PARAMS: [group]}).items():
+            if not settings or Path(file).suffix not in (".yaml", ".yml"):
+                inputs[file] = _state(Path(file))
+                continue
             document = read_yaml(Path(file))
             for setting in settings:
                 place = setting.replace("${key}", key).replace("${dataset}", dataset)
@@ -103,16 +116,11 @@ def _stage(file: str) -> Any:
     return stage.get("do", stage)
 
 
-def _files(path: Path) -> list[Path]:
-    files = path.rglob("[!.]*") if path.is_dir() else [path]
-    return [file for file in files if file.is_file() and file.suffix != ".pyc"]
-
-
 def _state(file: Path) -> object:
+    if not file.exists():
+        return None
     status = file.stat()
-    if status.st_size > HASHED_BYTES:
-        return status.st_size, status.st_mtime_ns
-    return hashlib.sha256(file.read_bytes()).digest()
+    return (status.st_size, status.st_mtime_ns) if status.st_size > HASHED_BYTES else sha256(file)
 
 
 def _value(document: Any, place: str) -> Any:

@@ -11,8 +11,9 @@ from support.command_line import InputError
 def read_requirements(path: Path) -> list[Requirement]:
     """Return the requirements in a file that apply to this machine."""
     lines = (line.partition("#")[0].strip() for line in path.read_text("utf-8").splitlines())
-    requirements = map(Requirement, filter(None, lines))
-    return [one for one in requirements if one.marker is None or one.marker.evaluate()]
+    # Options such as --extra-index-url are for pip.
+    requirements = [Requirement(line) for line in lines if line and not line.startswith("-")]
+    return [it for it in requirements if it.marker is None or it.marker.evaluate()]
 
 
 def check_requirements(path: Path) -> None:

@@ -7,21 +7,17 @@ A few seconds for two runs. All files depend on the inputs only, bit for bit. A 
 another revision would not, so `python -m commands.summary` prints it.
 """
 
-from pathlib import Path
-
 from common.config import load_config
 from stages.report.run_results import load_report_data
 from support.command_line import echo, read_paths
 from support.files import atomic_write
 from support.inputs import run_stage
-from support.requirements import check_requirements
 
 
 def main() -> None:
     flat, models, costs, curves, metrics, predictions, folder, page, card = read_paths(
         "stages.report", __doc__, "flat models costs curves metrics predictions figures page card"
     )
-    check_requirements(Path(__file__).with_name("requirements.txt"))
     data = load_report_data(
         load_config(),
         flat=flat,

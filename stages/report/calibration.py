@@ -1,10 +1,8 @@
 """How well probabilities match accuracy, and how certain a measured accuracy is."""
 
-import math
-from statistics import NormalDist
-
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
 
 
 def calibration_bins(predictions: pd.DataFrame, bins: int) -> pd.DataFrame:
@@ -45,8 +43,5 @@ def accuracy_interval(correct: int, examples: int) -> tuple[float, float]:
     Reference: E. B. Wilson: Probable inference, the law of succession, and statistical inference.
     Journal of the American Statistical Association 22, 1927.
     """
-    z = NormalDist().inv_cdf(0.975)
-    centre = (correct + z**2 / 2) / (examples + z**2)
-    variance = correct * (examples - correct) / examples + z**2 / 4
-    distance = z * math.sqrt(variance) / (examples + z**2)
-    return centre - distance, centre + distance
+    interval = binomtest(correct, examples).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)

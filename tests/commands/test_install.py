@@ -17,6 +17,7 @@ from tests.project import Project, project_in
 from tests.workspace import ROOT
 
 LOCK = Path("a.lock")
+PYTHON = Path(".venv/bin/python")
 PACKAGES = Path(".venv/lib/python3.11/site-packages")
 PACKAGE = PACKAGES / "dvc-1.dist-info"
 CHANGES: dict[str, tuple[bool, Callable[[], object]]] = {
@@ -25,6 +26,7 @@ CHANGES: dict[str, tuple[bool, Callable[[], object]]] = {
     "a package was replaced": (True, lambda: PACKAGE.rename(PACKAGES / "dvc-2.dist-info")),
     "a package was removed": (True, PACKAGE.rmdir),
     "the lock file has changed": (True, lambda: LOCK.write_text("dvc==1\nmore==1\n")),
+    "its Python is gone": (True, PYTHON.unlink),
     "the folder was moved": (True, lambda: os.chdir(Path.cwd().rename("../elsewhere"))),
 }
 
@@ -34,6 +36,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a working directory with a lock file and one installed package."""
     (tmp_path / "project" / PACKAGE).mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "project")
+    PYTHON.parent.mkdir()
+    PYTHON.touch()
     monkeypatch.setattr(sys, "argv", ["install", str(LOCK)])
     LOCK.write_text("dvc==1\n")
     return tmp_path / "project"
@@ -58,7 +62,7 @@ def test_it_installs_again_if_something_was_changed(
 def test_an_environment_is_created_once_where_it_is(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its programs hold its path. What is installed first is locked as well."""
+    """Its programs hold its path, and its Python is a link. What it begins with is locked."""
     commands: list[list[str]] = []
     pip = [".venv/bin/python", "-m", "pip", "install", "--no-user", "--quiet", "--require-hashes"]
     monkeypatch.setattr(install, "_run", commands.append)
@@ -71,6 +75,9 @@ def test_an_environment_is_created_once_where_it_is(
     monkeypatch.chdir(folder.rename(folder.with_name("moved")))
     install.create()
     assert commands[2:] == commands[:2]
+    PYTHON.unlink()
+    install.create()
+    assert commands[4:] == commands[:2]
 
 
 UV = """

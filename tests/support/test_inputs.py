@@ -1,6 +1,8 @@
 """What DVC would record wrongly is noticed: other inputs or packages than those that were used."""
 
+import importlib
 import os
+import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +21,12 @@ TRAIN = {
     "do": {
         "cmd": "true",
         "deps": ["code", "data.npz"],
-        "params": ["train", "runs.${key}.iterations", {"datasets.yaml": ["${dataset}.files"]}],
+        "params": [
+            "train",
+            "runs.${key}.iterations",
+            {"datasets.yaml": ["${dataset}.files"]},
+            {"more.yaml": ["a"], "all.yaml": None, "more.toml": ["a"]},
+        ],
     },
 }
 LARGE = b"more than 8 bytes"
@@ -34,8 +41,16 @@ def _replace(path: Path, content: bytes) -> None:
 
 EDITS: dict[str, tuple[str | None, Callable[[Workspace], object]]] = {
     "nothing": (None, lambda _: None),
-    "bytecode": (None, lambda _: Path("code/a.pyc").touch()),
+    "bytecode": (None, lambda it: it.put("code/__pycache__", {"a.pyc": b""})),
     "a hidden file": (None, lambda _: Path("code/.a.swp").touch()),
+    "a notebook": (None, lambda it: it.put("code/.ipynb_checkpoints", {"a.py": b""})),
+    "a setting of another file": (None, lambda _: Path("more.yaml").write_text("a: 1\nb: 0\n")),
+    "its setting of another file": (
+        "more.yaml: a",
+        lambda _: Path("more.yaml").write_text("a: 0\nb: 1\n"),
+    ),
+    "a whole file of settings": ("all.yaml", lambda _: Path("all.yaml").write_text("a: 0\n")),
+    "settings that are not YAML": ("more.toml", lambda _: Path("more.toml").write_text("a = 0\n")),
     "the time of code": (None, lambda _: Path("code/a.py").touch()),
     "another run": (None, lambda it: it.params["runs"]["short"].update(iterations=7)),
     "other settings": (None, lambda it: it.params["report"].update(grid_seed=7)),
@@ -70,7 +85,8 @@ def test_an_edit_while_a_stage_runs(
     monkeypatch.setenv("DVC_STAGE", "train@long")
     write_yaml(workspace.path / "dvc.yaml", {"stages": {"train": TRAIN}})
     workspace.put("code", {"a.py": b"code"})
-    workspace.put(".", {"data.npz": LARGE})
+    settings = {"more.yaml": b"a: 1\nb: 1\n", "all.yaml": b"a: 1\n", "more.toml": b"a = 1\n"}
+    workspace.put(".", {"data.npz": LARGE, **settings})
     before = stage_inputs()
     edit(workspace)
     workspace.write()
@@ -129,6 +145,24 @@ def test_an_output_behind_a_link_out_of_the_repository_is_refused(
         check_places()
 
 
+def test_a_stage_checks_the_packages_that_are_pinned_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before it does anything."""
+    (tmp_path / "stage.py").write_text("def main():\n    print('at work')\n")
+    (tmp_path / "requirements.txt").write_text("numpy==0.1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delenv("DVC_STAGE", raising=False)
+    main = importlib.import_module("stage").main
+    monkeypatch.delitem(sys.modules, "stage")
+    with pytest.raises(SystemExit) as exit_:
+        run_stage(main)
+    assert exit_.value.code == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"error: {tmp_path}/requirements.txt: pins numpy==0.1, but")
+
+
 def test_without_dvc_a_command_has_no_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DVC_STAGE", raising=False)
     assert stage_inputs() == {}
@@ -139,6 +173,7 @@ def test_without_dvc_a_command_has_no_inputs(monkeypatch: pytest.MonkeyPatch) ->
     [
         (f"numpy=={version('numpy')}", None),
         ("nothing==1 ; python_version < '3'", None),
+        ("--extra-index-url https://example.org/simple", None),
         ("numpy==0.1", f"numpy==0.1, but {version('numpy')} is installed"),
         ("nothing==1", "nothing==1, but nothing is installed"),
     ],
