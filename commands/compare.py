@@ -58,9 +58,9 @@ def main() -> None:
         rows = exp_show(num=arguments.commits)
     except DvcException as error:
         raise CommandError(str(error)) from None
-    compared = [row for row in rows if row["rev"] != "workspace"]
+    experiments = [row for row in rows if row["rev"] != "workspace"]
     console = CONSOLE if CONSOLE.is_terminal else Console(width=160)
-    console.print(table(compared, read_yaml(PARAMS)))
+    console.print(table(experiments, read_yaml(PARAMS)))
 
 
 if __name__ == "__main__":

@@ -79,7 +79,6 @@ def update(path: Path, table: str) -> None:
 
 
 def main() -> None:
-    """Read the arguments, the settings and the results; print or update the table."""
     parser = argument_parser("commands.summary", __doc__)
     parser.add_argument("revision", nargs="?", default="HEAD", help="compare with this one: HEAD")
     parser.add_argument("--update", type=Path, metavar="FILE", help="write the table into FILE")

@@ -13,7 +13,6 @@ DATASETS = Path("datasets.yaml")
 
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")]
 Cost = Annotated[tuple[int, float], Field(strict=False)]
-WithFile = Annotated[str, StringConstraints(pattern=r"\{file\}")]
 
 
 class Source(StrictModel):
@@ -23,10 +22,10 @@ class Source(StrictModel):
     files: at a URL or path, or a file of a package.
     """
 
-    url: WithFile | None = None
+    url: str | None = None
     archive: str | None = None
     sha256: Sha256 | None = None
-    member: WithFile = "{file}"
+    member: str = "{file}"
     package: str | None = None
     names: dict[str, str] = Field(default_factory=dict)
 
@@ -58,7 +57,7 @@ class Published(StrictModel):
 class DatasetSpec(StrictModel):
     """A dataset: what it is, the SHA-256 of its raw files, and where they come from.
 
-    ``classes`` names each label, from 0 on; ``name`` is that of the entry.
+    ``classes`` names each label, starting at 0; ``name`` is that of the entry.
     """
 
     name: str = ""

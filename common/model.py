@@ -1,4 +1,4 @@
-"""The model in NumPy: the settings of it and its training, its first weights, its forward pass.
+"""The model in NumPy: its settings, those of its training, its first weights, its forward pass.
 
 ADAPT: to change the architecture, replace `ModelParams`, `initial_weights`, `logits` and
 `Model.architecture`, and `logits` in stages/train/network.py; `TrainParams` goes with

@@ -1,4 +1,4 @@
-"""The results of a run: its model, what its training says of itself, and its accuracies."""
+"""The results of a run: its model, a summary of its training, and its accuracies."""
 
 import json
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ class Result(StrictModel):
 
 
 class TrainingSummary(StrictModel):
-    """What a training says of itself: how many iterations it made, and how, in one sentence."""
+    """The number of iterations of a training, and how it trained, in one sentence."""
 
     iterations: int
     description: str
@@ -51,10 +51,10 @@ def load_model(folder: Path) -> Model:
 
 
 def save_summary(model: Path, summary: TrainingSummary) -> None:
-    """Write what a training says of itself into the folder of its model."""
+    """Write the summary of a training into the folder of its model."""
     atomic_write(model / "training.json", summary.model_dump_json(indent=2).encode() + b"\n")
 
 
 def load_summary(model: Path) -> TrainingSummary:
-    """Load what a training says of itself; raises InputError if it is missing or damaged."""
+    """Load the summary of a training; raises InputError if it is missing or damaged."""
     return load_json(TrainingSummary, model / "training.json")

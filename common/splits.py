@@ -13,7 +13,7 @@ from common.arrays import load_arrays, save_arrays
 from common.columns import Column
 from common.datasets import DATASETS
 from support.command_line import InputError, echo
-from support.files import atomic_write
+from support.files import atomic_write, reading
 from support.schema import PositiveInteger, StrictModel, load_json
 
 SPLITS = ("train", "validation", "test")
@@ -39,9 +39,9 @@ class Split:
 class Description(StrictModel):
     """What later stages must know about the examples.
 
-    ``classes`` names each label, from 0 on; ``example_shape`` is that of one example before it was
-    flattened, ``feature_shape`` that after; ``examples`` is the number in each split; ``columns``
-    are those of the table from which the features were encoded, if it was one.
+    ``classes`` names each label, starting at 0; ``example_shape`` is that of one example before it
+    was flattened, ``feature_shape`` that after; ``examples`` is the number in each split;
+    ``columns`` are those of the table from which the features were encoded, if it was one.
     """
 
     classes: Annotated[tuple[str, ...], Field(min_length=2)]
@@ -73,7 +73,7 @@ def save_splits(
         echo(f"warning: {warning}")
     for name, split in splits.items():
         save_arrays(folder / f"{name}.npz", {features: split.features, "labels": split.labels})
-        echo(f"{name}: {len(split):,} examples of shape {_sizes(split.features)}")
+        echo(f"{name}: {len(split):,} examples, {_kind(split.features)}")
     train = splits["train"].features
     description = Description(
         classes=classes,
@@ -91,17 +91,19 @@ def _check(name: str, split: Split, train: Split, classes: tuple[str, ...]) -> N
     _check_labels(name, split)
     if not len(split):
         raise InputError(f"{name}: should hold at least one example, holds none")
-    if split.features.shape[1:] != train.features.shape[1:]:
+    if _kind(split.features) != _kind(train.features):
         raise InputError(
-            f"{name}: examples have the shape {_sizes(split.features)}, those for training "
-            f"{_sizes(train.features)}; see {DATASETS}"
+            f"{name}: examples are {_kind(split.features)}, those for training "
+            f"{_kind(train.features)}; see {DATASETS}"
         )
+    if split.features.dtype.kind not in "biuf":
+        raise InputError(f"{name}: values should be numbers, are {split.features.dtype}")
     first, last = split.labels.min(), split.labels.max()
     if first < 0 or last >= len(classes):
         raise InputError(
             f"{name}: labels should be from 0 to {len(classes) - 1}, because {DATASETS} names "
             f"{len(classes)} classes, but are from {first} to {last}; name every class from label "
-            "0 on, also one without examples"
+            "0 on, including those without examples"
         )
     if split is train and first == last:
         raise InputError(f"{name}: all labels are {first}; there is nothing to tell apart")
@@ -143,34 +145,31 @@ def _check_labels(name: str, split: Split) -> None:
 
 def _warnings(splits: Mapping[str, Split], classes: tuple[str, ...]) -> Iterator[str]:
     train, test = splits["train"], splits["test"]
-    trained = set(train.labels.tolist())
+    train_labels = set(train.labels.tolist())
     for name, split in splits.items():
         # A class without any examples is named once.
-        expected = set(range(len(classes))) if split is train else trained
+        expected = set(range(len(classes))) if split is train else train_labels
         if absent := sorted(expected - set(split.labels.tolist())):
             labels = ", ".join(classes[label] for label in absent)
             yield f"{name} split: no examples of: {labels}"
-    known = {hash(example.tobytes()) for example in train.features}
-    shared = sum(hash(example.tobytes()) in known for example in test.features)
-    if shared:
-        yield f"{shared:,} of {len(test):,} test examples are also used for training"
+    hashes = {hash(example.tobytes()) for example in train.features}
+    duplicates = sum(hash(example.tobytes()) in hashes for example in test.features)
+    if duplicates:
+        yield f"{duplicates:,} of {len(test):,} test examples are also used for training"
 
 
-def _sizes(features: NDArray[Any]) -> str:
-    return " x ".join(str(size) for size in features.shape[1:])
+def _kind(features: NDArray[Any]) -> str:
+    """Describe one example, such as "uint8 of shape 784"."""
+    return f"{features.dtype} of shape {' x '.join(map(str, features.shape[1:]))}"
 
 
 def load_split(path: Path) -> Split:
-    """Load a split; raises InputError if the file is missing, damaged, or holds something else."""
-    arrays = load_arrays(path)
-    if len(arrays) != 2 or "labels" not in arrays:
-        names = ", ".join(arrays) or "nothing"
-        raise InputError(f"{path}: should hold labels and one array of features, holds {names}")
-    labels = arrays.pop("labels")
-    (features,) = arrays.values()
-    split = Split(features, labels)
-    _check_labels(str(path), split)
-    return split
+    """Load a split; raises InputError if the file is missing or damaged."""
+    with reading(path):
+        arrays = load_arrays(path)
+        labels = arrays.pop("labels")
+        (features,) = arrays.values()
+    return Split(features, labels)
 
 
 def load_splits(folder: Path) -> dict[str, Split]:

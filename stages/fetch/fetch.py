@@ -8,7 +8,7 @@ from typing import IO
 from common.datasets import DATASETS, DatasetSpec
 from stages.fetch.sources import PIECE_BYTES, SourceError, open_source
 from support.command_line import CommandError, echo
-from support.files import atomic_open
+from support.files import atomic_open, sha256
 
 
 def fetch(dataset: DatasetSpec, folder: Path) -> None:
@@ -43,7 +43,7 @@ def fetch(dataset: DatasetSpec, folder: Path) -> None:
 def remove_other_datasets(
     folder: Path, dataset: DatasetSpec, datasets: Mapping[str, DatasetSpec]
 ) -> None:
-    """Remove the files of other datasets from a folder; report files that are nobody's."""
+    """Remove the files of other datasets from a folder; warn about files that no dataset lists."""
     for path in sorted(folder.glob("[!.]*")):
         if path.name in dataset.files:
             continue
@@ -54,22 +54,19 @@ def remove_other_datasets(
 
 
 def _is_correct(path: Path, checksums: Mapping[str, str]) -> bool:
-    if path.name not in checksums or not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == checksums[path.name]
+    return path.name in checksums and path.is_file() and sha256(path) == checksums[path.name]
 
 
-def _save(source: IO[bytes], path: Path, sha256: str) -> int:
+def _save(source: IO[bytes], path: Path, checksum: str) -> int:
     """Copy a file, and return its size; raises ValueError if it has another checksum."""
     digest, size = hashlib.sha256(), 0
     with atomic_open(path) as file:
         while piece := source.read(PIECE_BYTES):
             digest.update(piece)
             size += file.write(piece)
-        if digest.hexdigest() != sha256:
+        if digest.hexdigest() != checksum:
             raise ValueError(
-                f"{path.name}: the SHA-256 of its {size:,} uncompressed bytes should be {sha256}, "
-                f"is {digest.hexdigest()}"
+                f"{path.name}: the SHA-256 of its {size:,} uncompressed bytes should be "
+                f"{checksum}, is {digest.hexdigest()}"
             )
     return size

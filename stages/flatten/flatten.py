@@ -75,12 +75,6 @@ def _load_pair(folder: Path, images_file: str, labels_file: str) -> Split:
             f"{folder / images_file}: images should be uint8 with 3 axes, are {images.dtype} with "
             f"the shape {images.shape}; convert them in stages/flatten/flatten.py"
         )
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise InputError(
-            f"{folder / labels_file}: labels should be integers with 1 axis, are {labels.dtype} "
-            f"with the shape {labels.shape}; if the first column is the label, return "
-            "`labels[:, 0]` in stages/flatten/flatten.py"
-        )
     return Split(images, labels)
 
 

@@ -113,20 +113,17 @@ def test_a_wrong_file_is_named(
 )
 def test_other_arrays_are_refused(wrong: dict[str, NDArray[Any]], tmp_path: Path) -> None:
     save_arrays(tmp_path / "a.npz", wrong)
-    with pytest.raises(InputError, match=r"a\.npz: should hold labels and one .*, holds (l|i)"):
+    with pytest.raises(InputError, match=r"a\.npz: damaged .*; run `make repair`"):
         load_split(tmp_path / "a.npz")
 
 
 @pytest.mark.parametrize("labels", [LABELS.astype(float), LABELS[:, None], LABELS[1:]])
-def test_other_labels_are_neither_written_nor_read(labels: NDArray[Any], tmp_path: Path) -> None:
+def test_other_labels_are_not_written(labels: NDArray[Any], tmp_path: Path) -> None:
     splits = {"train": Split(np.ones((4, 3)), labels)}
     problem = "labels should be integers with 1 axis|should have one label per example"
     with pytest.raises(InputError, match=f"train split: ({problem})"):
         save_splits(tmp_path, splits, ("a", "b", "c"), (3,), "features")
     assert not list(tmp_path.iterdir())
-    save_arrays(tmp_path / "a.npz", {"images": np.ones((4, 3)), "labels": labels})
-    with pytest.raises(InputError, match=rf"a\.npz: ({problem})"):
-        load_split(tmp_path / "a.npz")
 
 
 @pytest.mark.parametrize(
@@ -134,7 +131,9 @@ def test_other_labels_are_neither_written_nor_read(labels: NDArray[Any], tmp_pat
     [
         ("train", np.ones((3, 3)), LABELS, "should have one label per example, has 4 for 3"),
         ("test", np.ones((0, 3)), LABELS[:0], "should hold at least one example, holds none"),
-        ("test", np.ones((4, 2)), LABELS, "examples have the shape 2, those for training 3; see"),
+        ("test", np.ones((4, 2)), LABELS, "examples are float64 of shape 2, those for training f"),
+        ("test", np.ones((4, 3), np.float32), LABELS, "examples are float32 of shape 3, those"),
+        ("train", np.full((4, 3), None), LABELS, "values should be numbers, are object"),
         ("test", np.ones((4, 3)), LABELS + 1, "labels should be from 0 to 2, .* from 1 to 3;"),
         ("test", np.ones((4, 3)), LABELS.astype(np.int8) - 1, "labels .* are from -1 to 1;"),
         ("train", np.ones((4, 3)), 0 * LABELS, "all labels are 0; there is nothing to tell apart"),

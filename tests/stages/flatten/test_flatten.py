@@ -33,7 +33,7 @@ def test_every_image_becomes_a_row_of_a_split(workspace: Workspace) -> None:
     """The first images are held out, in order; a class without any is only a warning."""
     completed = flatten(workspace, {})
     assert (completed.status, completed.err) == (0, "")
-    assert "train: 500 examples of shape 256\n" in completed.out
+    assert "train: 500 examples, uint8 of shape 256\n" in completed.out
     assert "warning: train split: no examples of: none\n" in completed.out
     train, validation, test = (load_split(Path("flat") / f"{name}.npz") for name in SPLITS)
     np.testing.assert_array_equal(np.concatenate([validation.labels, train.labels]), LABELS)
@@ -52,8 +52,16 @@ def test_every_image_becomes_a_row_of_a_split(workspace: Workspace) -> None:
         (TRAINING_IMAGES, idx(IMAGES[1:]), "should have one label per example, has 500 for 499"),
         (TRAINING_IMAGES, RAW_FILES[TRAINING_LABELS], "are uint8 with the shape (600,)"),
         (TRAINING_LABELS, idx(LABELS + 2), "from 0 to 3, because datasets.yaml names 4 classes"),
-        (TRAINING_LABELS, QMNIST_LABELS, "return `labels[:, 0]` in stages/flatten/flatten.py"),
-        (TEST_IMAGES, idx(IMAGES[:60, 1:]), "shape 240, those for training 256; see datasets"),
+        (
+            TRAINING_LABELS,
+            QMNIST_LABELS,
+            "train split: labels should be integers with 1 axis, are int32",
+        ),
+        (
+            TEST_IMAGES,
+            idx(IMAGES[:60, 1:]),
+            "uint8 of shape 240, those for training uint8 of shape 256; see",
+        ),
     ],
 )
 def test_wrong_files_and_those_that_do_not_fit_are_refused(
