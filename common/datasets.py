@@ -74,12 +74,13 @@ class DatasetSpec(StrictModel):
 
     def published_for(self, iterations: int) -> Published | None:
         """Return what was published for a number of iterations."""
-        return next((one for one in self.published if one.iterations == iterations), None)
+        of_these = (result for result in self.published if result.iterations == iterations)
+        return next(of_these, None)
 
     @property
     def published_costs(self) -> dict[int, float]:
         """The batch costs of all publications, in nats, by iteration."""
-        return {iteration: cost for one in self.published for iteration, cost in one.costs}
+        return {iteration: cost for result in self.published for iteration, cost in result.costs}
 
 
 def load_datasets() -> dict[str, DatasetSpec]:

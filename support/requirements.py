@@ -13,7 +13,7 @@ def read_requirements(path: Path) -> list[Requirement]:
     lines = (line.partition("#")[0].strip() for line in path.read_text("utf-8").splitlines())
     # Options such as --extra-index-url are for pip.
     requirements = [Requirement(line) for line in lines if line and not line.startswith("-")]
-    return [it for it in requirements if it.marker is None or it.marker.evaluate()]
+    return [line for line in requirements if line.marker is None or line.marker.evaluate()]
 
 
 def check_requirements(path: Path) -> None:

@@ -46,22 +46,22 @@ def load_json(kind: type[Kind], path: Path) -> Kind:
         return TypeAdapter(kind).validate_json(path.read_bytes())
 
 
-def _problems(error: ValidationError, section: str) -> Iterator[str]:
+def _problems(failure: ValidationError, section: str) -> Iterator[str]:
     """Describe each error; a misspelt name counts once, not as unknown and missing."""
-    errors = error.errors()
-    missing = {str(one["loc"][-1]) for one in errors if one["type"] == "missing"}
-    unknown = [str(one["loc"][-1]) for one in errors if one["type"] == "extra_forbidden"]
+    errors = failure.errors()
+    missing = {str(error["loc"][-1]) for error in errors if error["type"] == "missing"}
+    unknown = [str(error["loc"][-1]) for error in errors if error["type"] == "extra_forbidden"]
     similar = {name: difflib.get_close_matches(name, missing, n=1) for name in unknown}
     misspelt = {name for names in similar.values() for name in names}
-    for one in errors:
-        place = ".".join(filter(None, [section, *map(str, one["loc"])]))
-        name = str(one["loc"][-1]) if one["loc"] else ""
-        if one["type"] == "extra_forbidden":
+    for error in errors:
+        place = ".".join(filter(None, [section, *map(str, error["loc"])]))
+        name = str(error["loc"][-1]) if error["loc"] else ""
+        if error["type"] == "extra_forbidden":
             yield f"{place}: unknown name" + "".join(
                 f", did you mean {it}?" for it in similar[name]
             )
-        elif one["type"] != "missing":
-            value = redact_credentials(repr(one["input"]))
-            yield f"{place}: {one['msg']}, is {value:.60}"
+        elif error["type"] != "missing":
+            value = redact_credentials(repr(error["input"]))
+            yield f"{place}: {error['msg']}, is {value:.60}"
         elif name not in misspelt:
             yield f"{place}: missing"

@@ -85,7 +85,8 @@ def begin_training(run: str, dataset: str, costs: Path, curves: Path) -> Iterato
     """Announce a training while it lasts, and remove the folders of old ones and of killed ones."""
     earlier = trainings()
     ended = [training for training in earlier if training.about.checksum]
-    killed = [it for it in earlier if not (it.about.checksum or it.is_alive)]
+    unfinished = [training for training in earlier if not training.about.checksum]
+    killed = [training for training in unfinished if not training.is_alive]
     for training in (*ended[MAX_TRAININGS:], *killed):
         shutil.rmtree(training.folder, ignore_errors=True)
     folder = repository() / FOLDER / uuid4().hex

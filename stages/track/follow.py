@@ -117,8 +117,8 @@ def end_provisional_runs(store: "Store") -> None:
 
 
 def _find_runs(store: "Store", condition: str) -> list["Run"]:
-    experiments = [one.experiment_id for one in store.client.search_experiments()]
-    return list(store.client.search_runs(experiments, condition))
+    identifiers = [experiment.experiment_id for experiment in store.client.search_experiments()]
+    return list(store.client.search_runs(identifiers, condition))
 
 
 def _create_run(store: "Store", training: Training) -> str:

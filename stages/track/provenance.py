@@ -78,7 +78,7 @@ def git(*arguments: str, **variables: str) -> bytes:
 def machine() -> dict[str, str]:
     """Return the processor, and the versions of Python and of packages, by the names of tags."""
     versions = {"processor": processor(), "python": platform.python_version()}
-    pinned = (one.name for path in REQUIREMENTS for one in read_requirements(path))
+    pinned = (line.name for path in REQUIREMENTS for line in read_requirements(path))
     for name in (*PACKAGES, *pinned):
         with suppress(PackageNotFoundError):
             versions[f"package_{name}"] = version(name)

@@ -37,8 +37,8 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return to_plain(value.tolist())
     if isinstance(value, dict):
-        return {name: to_plain(one) for name, one in value.items()}
-    return [to_plain(one) for one in value] if isinstance(value, list) else value
+        return {name: to_plain(part) for name, part in value.items()}
+    return [to_plain(part) for part in value] if isinstance(value, list) else value
 
 
 class Classifier(PythonModel):
@@ -51,7 +51,7 @@ class Classifier(PythonModel):
         model = runpy.run_path(context.artifacts["code"])["Model"]
         self.model = model.load(Path(context.artifacts["model"]))
         code = runpy.run_path(context.artifacts["columns"])
-        self.columns = [code["Column"](**one) for one in self.description.get("columns", [])]
+        self.columns = [code["Column"](**column) for column in self.description.get("columns", [])]
         self.encode = code["encode"]
 
     def predict(
