@@ -45,6 +45,7 @@ def entry(*sources: dict[str, Any] | str) -> dict[str, Any]:
         "homepage": "https://example.org/",
         "licence": "CC0",
         "citation": "Nobody.",
+        "caveats": ["They are synthetic."],
         "classes": list(DESCRIPTION.classes),
         "files": {name: hashlib.sha256(content).hexdigest() for name, content in RAW_FILES.items()},
         "sources": [{"url": source} if isinstance(source, str) else source for source in sources],

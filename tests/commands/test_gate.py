@@ -9,7 +9,7 @@ from commands import gate, hooks
 from commands.gate import changes, missed_thresholds
 from common.config import RunParams
 from common.results import ACCURACY, Result, save_results
-from tests.workspace import ITERATIONS, Workspace
+from tests.workspace import ITERATIONS, ROOT, Workspace
 
 
 def _results(*tests: float) -> dict[str, Result]:
@@ -58,6 +58,7 @@ HOOK = b"def gate_failures(config, results):\n    yield f'{list(config.runs)} by
 
 def test_an_extra_can_fail_the_gate(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each that has a hook, in the order of their names; without any, the margins are printed."""
+    assert hooks.EXTRAS == ROOT / "extras"
     monkeypatch.setattr(gate, "dvc_status", dict)
     monkeypatch.setattr(hooks, "EXTRAS", workspace.path / "extras")
     monkeypatch.delitem(sys.modules, "extras", raising=False)

@@ -115,6 +115,23 @@ def test_uv_asks_where_pip_is_configured_to(folder: Path, monkeypatch: pytest.Mo
     assert environment["UV_SYSTEM_CERTS"] == "true"
 
 
+def test_pip_installs_where_uv_fails(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same packages, in the same way."""
+    commands: list[list[str]] = []
+    (folder / "uv.py").write_text("raise SystemExit(1)")
+    monkeypatch.setattr(install, "_run", commands.append)
+    monkeypatch.setattr(install, "PYTHON", sys.executable)
+    install.install(LOCK)
+    assert commands == [[*install.PIP, "--no-build-isolation", "-r", "a.lock"]]
+
+
+def test_an_environment_imports_the_project_from_any_folder(folder: Path) -> None:
+    """Such as that of a notebook, also if all of it was moved."""
+    install._let_notebooks_import()
+    line = (PACKAGES / "project.pth").read_text().strip()
+    assert (folder / PACKAGES / line).resolve() == folder
+
+
 def _wheel(folder: Path, name: str, version: int = 1) -> str:
     """Make a package with one empty module, and return its line of a lock file."""
     path = folder / f"{name}-{version}-py3-none-any.whl"

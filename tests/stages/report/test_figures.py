@@ -150,9 +150,13 @@ def test_costs_are_drawn_with_their_medians_and_what_was_published(
     assert (drawn.get_xlabel(), drawn.get_ylabel()) == ("iteration", "batch cost (nats)")
     assert (drawn.get_xscale(), drawn.get_yscale()) == ("symlog", "log")
     assert _ticks(drawn.xaxis) == ["0", "1", "10", "100"]
+    left, right = drawn.get_xlim()
+    assert (left < 0, right > len(LONG.costs)) == (True, True)
     lines = {str(line.get_label()): line for line in drawn.get_lines()}
     wrapped = style.wrap(LONG.name, 5)
-    assert {"short", wrapped, "cost of one batch", "published"} <= set(lines)
+    (legend,) = drawn.figure.legends
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert labels == ["short", wrapped, "cost of one batch", "published"]
     for label, run in (("short", SHORT), (wrapped, LONG)):
         median = figures.running_median(run.costs, PARAMS.smoothing_iterations)
         np.testing.assert_array_equal(lines[label].get_ydata(), median)
@@ -187,6 +191,9 @@ def test_the_confusion_matrix_has_a_number_in_each_cell_that_is_not_empty(
     cells = {text.get_position(): text.get_text() for text in drawn.texts}
     expected = {(0, 0): "1500", (2, 0): "2", (1, 1): "30", (0, 2): "1", (2, 2): "4"}
     assert cells == expected
+    # Light on dark blue, dark on light blue.
+    colours = {text.get_text(): text.get_color() for text in drawn.texts}
+    assert (colours["1500"], colours["1"]) == ("white", style.INK)
     assert bar.get_ylabel() == "test examples"
     assert figure.alt.endswith("correct predictions by class: 0 1,500, 1 30, T-shirt/top 4")
     for classes in (30, 31):

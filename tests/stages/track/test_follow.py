@@ -48,7 +48,6 @@ def test_a_training_is_seen_while_it_runs_and_ends_with_it(finished: Workspace) 
         CURVES.write_text("iteration,name,value\n1,top-5 (%),0.5\n")
         follower.update()
         assert _runs(finished)[name].data.metrics == {"cost": 2.25, "top-5 ___": 0.5}
-    follower.update()
     assert finished.run("track").status == 0
     statuses = {name: run.info.status for name, run in _runs(finished).items()}
     assert statuses == dict.fromkeys(ITERATIONS, "FINISHED") | {name: "KILLED"}

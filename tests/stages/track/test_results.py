@@ -27,6 +27,9 @@ def test_what_earlier_commits_and_experiments_keep_is_tracked(
     """Each result once, with its commit; one of another version of the project is left out."""
     shutil.copy(new_store, project_copy.path)
     first = project_copy.do("git", "rev-parse", "HEAD").strip()
+    branch = project_copy.do("git", "branch", "--show-current").strip()
+    project_copy.do("git", "checkout", "--quiet", "--detach")
+    project_copy.do("git", "branch", "--quiet", "--delete", "--force", branch)
     lock = (project_copy.path / "dvc.lock").read_text("utf-8")
     project_copy.edit("dvc.lock", "  fetch:", "  other:")
     project_copy.commit()

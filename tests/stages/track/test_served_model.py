@@ -206,6 +206,7 @@ def test_the_model_is_code_and_arrays(store: Path) -> None:
     else:
         expected = [(DESCRIPTION.feature_dtype, (-1, *DESCRIPTION.feature_shape))]
         assert [(str(one.type), one.shape) for one in info.signature.inputs] == expected
+    assert info.signature.outputs.input_names() == ["label", "class", "probability"]
     files = [path for path in (store / "mlartifacts/models").rglob("*") if path.is_file()]
     assert {"served_model.py", "model.py", "weights.npz"} <= {path.name for path in files}
     # What pickle writes since its second protocol, and a zip archive is not.

@@ -18,7 +18,7 @@ from common.results import load_model
 from common.splits import SPLITS
 from stages.track.provenance import COMMIT, Provenance
 from stages.track.runs import load_runs
-from stages.track.store import open_store
+from stages.track.store import _set_variables, open_store
 from support.trainings import begin_training
 from tests.project import make_project
 from tests.workspace import ITERATIONS, ROOT, Workspace, write_fake_results
@@ -274,6 +274,24 @@ def test_variables_for_other_programs_do_not_reach_the_repositorys_store(
         outcome = finished.run_apart(sys.executable, "-m", "stages.track")
     assert (outcome.status, outcome.err) == (0, "")
     Pages(name="mine").assert_complete("short", "long")
+
+
+@pytest.mark.parametrize("uri", ["sqlite:///mlflow.db", "https://example.org"])
+def test_which_variables_reach_mlflow(monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
+    """A server may need any but those that would change our runs; time limits can be chosen."""
+    names = ("EXPERIMENT_NAME", "TRACKING_URI", "TRACKING_TOKEN", "REGISTRY_URI")
+    harmful = ("RUN_ID", "ACTIVE_MODEL_ID", "ENABLE_ASYNC_LOGGING", "ENABLE_SYSTEM_METRICS_LOGGING")
+    for name in (*names, *harmful, "HTTP_REQUEST_TIMEOUT"):
+        monkeypatch.setenv(f"MLFLOW_{name}", "7")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "environ", dict(os.environ))
+        _set_variables(uri)
+        variables = dict(os.environ)
+    is_server = uri.startswith("https")
+    kept = set(names) if is_server else {"EXPERIMENT_NAME", "TRACKING_URI"}
+    assert {name for name in (*names, *harmful) if f"MLFLOW_{name}" in variables} == kept
+    assert variables["MLFLOW_HTTP_REQUEST_TIMEOUT"] == ("7" if is_server else "30")
+    assert variables["MLFLOW_DISABLE_TELEMETRY"] == "true"
 
 
 TROUBLE = {

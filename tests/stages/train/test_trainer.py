@@ -236,6 +236,25 @@ def test_a_weight_that_the_network_does_not_use_stays(
     assert "constant" not in changed
 
 
+def test_what_is_random_has_the_seed_and_the_iteration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also after a restart."""
+    from stages.train.reproducible import tf
+    from stages.train.trainer import Trainer
+
+    def cost(weights: Any, _features: Any, _labels: Any, seed: Any) -> Any:
+        total = tf.add_n([tf.reduce_sum(weight) for weight in weights.values()])
+        return tf.cast(1000 * seed[0] + seed[1], tf.float32) + 0 * total
+
+    monkeypatch.setattr("stages.train.trainer.cost", cost)
+    params = PARAMS.model_copy(update={"seed": 7})
+    seeded = Trainer(make_model(), params, 10, EXAMPLES, CLASSES)
+    assert train(seeded, 3).tolist() == [7000, 7001, 7002]
+    state = seeded.state()
+    seeded.reset(params, 10)
+    seeded.restore(state)
+    assert train(seeded, 2).tolist() == [7003, 7004]
+
+
 def test_the_accuracy_is_that_of_the_model_in_numpy(
     trainer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -295,6 +314,15 @@ def test_an_interrupted_training_goes_on(
     assert "goes on" not in run_stage(prepared, 70).out
     assert contents() == actual
     assert Model.load(Path("new/model")).probabilities(EXAMPLES.features).shape == (200, CLASSES)
+
+
+@pytest.mark.fault
+def test_what_the_last_iteration_spoils_is_not_written(prepared: Workspace) -> None:
+    prepared.params["train"]["learning_rate"] = 1e39  # infinite in float32
+    completed = run_stage(prepared, 1)
+    assert completed.status == 1
+    assert completed.error().startswith("after the last iteration W1 is not finite; try a smaller")
+    assert "weights.npz" not in contents()
 
 
 @pytest.mark.slow
