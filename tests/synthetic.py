@@ -1,6 +1,6 @@
 """The synthetic dataset: raw files in the format that `stages/flatten` reads.
 
-ADAPT: another raw format is another content of this file. No other test knows the format.
+ADAPT: for another raw format, replace this file. No other test knows the format.
 """
 
 import numpy as np

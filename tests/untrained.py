@@ -1,6 +1,6 @@
 """An untrained model for the synthetic dataset, as `train` would write it.
 
-ADAPT: another kind of model is another content of this file.
+ADAPT: for another kind of model, replace this file.
 """
 
 from pathlib import Path
