@@ -4,10 +4,12 @@ UPDATE_SCREENSHOTS=1 pytest tests/commands/test_ui.py     also writes docs/image
 """
 
 import http.client
+import json
 import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -15,9 +17,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
+from commands.ui import show_links
 from tests.workspace import (
     ROOT,
     Workspace,
@@ -47,6 +51,28 @@ def test_a_port_in_use_is_one_line(workspace: Workspace) -> None:
         outcome = workspace.run("commands.ui", "--port", port)
     assert "Address already in use" in outcome.error()
     assert outcome.error().endswith(f"; try `make ui PORT={port + 1}`")
+
+
+def test_the_links_name_both_runs(finished: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    """Or say why a run is not in MLflow yet."""
+    show_links("http://localhost:7")
+    charts, *tracked, table = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in tracked] == list(RUNS)
+    with closing(sqlite3.connect("mlflow.db")) as store:
+        runs = dict(store.execute("SELECT run_uuid, name FROM runs ORDER BY start_time"))
+    address = "http://localhost:7/#"
+    assert charts == (
+        f"charts: {address}/experiments/1/runs?compareRunsMode=CHART&workflowType=machine_learning"
+    )
+    address, _, query = table.removeprefix(f"table: {address}/").partition("?")
+    assert address == "compare-runs"
+    values = parse_qs(query)
+    assert {runs[run] for run in json.loads(values["runs"][0])} == set(RUNS)
+    assert json.loads(values["experiments"][0]) == ["1"]
+    (finished.path / "metrics/accuracy.json").unlink()
+    show_links("http://localhost:7")
+    expected = "not in MLflow yet: metrics/accuracy.json: not found; run `dvc repro`"
+    assert capsys.readouterr().out.splitlines()[1:] == [expected]
 
 
 @contextmanager
