@@ -26,7 +26,7 @@ def earlier_runs() -> Iterator[tuple[TrackedRun, Provenance]]:
             try:
                 with Repo() as repo, repo.switch(commit):
                     for path in (LOCK, DESCRIPTION, "metrics", "models", "costs", "curves"):
-                        repo.dvcfs.get(path, f"{folder}/{path}", recursive=True)
+                        repo.dvcfs.get(path, f"{folder}/{path}")
                 runs = load_runs(Path(folder))
             except (CommandError, DvcException, DataIndexDirError, OSError) as error:
                 reason = " ".join(str(error).split()).replace(f"{folder}/", "")

@@ -44,6 +44,7 @@ def test_missed_thresholds_are_reported() -> None:
             ["s: deleted metrics/accuracy.json"],
         ),
         ({"changed outs": {"models": "not in cache"}}, ["s: not in cache models"]),
+        ({"changed outs": {"models/short": "deleted"}}, []),
         ("changed command", ["s: changed command"]),
     ],
 )
@@ -76,6 +77,20 @@ def test_an_extra_can_fail_the_gate(workspace: Workspace, monkeypatch: pytest.Mo
     assert workspace.run("commands.gate").error() == (
         "['short', 'long'] by extras.stern.hooks; ['short', 'long'] by extras.strict.hooks"
     )
+
+
+def test_a_missed_threshold_fails_the_gate(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that fails is in one line."""
+    monkeypatch.setattr(gate, "dvc_status", dict)
+    monkeypatch.setattr(gate, "call_hooks", lambda *_: [["an extra says no"]])
+    workspace.params["runs"]["long"]["min_test_accuracy"] = 0.9
+    save_results(ACCURACY, _results(0.5, 0.875))
+    completed = workspace.run("commands.gate")
+    assert completed.status == 1
+    missed = "long: test accuracy 87.50% misses 90.00% by 2.50 points"
+    assert completed.error() == f"{missed}; an extra says no"
 
 
 def test_what_has_changed_comes_before_the_thresholds(

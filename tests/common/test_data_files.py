@@ -183,6 +183,22 @@ def test_nan_and_infinity_are_refused(tmp_path: Path) -> None:
     np.testing.assert_array_equal(load_split(tmp_path / "flat/test.npz").features, largest)
 
 
+def test_only_an_optional_number_may_be_missing(tmp_path: Path) -> None:
+    """A category that is missing is zero in all of its features."""
+    columns = (Column(name="mass", optional=True), Column(name="sex", categories=("f", "m")))
+    features = np.array([[np.nan, 1, 0], [2, 0, 1], [3, 0, 0], [np.nan, 0, 1]], np.float32)
+    about = (("a", "b", "c"), (3,), "features", columns)
+    splits = dict.fromkeys(("train", "test"), Split(features, LABELS))
+    save_splits(tmp_path / "flat", splits, *about)
+    for place in ((1, 1), (2, 2)):
+        wrong = features.copy()
+        wrong[place] = np.nan
+        splits = {"train": Split(wrong, LABELS), "test": Split(features, LABELS)}
+        problem = f"NaN or infinite, first in example {place[0]}, column {place[1]};"
+        with pytest.raises(InputError, match=problem):
+            save_splits(tmp_path / "flat", splits, *about)
+
+
 @pytest.mark.fault
 @settings(max_examples=50)
 @given(data=st.data())

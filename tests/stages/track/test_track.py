@@ -304,7 +304,6 @@ TROUBLE = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("uri", TROUBLE)
 def test_a_store_that_cannot_be_used_is_one_line(
     finished: Workspace, monkeypatch: pytest.MonkeyPatch, uri: str

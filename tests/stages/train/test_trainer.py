@@ -308,6 +308,7 @@ def test_an_interrupted_training_goes_on(
     assert set(contents()) == {"costs.csv", "c.csv"}
     assert "goes on after 30 iterations\n" in run_stage(prepared, 50).out
     assert "goes on after 50 iterations\n" in run_stage(prepared, 70).out
+    assert "goes on" not in run_stage(prepared, 70).out
     actual = contents()
     assert set(actual) == {"weights.npz", "training.json", "costs.csv", "c.csv"}
     shutil.rmtree(".cache/checkpoints")
