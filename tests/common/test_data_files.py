@@ -150,13 +150,18 @@ def test_splits_that_do_not_fit_are_refused(
     assert not (tmp_path / "flat").exists()
 
 
-def test_what_later_stages_must_know_comes_back(tmp_path: Path) -> None:
-    """With the columns of a table; a test split may hold a single class."""
+def test_what_later_stages_must_know_comes_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the columns of a table; a test split that holds a single class is only warned about."""
     train, test = Split(np.ones((4, 2)), LABELS), Split(np.ones((2, 2)), LABELS[:1].repeat(2))
     columns = (Column(name="sex", categories=("f", "m"), optional=True),)
     save_splits(
         tmp_path, {"train": train, "test": test}, ("a", "b", "c"), (2, 1), "features", columns
     )
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first == "warning: test split: no examples of: b, c"
+    assert second == "warning: 2 of 2 test examples are also used for training"
     description = load_description(tmp_path / "description.json")
     assert description.model_dump() == {
         "classes": ("a", "b", "c"),

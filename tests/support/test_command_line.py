@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from support.command_line import CommandError, InputError, run
+from support.command_line import CommandError, InputError, echo, progress, run
 from support.yaml_file import read_yaml
 from tests.workspace import ROOT
 
@@ -42,6 +42,15 @@ def test_what_ends_a_command_is_its_status(capsys: pytest.CaptureFixture[str]) -
         run(lambda: signal.raise_signal(signal.SIGTERM))
     assert exit_.value.code == 128 + 15
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_line_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither wrapped nor read as markup; a progress bar is for a terminal only."""
+    line = f"[bold] {'long ' * 99}1.5 /a/b"
+    with progress("task", 2) as advance:
+        advance(1)
+        echo(line)
+    assert capsys.readouterr() == (f"{line}\n", "")
 
 
 @pytest.mark.fault
