@@ -150,6 +150,15 @@ def test_sums_add_32_terms_in_order(count: int) -> None:
     np.testing.assert_array_equal(actual, expected[0])
 
 
+def test_the_cost_of_large_logits_does_not_overflow() -> None:
+    from stages.train.arithmetic import softmax_cross_entropy
+    from stages.train.reproducible import tf
+
+    logits = tf.constant([[1000.0, 0], [1000, 0], [-1000, -1000]])
+    costs = softmax_cross_entropy(tf.constant([0, 1, 1]), logits)
+    np.testing.assert_allclose(costs, [0, 1000, np.log(2)], rtol=1e-6)
+
+
 def test_a_product_whose_order_is_not_decided_is_warned_of(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
