@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from common.config import PARAMS
-from support.command_line import CONSOLE, CommandError, argument_parser, run
+from support.command_line import CONSOLE, CommandError, InputError, argument_parser, run
 from support.yaml_file import read_yaml
 
 Row = dict[str, Any]
@@ -50,6 +50,8 @@ def main() -> None:
     parser = argument_parser("commands.compare", __doc__)
     parser.add_argument("--commits", type=int, default=2, help="default: 2")
     arguments = parser.parse_args()
+    if arguments.commits < 1:
+        raise InputError(f"--commits: is {arguments.commits}, should be at least 1")
     # Imported here because it takes a second: wrong arguments are reported first.
     from dvc.api import exp_show
     from dvc.exceptions import DvcException

@@ -41,6 +41,8 @@ def create() -> None:
     """Create .venv unless there is one that was made here, and install uv into it."""
     place = VENV / "place"
     is_here = place.exists() and place.read_text("utf-8") == str(VENV.resolve())
+    if VENV.exists() and not place.exists():
+        sys.exit(f"error: {VENV} was not made by `make`: move it away, or `rm -r {VENV}`")
     if not (is_here and Path(PYTHON).exists()):
         print(f"creating {VENV} with {sys.executable}", flush=True)
         _run([sys.executable, "-m", "venv", "--clear", str(VENV)])

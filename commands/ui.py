@@ -45,7 +45,7 @@ def show_links(base: str) -> None:
             origin = current()
             ids = [store.track(run, origin) for run in load_current_runs()]
         except InputError as error:
-            echo(f"not in MLflow yet: {error}")
+            echo(f"not in MLflow yet: {' '.join(str(error).split())}")
             return
     query = f"runs={quote(json.dumps(ids))}&experiments={quote(json.dumps([experiment]))}"
     echo(f"table: {base}/#/compare-runs?{query}&{WORKFLOW}")
@@ -85,12 +85,14 @@ def main() -> None:
     parser = argument_parser("commands.ui", __doc__)
     parser.add_argument("--port", type=int, default=5000, help="default: 5000")
     port, uri = parser.parse_args().port, tracking_uri(repository())
+    if not 0 < port < 65_536:
+        raise InputError(f"port {port}: should be from 1 to 65535")
     if is_server(uri):
         show_links(redact_credentials(uri).rstrip("/"))
         return
     try:
         socket.create_server((HOST, port)).close()
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise CommandError(f"port {port}: {error}; try `make ui PORT={port + 1}`") from None
     show_links(f"http://{HOST}:{port}")
     echo("MLflow takes a few seconds to start; Ctrl+C stops it")

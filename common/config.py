@@ -37,7 +37,7 @@ class ReportParams(StrictModel):
 class RunParams(StrictModel):
     """One run: how long it is trained, and the test accuracy it must reach."""
 
-    iterations: PositiveInteger
+    iterations: Annotated[int, Field(gt=0, lt=1 << 31)]
     min_test_accuracy: Fraction
 
 

@@ -50,6 +50,8 @@ def run(main: Callable[[], None]) -> NoReturn:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         sys.exit(_fail(f"{where}{error.strerror or error}", 1))
+    except MemoryError as error:
+        sys.exit(_fail(f"out of memory: {error}", 1))
     except KeyboardInterrupt:
         sys.exit(_fail("interrupted", 130))
     sys.exit(0)

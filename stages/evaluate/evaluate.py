@@ -101,8 +101,13 @@ def check_leftovers(models: Path, runs: Iterable[str]) -> None:
     """
     leftovers = {path.name for path in models.glob("[!.]*")} - set(runs)
     if leftovers:
-        files = (f"{models / run} costs/{run}.csv curves/{run}.csv" for run in sorted(leftovers))
+        names = [
+            name
+            for run in sorted(leftovers)
+            for name in (f"{models / run}", f"costs/{run}.csv", f"curves/{run}.csv")
+            if Path(name).exists()
+        ]
         raise InputError(
-            f"{models}: left over from runs that are no longer in params.yaml; "
-            f"`rm -r {' '.join(files)}`, then run again"
+            f"{models}: holds files of runs that are no longer in params.yaml, or your own; move "
+            f"them away, or `rm -r {' '.join(names)}`, then run again"
         )

@@ -30,6 +30,8 @@ def earlier_runs() -> Iterator[tuple[TrackedRun, Provenance]]:
                 runs = load_runs(Path(folder))
             except (CommandError, DvcException, DataIndexDirError, OSError) as error:
                 reason = " ".join(str(error).split()).replace(f"{folder}/", "")
+                if not isinstance(error, CommandError):
+                    reason = f"not in DVC's cache: {reason}"
                 echo(f"{origin.place}left out: {reason}")
             for run in runs:
                 yield run, origin

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ LOCK = "dvc.lock"
 DESCRIPTION = "data/flat/description.json"
 CODE = Path(__file__).parents[2] / "common"
 PER_CLASS = "metrics/per_class.csv"
+# The folders of data and results.
+RESULTS = ("data", "models", "costs", "curves", "metrics", "plots")
 
 
 @dataclass(frozen=True)
@@ -91,9 +94,9 @@ class TrackedRun:
 def load_current_runs() -> list[TrackedRun]:
     """Load the runs of the working directory, as `load_runs` does.
 
-    Raises InputError if the models are not those that were evaluated: dvc.lock has a model once it
-    is trained, so while `dvc repro` runs it would be combined with the accuracies of another. The
-    stage itself is run only if they are.
+    Raises InputError if the files are not those of one `dvc repro`: dvc.lock has a model once it is
+    trained, so until the next stages have run it would be combined with the accuracies and figures
+    of another. DVC runs the stage itself only if they are.
     """
     if "DVC_STAGE" not in os.environ:
         from dvc.exceptions import DvcException
@@ -101,13 +104,19 @@ def load_current_runs() -> list[TrackedRun]:
 
         try:
             with Repo() as repo:
-                status = repo.status(targets=["evaluate"])
+                status = repo.status(targets=["report"], with_deps=True)
         except DvcException as error:
             raise InputError(f"`dvc status`: {error}") from None
-        entries = [entry for entry in status.get("evaluate", []) if isinstance(entry, Mapping)]
-        if any("models" in entry.get("changed deps", {}) for entry in entries):
-            raise InputError(f"models: not those of {ACCURACY}; run `dvc repro`")
+        if changed := sorted(set(_changed_results(status))):
+            raise InputError(f"{', '.join(changed)}: not up to date; run `dvc repro`")
     return load_runs(Path())
+
+
+def _changed_results(status: Mapping[str, list[Any]]) -> Iterator[str]:
+    """Report changed data and results, but not code and settings, which may be edited since."""
+    for entry in chain.from_iterable(status.values()):
+        for files in entry.values() if isinstance(entry, Mapping) else ():
+            yield from (path for path in files if Path(path).parts[0] in RESULTS)
 
 
 def load_runs(folder: Path) -> list[TrackedRun]:

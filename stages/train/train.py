@@ -7,6 +7,7 @@ reports costs and named values on the way.
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from common.results import TrainingSummary
 from common.splits import Split
 from stages.train.checkpoint import load_checkpoint, save_checkpoint
 from stages.train.reporter import Reporter
-from support.command_line import CommandError, echo, progress
+from support.command_line import CommandError, InputError, echo, progress
 from support.files import repository
 
 if TYPE_CHECKING:
@@ -58,7 +59,14 @@ def train(
     ------
     CommandError
         If the training diverges, or if the two forward passes differ.
+    InputError
+        If there are fewer examples than a batch needs.
     """
+    if config.train.batch_size > len(splits["train"]):
+        raise InputError(
+            f"{PARAMS}: train.batch_size: is {config.train.batch_size}, should be at most the "
+            f"{len(splits['train'])} training examples"
+        )
     trainer = _prepare(config, iterations, splits["train"], classes, reporter)
     if state := load_checkpoint(checkpoint, iterations):
         trainer.restore(state)
@@ -117,11 +125,19 @@ def _iterate(
 
 @contextmanager
 def postponed_signals() -> Iterator[list[int]]:
-    """Yield the signals to end that have come so far; they take effect after the block."""
+    """Yield the signals to end that have come so far; they take effect after the block.
+
+    A second one takes effect at once.
+    """
     received: list[int] = []
+
+    def postpone(number: int, _: object) -> None:
+        if received:
+            sys.exit(128 + number)
+        received.append(number)
+
     handlers = {
-        number: signal.signal(number, lambda number, _: received.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
+        number: signal.signal(number, postpone) for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
         yield received

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from commands.compare import table
 from tests.project import Project
+from tests.workspace import Workspace
 
 SETTINGS = {"train.seed": 1, "train.learning_rate": 0.001, "report.grid_seed": 1}
 TESTS = {"long.test": 0.977, "long.train": 0.99, "short.test": 0.96}
@@ -42,6 +44,13 @@ def test_a_table_has_the_settings_that_differ_and_the_accuracies_of_what_is_comp
     ]
     indents = [len(line) - len(line.lstrip()) for line in lines]
     assert indents == [indents[0], indents[0], *[indents[0] + 2] * 3]
+
+
+@pytest.mark.parametrize("commits", [0, -1])
+def test_at_least_one_commit_is_listed(workspace: Workspace, commits: int) -> None:
+    completed = workspace.run("commands.compare", f"--commits={commits}")
+    expected = f"--commits: is {commits}, should be at least 1"
+    assert (completed.status, completed.error()) == (2, expected)
 
 
 def test_without_experiments_commits_are_listed(project_copy: Project) -> None:

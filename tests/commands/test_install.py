@@ -66,6 +66,7 @@ def test_an_environment_is_created_once_where_it_is(
     commands: list[list[str]] = []
     pip = [".venv/bin/python", "-m", "pip", "install", "--no-user", "--quiet", "--require-hashes"]
     monkeypatch.setattr(install, "_run", commands.append)
+    Path(".venv/place").write_text("elsewhere")
     for _ in range(2):
         install.create()
     assert commands == [
@@ -113,6 +114,15 @@ def test_uv_asks_where_pip_is_configured_to(folder: Path, monkeypatch: pytest.Mo
     }
     assert environment["UV_INDEX_STRATEGY"] == "unsafe-best-match"
     assert environment["UV_SYSTEM_CERTS"] == "true"
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_environment_of_the_users_own_is_left_alone() -> None:
+    with pytest.raises(
+        SystemExit, match=r"^error: \.venv was not made by `make`: move it away, or"
+    ):
+        install.create()
+    assert PYTHON.exists()
 
 
 def test_pip_installs_where_uv_fails(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

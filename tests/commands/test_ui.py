@@ -53,6 +53,12 @@ def test_a_port_in_use_is_one_line(workspace: Workspace) -> None:
     assert outcome.error().endswith(f"; try `make ui PORT={port + 1}`")
 
 
+@pytest.mark.parametrize("port", [0, -1, 65_536])
+def test_an_impossible_port_is_refused(workspace: Workspace, port: int) -> None:
+    outcome = workspace.run("commands.ui", f"--port={port}")
+    assert (outcome.status, outcome.error()) == (2, f"port {port}: should be from 1 to 65535")
+
+
 def test_the_links_name_both_runs(finished: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     """Or say why a run is not in MLflow yet."""
     show_links("http://localhost:7")

@@ -20,6 +20,11 @@ from tests.workspace import ROOT
         (FileNotFoundError(2, "No such file", "a.npz"), 1, "error: a.npz: No such file\n"),
         (OSError(28, "No space left on device"), 1, "error: No space left on device\n"),
         (OSError("odd"), 1, "error: odd\n"),
+        (
+            MemoryError("Unable to allocate 7 GiB"),
+            1,
+            "error: out of memory: Unable to allocate 7 GiB\n",
+        ),
         (KeyboardInterrupt(), 130, "error: interrupted\n"),
     ],
 )

@@ -1,6 +1,7 @@
 """The command that trains, and what it refuses; TensorFlow is not started."""
 
 import shutil
+import signal
 import sys
 from itertools import islice
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from common.model import logits
 from common.splits import Split
 from stages.train.batches import batches
-from stages.train.train import check_agreement, check_weights
+from stages.train.train import check_agreement, check_weights, postponed_signals
 from support.command_line import CommandError
 from tests.synthetic import make_features
 from tests.untrained import make_weights
@@ -74,6 +75,22 @@ def test_a_processor_without_avx_is_reported(
     problem = "this processor has no AVX, which TensorFlow needs"
     assert (completed.status, completed.error()) == (1, problem)
     assert not Path("new/model").exists()
+
+
+@pytest.mark.fault
+def test_a_signal_waits_for_the_end_of_the_block_and_a_second_does_not() -> None:
+    """So that a checkpoint can be written, and a call that takes too long ends."""
+    done = []
+    with pytest.raises(KeyboardInterrupt), postponed_signals() as signals:
+        signal.raise_signal(signal.SIGINT)
+        done.append(list(signals))
+    assert done == [[signal.SIGINT]]
+    with pytest.raises(SystemExit) as exit_, postponed_signals():
+        for _ in range(2):
+            signal.raise_signal(signal.SIGTERM)
+        done.append([])
+    assert exit_.value.code == 128 + signal.SIGTERM
+    assert len(done) == 1
 
 
 @pytest.mark.fault

@@ -326,6 +326,13 @@ def test_an_interrupted_training_goes_on(
     assert Model.load(Path("new/model")).probabilities(EXAMPLES.features).shape == (200, CLASSES)
 
 
+def test_a_batch_has_at_most_all_examples(prepared: Workspace) -> None:
+    prepared.params["train"]["batch_size"] = 201
+    completed = run_stage(prepared, 1)
+    problem = "train.batch_size: is 201, should be at most the 200 training examples"
+    assert (completed.status, completed.error()) == (2, f"params.yaml: {problem}")
+
+
 @pytest.mark.fault
 def test_what_the_last_iteration_spoils_is_not_written(prepared: Workspace) -> None:
     prepared.params["train"]["learning_rate"] = 1e39  # infinite in float32
