@@ -25,6 +25,11 @@ TYPO = "report.grid_sed: unknown name, did you mean grid_seed?"
         (SHORT, 0, f"{SHORT}: Input should be greater than 0, is 0"),
         (MINIMUM, 1.5, f"{MINIMUM}: Input should be less than or equal to 1, is 1.5"),
         (MINIMUM, -0.5, f"{MINIMUM}: Input should be greater than or equal to 0, is -0.5"),
+        (
+            "report.grid_seed",
+            -1,
+            "report.grid_seed: Input should be greater than or equal to 0, is -1",
+        ),
         (SHORT, 1 << 31, f"{SHORT}: Input should be less than 2147483648, is 2147483648"),
         (SHORT, True, f"{SHORT}: Input should be a valid integer, is True"),
         (SHORT, "http://me:secret@a/", f"{SHORT}: Input should be a valid integer, is 'http://a/'"),
