@@ -1,4 +1,4 @@
-"""Check the results: every run reaches its threshold, and all files are up to date.
+"""Check the results: the accuracies are up to date, and every run reaches its threshold.
 
     python -m commands.gate
 

@@ -40,4 +40,4 @@ def summary_columns(config: Config) -> dict[str, dict[str, str]]:
         for name in config.runs
         if (run := reference.find(config, name))
     }
-    return {f"{reference.seeds} seeds, test": cells} if cells else {}
+    return {f"{reference.seeds} seeds, mean ± std": cells} if cells else {}

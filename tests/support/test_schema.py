@@ -75,10 +75,10 @@ def test_what_is_wrong_is_named_with_its_place_and_value(
 def test_everything_that_is_wrong_is_in_one_line() -> None:
     """With the section of the file; a misspelt name is not missing as well."""
     with pytest.raises(InputError) as error:
-        validate(Section, {"sise": 2, "share": 2}, PATH, "part")
+        validate(Section, {"sizes": 2, "share": 2}, PATH, "part")
     assert str(error.value) == (
         "a.yaml: part.count: missing; part.share: Input should be less than or equal to 1, is 2; "
-        "part.sise: unknown name"
+        "part.sizes: unknown name"
     )
     with pytest.raises(InputError, match=r"^a\.yaml: counts: unknown name, did you mean count\?$"):
         validate(Section, {"counts": 1}, PATH)

@@ -91,7 +91,7 @@ def test_a_run_is_compared_while_its_own_settings_are_those_of_the_study(
         workspace.write()
         config = load_config()
         failures = list(hooks.gate_failures(config, dict.fromkeys(config.runs, _result(0.9))))
-        column = hooks.summary_columns(config).get("30 seeds, test", {})
+        column = hooks.summary_columns(config).get("30 seeds, mean ± std", {})
         assert set(column.values()) <= {"96.00 ± 0.20 %"}
         assert [line.partition(":")[0] for line in failures] == list(column)
         return list(column)
